@@ -1,0 +1,1 @@
+"""PersonVLM describes people in crops: a true sentence, attributes with calibrated confidence, on a CPU."""

@@ -1,0 +1,76 @@
+"""What is known about a person from labels: values that hold, values that do not, and everything left open.
+
+"Not annotated" is different from "absent". A data set that never labels gloves says nothing about gloves, and
+neither the loss nor a metric may treat its silence as "no gloves". A coarse label ("Adult") is a partial one: it
+leaves several values admissible.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Iterable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from personvlm.schema.groups import GROUP, column_slices, columns
+
+
+@dataclass(frozen=True)
+class Known:
+    """Knowledge about one group.
+
+    In an exclusive group exactly one of ``present`` holds (one value: fully known; several: a partial label) and
+    ``absent`` is empty. In a set every value of ``present`` holds, none of ``absent`` does, and the others are open.
+    """
+
+    present: frozenset[str]
+    absent: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """Known groups of one person; a group that is not in ``known`` was not annotated."""
+
+    known: Mapping[str, Known] = field(default_factory=dict)
+
+    @classmethod
+    def build(cls, values: Mapping[str, str | Iterable[str]]) -> Annotations:
+        """From plain values: a string is one value (a parent: its leaves); several are admissible values of an
+        exclusive group, or the present values of a set, whose other values are then absent.
+
+        Raises:
+            KeyError: a group or value does not exist; the message lists the legal ones.
+        """
+        known = {}
+        for name, given in values.items():
+            if name not in GROUP:
+                raise KeyError(f"{name!r} is not an attribute group; legal: {', '.join(GROUP)}")
+            group = GROUP[name]
+            names = (given,) if isinstance(given, str) else tuple(given)
+            present = frozenset().union(*(group.leaves(value) for value in names)) if names else frozenset()
+            if group.kind == "set":
+                present |= {parent for parent, leaves in group.parents.items() if present & set(leaves)}
+                known[name] = Known(present, frozenset(group.columns) - present)
+            elif present:
+                known[name] = Known(present)
+        return cls(known)
+
+    def arrays(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Targets and mask over :func:`~personvlm.schema.groups.columns`, each ``float32 [C]`` of 0 and 1.
+
+        In an exclusive group the mask is 1 on all of its columns when the group is known, and the target is 1 on the
+        admissible ones. In a set the mask is 1 on the values that are known to be present or absent.
+        """
+        target = np.zeros(len(columns()), np.float32)
+        mask = np.zeros(len(columns()), np.float32)
+        for name, where in column_slices().items():
+            if name not in self.known:
+                continue
+            group, fact = GROUP[name], self.known[name]
+            target[where] = [value in fact.present for value in group.columns]
+            if group.kind == "exclusive":
+                mask[where] = 1.0
+            else:
+                mask[where] = [value in fact.present or value in fact.absent for value in group.columns]
+        return target, mask

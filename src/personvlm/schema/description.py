@@ -1,0 +1,109 @@
+"""What is said about one person: the value object that every room accepts or returns."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Mapping
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from personvlm.schema.groups import GROUP, GROUPS, UNKNOWN
+
+Source = Literal["head", "text", "fused", "track", "given"]
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Attribute(_Value):
+    """The decided value of one group.
+
+    Attributes:
+        value: one value, or a tuple of values where the group is a set. ``unknown`` is always legal.
+        confidence: calibrated probability that ``value`` holds, 0..1 (of a set: of its least certain value).
+        source: where the decision comes from.
+    """
+
+    value: str | tuple[str, ...]
+    confidence: float = Field(ge=0.0, le=1.0)
+    source: Source = "head"
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The value as a tuple, whatever the kind of the group."""
+        return (self.value,) if isinstance(self.value, str) else self.value
+
+
+class PersonDescription(_Value):
+    """What one crop, or one track, shows of a person.
+
+    Two descriptions are equal when they say the same; when and how fast they came about lives in
+    :class:`~personvlm.schema.events.DescribeResult`.
+
+    Attributes:
+        text: one or two sentences in canonical form.
+        scores: group -> value -> calibrated probability. Exclusive groups sum to 1, sets have one each.
+        attributes: group -> decided value, derived from scores and thresholds; ``parse(text)`` never contradicts it.
+        embedding: L2-normalised appearance vector for re-identification, or None.
+        quality: how much of the person the crop shows, 0..1.
+        model: name and version of what produced the description.
+
+    Example:
+        >>> PersonDescription(text="The image shows a man.", attributes={"gender": Attribute(value="male", confidence=1)})
+        ... # doctest: +ELLIPSIS
+        PersonDescription(text='The image shows a man.', ...)
+    """
+
+    text: str
+    scores: dict[str, dict[str, float]] = Field(default_factory=dict)
+    attributes: dict[str, Attribute] = Field(default_factory=dict)
+    embedding: tuple[float, ...] | None = None
+    quality: float = Field(default=1.0, ge=0.0, le=1.0)
+    model: str = ""
+
+    @model_validator(mode="after")
+    def _legal(self) -> PersonDescription:
+        for name, attribute in self.attributes.items():
+            check_values(name, attribute.values)
+        for name, scores in self.scores.items():
+            check_values(name, tuple(scores))
+        return self
+
+
+def check_values(name: str, values: tuple[str, ...]) -> None:
+    """Refuse a group or a value that the schema does not have.
+
+    Raises:
+        ValueError: names what is wrong and what would be legal.
+    """
+    if name not in GROUP:
+        raise ValueError(f"{name!r} is not an attribute group; legal: {', '.join(GROUP)}")
+    wrong = [value for value in values if value != UNKNOWN and value not in GROUP[name].values]
+    if wrong:
+        raise ValueError(f"{wrong[0]!r} is not a value of {name!r}; legal: {', '.join(GROUP[name].values)}")
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of :class:`PersonDescription`, with every group's legal values spelled out."""
+    schema = PersonDescription.model_json_schema()
+    attribute = {"type": "object", "additionalProperties": False, "required": ["value", "confidence"]}
+    groups: dict[str, Any] = {}
+    for group in GROUPS:
+        one: dict[str, Any] = {"enum": [*group.values, UNKNOWN]}
+        value = one if group.kind == "exclusive" else {"oneOf": [{"type": "array", "items": one}, {"const": UNKNOWN}]}
+        confidence = {"type": "number", "minimum": 0, "maximum": 1}
+        source = schema["$defs"]["Attribute"]["properties"]["source"]
+        properties = {"value": value, "confidence": confidence, "source": source}
+        groups[group.name] = {**attribute, "properties": properties}
+    schema["properties"]["attributes"] = {"type": "object", "properties": groups, "additionalProperties": False}
+    schema["properties"]["scores"]["propertyNames"] = {"enum": list(GROUP)}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+Values = Mapping[str, tuple[str, ...]]
+"""Decided values per group, nothing else: what the realiser says and the parser reads back."""
+
+
+def values_of(attributes: Mapping[str, Attribute]) -> dict[str, tuple[str, ...]]:
+    """Drop confidences and sources; groups that are unknown disappear."""
+    return {name: item.values for name, item in attributes.items() if item.value not in (UNKNOWN, ())}

@@ -1,0 +1,1 @@
+"""Other people's names for attributes, mapped to ours and back where that is possible."""
