@@ -7,8 +7,8 @@ leaves several values admissible.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray

@@ -7,10 +7,11 @@ Ethnicity does not exist here, and neither do background and scene: they are not
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Literal, Mapping
+from typing import Literal
 
 Kind = Literal["exclusive", "set"]
 

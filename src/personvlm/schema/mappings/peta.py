@@ -6,8 +6,8 @@ body shape, helmet nor gloves, and dresses only as whatever else they look like.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Iterable, Mapping
 
 import numpy as np
 
