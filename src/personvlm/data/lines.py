@@ -25,7 +25,7 @@ def read_lines(path: Path, required: Sequence[str] = ("image",)) -> Iterator[tup
         try:
             row = json.loads(line)
         except json.JSONDecodeError as error:
-            raise InputError(f"{path}, line {number}: not valid JSON ({error.msg}); each line must be one object") from None
+            raise InputError(f"{path}, line {number}: not JSON ({error.msg}); each line must be one object") from None
         if not isinstance(row, dict):
             raise InputError(f"{path}, line {number}: a JSON {type(row).__name__}; each line must be one object")
         missing = [key for key in required if key not in row]
