@@ -1,0 +1,78 @@
+# PersonVLM: everything a newcomer or CI needs. Wants only make and Python 3.10 or newer.
+#
+#   make demo      describe people and write a report (installs what it needs, no torch)
+#   make test      the test suite (installs everything, torch included)
+#   make install   .venv with what describing and the demo need
+#   make dev       .venv with everything: training, tests, linters
+#   make accept    long timed checks
+#   make lint      ruff and mypy
+#   make table     fill the README's table from the shipped weights' metrics.json
+#   make picture   make the README's picture (needs Chromium or Chrome)
+#   make schema    write docs/schema/person_description.schema.json
+#   make clean     remove .venv, caches and reports
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# Research data and pretrained weights lie beside the checkout on some machines. A value that is set wins.
+ifeq ($(origin PERSONVLM_ASSETS),undefined)
+ifneq ($(wildcard ../shared/.),)
+export PERSONVLM_ASSETS := $(abspath ../shared)
+endif
+endif
+
+.PHONY: help install dev demo test accept lint table picture schema clean
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n '2,/^$$/s/^#  \{0,1\}//p' Makefile
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \
+		echo "PersonVLM needs Python 3.10 or newer; name one with: make PYTHON=/path/to/python3 ..." >&2; exit 1; }
+	@echo "Making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv --clear $(VENV) || { \
+		echo "Python cannot make virtual environments here (on Debian: apt-get install python3-venv)" >&2; exit 1; }
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.made pyproject.toml constraints.txt
+	@echo "Installing PersonVLM and what describing needs"
+	@$(BIN)/python -m pip install -q -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.installed tools/torch_source.py
+	@echo "Installing what training and the tests need (torch too; this takes a few minutes)"
+	@$(BIN)/python -m pip install -q -c constraints.txt $$($(BIN)/python tools/torch_source.py) -e '.[train,dev]'
+	@touch $@
+
+install: $(VENV)/.installed
+
+dev: $(VENV)/.dev
+
+demo: install
+	@$(BIN)/personvlm demo
+
+test: dev
+	$(BIN)/python -m pytest
+
+accept: dev
+	$(BIN)/python -m pytest -m accept
+
+lint: dev
+	$(BIN)/ruff check src tests tools
+	$(BIN)/mypy
+
+table: install
+	$(BIN)/python tools/readme_table.py
+
+picture: install
+	$(BIN)/python tools/demo_picture.py
+
+schema: install
+	$(BIN)/personvlm schema > docs/schema/person_description.schema.json
+
+clean:
+	rm -rf $(VENV) build dist out .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info
+	find src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +

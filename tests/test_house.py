@@ -1,0 +1,123 @@
+"""The house rules of DESIGN.md section 2: who may import whom, what a describer costs to load, how long files are."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import personvlm
+
+SOURCE = Path(personvlm.__file__).parent
+ROOT = Path(__file__).parents[1]
+ROOMS = ("schema", "base", "language", "data", "metrics", "models", "training", "runtime", "evaluation", "video",
+         "store", "events", "alerts", "pipeline", "integrations", "server", "cli")  # fmt: skip
+HEAVY = {"torch", "transformers", "accelerate"}
+HEAVY_ROOMS = {"models", "training"}
+FILES = sorted(SOURCE.rglob("*.py"))
+
+
+def imported(tree: ast.AST, package: str) -> Iterator[str]:
+    """Absolute dotted names of every import, those inside functions too; ``from a import b`` gives ``a`` and ``a.b``."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def violations(path: Path, text: str) -> list[str]:
+    """What ``text``, standing at ``path`` (relative to the package), imports and may not."""
+    room = path.parts[0]
+    package = ".".join(("personvlm", *path.parts[:-1]))
+    wrong = []
+    for name in set(imported(ast.parse(text), package)):
+        first, *rest = name.split(".")
+        if first in HEAVY and room not in HEAVY_ROOMS:
+            says_so = room in ("runtime", "evaluation") and ("torch" in path.stem or "export" in path.stem)
+            if not says_so:
+                wrong.append(f"{path}: {name} (only models, training and files named for it may)")
+        if first == "personvlm" and rest and rest[0] in ROOMS and ROOMS.index(rest[0]) > ROOMS.index(room):
+            wrong.append(f"{path}: {name} (a room below {room})")
+    return wrong
+
+
+def test_every_folder_is_a_room() -> None:
+    folders = {path.relative_to(SOURCE).parts[0] for path in FILES if path.parent != SOURCE}
+    assert folders <= set(ROOMS)
+
+
+def test_rooms_import_only_from_rooms_above() -> None:
+    wrong = [line for path in FILES if path.parent != SOURCE
+             for line in violations(path.relative_to(SOURCE), path.read_text("utf-8"))]  # fmt: skip
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "caught"),
+    [
+        ("schema/a.py", "from personvlm.language import tokens", True),
+        ("schema/a.py", "from personvlm import language", True),
+        ("schema/a.py", "def f():\n    import personvlm.cli.app", True),
+        ("schema/mappings/a.py", "from ...language import tokens", True),
+        ("language/a.py", "from personvlm.schema import GROUP", False),
+        ("data/a.py", "import torch.nn", True),
+        ("runtime/engine.py", "from transformers import AutoModel", True),
+        ("runtime/export.py", "import torch", False),
+        ("evaluation/torch_loss.py", "import torch", False),
+        ("cli/torch.py", "import torch", True),
+        ("training/loop.py", "import accelerate", False),
+    ],
+)
+def test_the_walk_sees_what_it_must(path: str, text: str, caught: bool) -> None:
+    assert bool(violations(Path(path), text)) is caught
+
+
+def python(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_describing_loads_no_torch_and_imports_fast() -> None:
+    code = """
+import sys, time
+start = time.perf_counter()
+import personvlm
+from personvlm import Describer
+seconds = time.perf_counter() - start
+heavy = [name for name in ("torch", "transformers", "accelerate") if name in sys.modules]
+print(seconds, *heavy)
+"""
+    runs = [python(code).split() for _ in range(3)]
+    assert [run[1:] for run in runs] == [[], [], []]
+    assert min(float(run[0]) for run in runs) < 1.5
+
+
+def test_the_command_line_starts_without_torch_and_onnxruntime() -> None:
+    code = """
+import sys
+import personvlm.cli
+try:
+    personvlm.cli.main(["--help"])
+except SystemExit:
+    pass
+print("HEAVY", *(name for name in ("torch", "transformers", "accelerate", "onnxruntime") if name in sys.modules))
+"""
+    assert python(code).splitlines()[-1] == "HEAVY"
+
+
+def test_long_files_say_why() -> None:
+    long = []
+    for path in (*FILES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "tools").rglob("*.py"))):
+        text = path.read_text("utf-8")
+        if text.count("\n") > 350 and "Length:" not in (ast.get_docstring(ast.parse(text)) or ""):
+            long.append(str(path))
+    assert long == [], "over 350 lines without a reason: a line 'Length: why' in the file's docstring"
