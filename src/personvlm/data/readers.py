@@ -1,32 +1,158 @@
-"""Readers of the public data sets that the project trains on. All of them give :class:`Sample`."""
+"""Readers of the public data sets that the project trains on and speaks the language of. All give :class:`Sample`.
+
+``root`` is the folder that image paths start from, by default the data file's own. Every reader raises
+:class:`~personvlm.base.errors.InputError` for a malformed line (named by file and number) and for missing images.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from personvlm.base.errors import InputError
-from personvlm.data.lines import check_images, read_lines
+from personvlm.data.lines import check_images, missing_images, read_lines
+from personvlm.data.own import read_personvlm
 from personvlm.data.sample import Sample
-from personvlm.schema.mappings import peta
+from personvlm.schema import Annotations, Known
+from personvlm.schema.mappings import ccp, clothing_attribute, msp60k, peta
 
 
 def read_peta(jsonl: Path, root: Path | None = None) -> list[Sample]:
-    """PETA as JSON Lines: ``{"image", "identity", "labels": [PETA's own names]}``.
+    """PETA: ``{"image", "identity", "labels": [PETA's own names]}`` per line, for example ``peta/train.jsonl``."""
+
+    def sample(image: Path, row: dict[str, Any]) -> Sample:
+        labels = _names(row, "labels")
+        return Sample(image, peta.to_annotations(labels), identity=row.get("identity"), labels=labels, source="peta")
+
+    return _read(jsonl, root, ("image", "labels"), sample)
+
+
+def read_ccp(jsonl: Path, root: Path | None = None) -> list[Sample]:
+    """Clothing Co-Parsing: ``{"image", "tags": [names]}`` per line. It names no identities."""
+
+    def sample(image: Path, row: dict[str, Any]) -> Sample:
+        tags = _names(row, "tags")
+        return Sample(image, ccp.to_annotations(tags), labels=tags, source="ccp")
+
+    return _read(jsonl, root, ("image", "tags"), sample)
+
+
+def read_clothing_attribute(jsonl: Path, root: Path | None = None) -> list[Sample]:
+    """Clothing Attribute: ``{"image", "labels": {field: code | null}}`` per line. It names no identities."""
+
+    def sample(image: Path, row: dict[str, Any]) -> Sample:
+        labels = row["labels"]
+        if not isinstance(labels, dict):
+            raise ValueError("'labels' must be an object of the data set's fields")
+        names = tuple(f"{field}={code}" for field, code in labels.items() if code is not None)
+        return Sample(image, clothing_attribute.to_annotations(labels), labels=names, source="clothing_attribute")
+
+    return _read(jsonl, root, ("image", "labels"), sample)
+
+
+_VIEWS = MappingProxyType({
+    "front": ("front",), "back": ("back",), "side": ("side",),
+    "front-side": ("front", "side"), "back-side": ("back", "side"),
+})  # fmt: skip
+
+
+def read_orientation(jsonl: Path, root: Path | None = None, split: str | None = None) -> list[Sample]:
+    """Crops with one of eight body orientations: ``{"image", "identity", "camera", "view", "split"}`` per line.
+
+    A diagonal orientation ("back-side") is a partial label: both of its views are admissible. Nothing but the view is
+    annotated.
 
     Args:
-        jsonl: the file, for example ``peta/train.jsonl``.
-        root: the folder that image paths start from; the file's own folder by default.
+        jsonl: the data file.
+        root: the folder that image paths start from.
+        split: keep only these people: ``train`` or ``test``; all by default.
+    """
 
-    Raises:
-        InputError: a malformed line (named by file and number), or missing images (named).
+    def sample(image: Path, row: dict[str, Any]) -> Sample:
+        if row["view"] not in _VIEWS:
+            raise ValueError(f"'view' is {row['view']!r}; legal: {', '.join(_VIEWS)}")
+        view = Annotations({"view": Known(frozenset(_VIEWS[row["view"]]))})
+        labels = (row["view"], f"camera={row['camera']}", f"split={row['split']}")
+        return Sample(image, view, identity=row["identity"], labels=labels, source="orientation")
+
+    samples = _read(jsonl, root, ("image", "identity", "camera", "view", "split"), sample)
+    return [sample for sample in samples if split is None or f"split={split}" in sample.labels]
+
+
+def read_msp60k(jsonl: Path, root: Path | None = None) -> list[Sample]:
+    """MSP60K's caption files: ``{"image", "one_hot": [58 numbers], "answer": caption}`` per line.
+
+    Images are looked for at ``root/image`` and, where they are not there, at ``root/name``. The identity is the track
+    (see :func:`track_of`).
     """
     root = jsonl.parent if root is None else root
-    samples = []
-    for number, row in read_lines(jsonl, ("image", "labels")):
-        labels = row["labels"]
-        if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-            raise InputError(f"{jsonl}, line {number}: 'labels' must be a list of PETA's label names")
-        samples.append(Sample(root / row["image"], peta.to_annotations(labels), identity=row.get("identity"),
-                              labels=tuple(labels), source="peta"))  # fmt: skip
+
+    def sample(image: Path, row: dict[str, Any]) -> Sample:
+        labels = msp60k.labels_of(row["one_hot"])
+        captions = (row["answer"],) if row.get("answer") else ()
+        return Sample(image, msp60k.to_annotations(row["one_hot"]), captions, track_of(image), labels, "msp60k")
+
+    rows = list(read_lines(jsonl, ("image", "one_hot")))
+    images = [root / row["image"] for _, row in rows]
+    if missing_images(images):
+        flat = [root / image.name for image in images]
+        images = flat if len(missing_images(flat)) < len(missing_images(images)) else images
+    check_images(images, jsonl)
+    return [_build(sample, image, jsonl, number, row) for image, (number, row) in zip(images, rows, strict=True)]
+
+
+def track_of(image: Path) -> str:
+    """The track that an MSP60K image belongs to: its name before the frame number of three digits.
+
+    Images without one (``part14_00355.jpg``) are tracks of their own. Neighboring tracks may show the same person;
+    the data set does not say.
+
+    Example:
+        >>> track_of(Path("images/part15_01629_012.jpg"))
+        'part15_01629'
+    """
+    return re.sub(r"_\d{3}$", "", image.stem)
+
+
+READERS: MappingProxyType[str, Callable[[Path, Path | None], list[Sample]]] = MappingProxyType({
+    "peta": read_peta, "personvlm": read_personvlm, "ccp": read_ccp, "clothing_attribute": read_clothing_attribute,
+    "orientation": read_orientation, "msp60k": read_msp60k,
+})  # fmt: skip
+
+
+def read_samples(path: Path, format: str, root: Path | None = None) -> list[Sample]:
+    """Read a data file of a named format (the keys of :data:`READERS`).
+
+    Raises:
+        InputError: no such format, or what the reader refuses.
+    """
+    if format not in READERS:
+        raise InputError(f"{format!r} is not a data format; legal: {', '.join(READERS)}")
+    return READERS[format](Path(path), None if root is None else Path(root))
+
+
+def _read(jsonl: Path, root: Path | None, required: tuple[str, ...],
+          sample: Callable[[Path, dict[str, Any]], Sample]) -> list[Sample]:  # fmt: skip
+    root = jsonl.parent if root is None else root
+    samples = [_build(sample, root / str(row["image"]), jsonl, number, row)
+               for number, row in read_lines(jsonl, required)]  # fmt: skip
     check_images((sample.image for sample in samples), jsonl)
     return samples
+
+
+def _build(sample: Callable[[Path, dict[str, Any]], Sample], image: Path, jsonl: Path, number: int,
+           row: dict[str, Any]) -> Sample:  # fmt: skip
+    try:
+        return sample(image, row)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{jsonl}, line {number}: {error}") from None
+
+
+def _names(row: dict[str, Any], key: str) -> tuple[str, ...]:
+    names = row[key]
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"{key!r} must be a list of names")
+    return tuple(names)

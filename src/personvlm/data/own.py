@@ -1,0 +1,159 @@
+"""The project's own data format, for users' pictures: JSON Lines or CSV, read and written.
+
+JSON Lines, one object per picture::
+
+    {"image": "a/1.jpg", "identity": "anna", "captions": ["..."], "attributes": {"gender": "female",
+     "age": ["young adult", "thirties"], "upper.color": ["red"], "carrying": [], "headwear": null}}
+
+``caption`` may stand for ``captions``. A group that is missing or null was not annotated. In an exclusive group
+several values are a partial label: one of them holds. In a set the listed values hold and all others do not; a set
+that is known in part is written as ``{"present": [...], "absent": [...]}``.
+
+CSV has the columns ``image``, ``identity``, ``caption`` and one per group; several values are separated by ``;`` and
+an empty cell was not annotated.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from personvlm.base.errors import InputError
+from personvlm.data.lines import check_images, read_lines, read_text
+from personvlm.data.sample import Sample
+from personvlm.schema import GROUP, Annotations, Known
+
+_KEYS = ("image", "identity", "caption", "captions", "attributes", "labels", "source")
+_PLAIN_COLUMNS = ("image", "identity", "caption")
+
+
+def read_personvlm(path: Path, root: Path | None = None) -> list[Sample]:
+    """Read ``.jsonl`` or ``.csv`` in the project's own format.
+
+    Args:
+        path: the data file.
+        root: the folder that image paths start from; the file's own folder by default.
+
+    Raises:
+        InputError: an unknown column, key, group or value (with the legal ones), a malformed line (by file and
+            number), or missing images (named).
+    """
+    root = path.parent if root is None else root
+    rows = _csv_rows(path) if path.suffix.lower() == ".csv" else _jsonl_rows(path)
+    samples = []
+    for number, row in rows:
+        try:
+            samples.append(_sample(row, root))
+        except (ValueError, KeyError) as error:
+            raise InputError(f"{path}, line {number}: {error.args[0]}") from None
+    check_images((sample.image for sample in samples), path)
+    return samples
+
+
+def write_personvlm(samples: Iterable[Sample], path: Path, root: Path) -> None:
+    """Write JSON Lines that :func:`read_personvlm` reads back as equal samples, image paths relative to ``root``."""
+    with path.open("w", encoding="utf-8") as file:
+        for sample in samples:
+            row: dict[str, Any] = {"image": Path(os.path.relpath(sample.image, root)).as_posix()}
+            if sample.identity is not None:
+                row["identity"] = sample.identity
+            if sample.captions:
+                row["captions"] = list(sample.captions)
+            row["attributes"] = {name: _written(name, fact) for name, fact in sample.annotations.known.items()}
+            if sample.labels:
+                row["labels"] = list(sample.labels)
+            if sample.source:
+                row["source"] = sample.source
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def _jsonl_rows(path: Path) -> Iterable[tuple[int, dict[str, Any]]]:
+    for number, row in read_lines(path):
+        unknown = [key for key in row if key not in _KEYS]
+        if unknown:
+            raise InputError(f"{path}, line {number}: unknown key {unknown[0]!r}; legal: {', '.join(_KEYS)}")
+        yield number, row
+
+
+def _csv_rows(path: Path) -> Iterable[tuple[int, dict[str, Any]]]:
+    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        legal = (*_PLAIN_COLUMNS, *GROUP)
+        unknown = [name for name in header if name not in legal]
+        twice = [name for name in header if header.count(name) > 1]
+        if unknown or twice or "image" not in header:
+            wrong = (f"unknown column {unknown[0]!r}" if unknown else f"column {twice[0]!r} is there twice" if twice
+                     else "no column 'image'")  # fmt: skip
+            raise InputError(f"{path}, line 1: {wrong}; legal: {', '.join(legal)}")
+        for cells in reader:
+            number = reader.line_num
+            if not any(cell.strip() for cell in cells):
+                continue
+            if len(cells) != len(header):
+                raise InputError(f"{path}, line {number}: {len(cells)} cells, the header has {len(header)}")
+            row = {name: cell.strip() for name, cell in zip(header, cells, strict=True) if cell.strip()}
+            attributes = {name: [value.strip() for value in row.pop(name).split(";") if value.strip()]
+                          for name in list(row) if name in GROUP}  # fmt: skip
+            yield number, {"image": "", **row, "attributes": attributes}
+    except csv.Error as error:
+        raise InputError(f"{path}, line {reader.line_num}: not valid CSV ({error})") from None
+
+
+def _sample(row: Mapping[str, Any], root: Path) -> Sample:
+    image = row["image"]
+    if not isinstance(image, str) or not image:
+        raise ValueError("'image' must be the path of a picture")
+    identity = row.get("identity")
+    if identity is not None and not isinstance(identity, str | int):
+        raise ValueError("'identity' must be a name or a number")
+    captions = _strings("captions", row.get("captions", row.get("caption")))
+    attributes = row.get("attributes") or {}
+    if not isinstance(attributes, dict):
+        raise ValueError("'attributes' must be an object: group -> value, list of values, or null")
+    annotations = _annotations(attributes)
+    return Sample(root / image, annotations, captions, None if identity is None else str(identity),
+                  _strings("labels", row.get("labels")), str(row.get("source", "personvlm")))  # fmt: skip
+
+
+def _annotations(attributes: Mapping[str, Any]) -> Annotations:
+    known: dict[str, Known] = {}
+    for name, given in attributes.items():
+        if name not in GROUP:
+            raise ValueError(f"{name!r} is not an attribute group; legal: {', '.join(GROUP)}")
+        if given is None:
+            continue
+        if not isinstance(given, dict):
+            known |= Annotations.build({name: _strings(name, given)}).known
+            continue
+        if GROUP[name].kind != "set" or not set(given) <= {"present", "absent"}:
+            raise ValueError(f"{name!r}: only a set may be an object, with the keys present and absent")
+        parts = {key: frozenset(_strings(name, given.get(key))) for key in ("present", "absent")}
+        for value in parts["present"] | parts["absent"]:
+            GROUP[name].leaves(value)
+        both = sorted(parts["present"] & parts["absent"])
+        if both:
+            raise ValueError(f"{name!r}: {both[0]!r} is both present and absent")
+        known[name] = Known(**parts)
+    return Annotations(known)
+
+
+def _strings(name: str, given: Any) -> tuple[str, ...]:
+    values = [] if given is None else [given] if isinstance(given, str) else given
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise ValueError(f"{name!r} must be a text or a list of texts")
+    return tuple(values)
+
+
+def _written(name: str, fact: Known) -> list[str] | dict[str, list[str]]:
+    """In the order of the schema, so that equal samples are written as equal lines."""
+    columns = GROUP[name].columns
+    present = [value for value in columns if value in fact.present]
+    if GROUP[name].kind == "exclusive" or len(fact.present) + len(fact.absent) == len(columns):
+        return present
+    return {"present": present, "absent": [value for value in columns if value in fact.absent]}
