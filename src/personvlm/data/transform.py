@@ -1,0 +1,112 @@
+"""The one transform from a picture to the model's input; it is saved with the model and travels with it.
+
+Training adds augmentation on top (:mod:`personvlm.training.augment`), with the strengths that :class:`Augment` holds.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from personvlm.base.errors import InputError
+
+FILE = "transform.json"
+
+
+@dataclass(frozen=True)
+class Transform:
+    """Person-shaped resize with padding, then ``(pixel / 255 - mean) / std``.
+
+    Attributes:
+        height, width: size of the model's input in pixels.
+        mean, std: per channel, in the order of ``channels``.
+        channels: ``RGB`` or ``BGR``, whichever the encoder's weights were trained with.
+        fill: gray level (0..255) of the padding.
+    """
+
+    height: int = 256
+    width: int = 128
+    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    channels: str = "RGB"
+    fill: int = 127
+
+    def fit(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Resize ``uint8 [H, W, 3]`` to ``[height, width, 3]``, aspect kept, centered, padded with ``fill``."""
+        height, width = image.shape[:2]
+        scale = min(self.height / height, self.width / width)
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        resized = image
+        if size != (width, height):
+            resized = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
+        if size == (self.width, self.height):
+            return resized
+        canvas = np.full((self.height, self.width, 3), self.fill, np.uint8)
+        top, left = (self.height - size[1]) // 2, (self.width - size[0]) // 2
+        canvas[top : top + size[1], left : left + size[0]] = resized
+        return canvas
+
+    def normalize(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """``uint8 [N, height, width, 3]`` RGB to ``float32 [N, 3, height, width]`` in the encoder's own terms."""
+        mean, std = np.asarray(self.mean, np.float32), np.asarray(self.std, np.float32)
+        if self.channels == "BGR":
+            images = images[..., ::-1]
+        scaled = images.astype(np.float32) * (1.0 / (255.0 * std)) - mean / std
+        return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
+
+    def __call__(self, images: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """RGB pictures of any size to one batch ``float32 [N, 3, height, width]``."""
+        return self.normalize(np.stack([self.fit(image) for image in images]))
+
+    def save(self, directory: Path) -> None:
+        """Write ``transform.json`` into ``directory``."""
+        (directory / FILE).write_text(json.dumps(asdict(self), indent=2) + "\n")
+
+    @classmethod
+    def load(cls, directory: Path) -> Transform:
+        """Read ``transform.json`` from ``directory``.
+
+        Raises:
+            InputError: the file is absent or does not describe a transform.
+        """
+        path = directory / FILE
+        try:
+            fields = json.loads(path.read_text())
+            return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()})
+        except (OSError, ValueError, TypeError) as error:
+            raise InputError(f"{path}: not a transform ({error}); take the file saved beside the weights") from error
+
+
+@dataclass(frozen=True)
+class Augment:
+    """Strengths of the training augmentations. Hue is never touched: colors are targets."""
+
+    flip: float = 0.5
+    scale: float = 0.12
+    shift: float = 0.06
+    rotate: float = 4.0
+    brightness: float = 0.25
+    contrast: float = 0.2
+    saturation: float = 0.1
+    low_resolution: float = 0.15
+    blur: float = 0.1
+    noise: float = 0.03
+    erase: float = 0.3
+    cut: float = 0.06
+
+
+
+def swap_sides(text: str) -> str:
+    """The caption of the mirrored picture: left becomes right and right becomes left.
+
+    Example:
+        >>> swap_sides("He holds a bag in his left hand, on the right.")
+        'He holds a bag in his right hand, on the left.'
+    """
+    words = text.split("left")
+    return "left".join(part.replace("right", "\0") for part in words).replace("left", "right").replace("\0", "left")

@@ -1,0 +1,63 @@
+"""What a model is made of, as one frozen dataclass that is saved beside its weights."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from personvlm.base.errors import InputError
+
+FILE = "config.json"
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class EdgeConfig:
+    """The model we ship: spatial tokens, attribute heads, and a small decoder over a visual and attribute prefix.
+
+    Attributes:
+        vocabulary: number of words of the decoder.
+        height, width: input in pixels; the encoder's grid is 1/32 of it.
+        head_dim, head_heads: width and heads of the attention by which every group looks for its evidence.
+        embedding_dim: length of the appearance vector.
+        dim, layers, heads, ffn: the decoder.
+        max_text: longest text in words; positions cover prefix and text.
+    """
+
+    vocabulary: int
+    name: str = "edge"
+    encoder: str = "mobilenet_v2"
+    height: int = 256
+    width: int = 128
+    head_dim: int = 256
+    head_heads: int = 8
+    embedding_dim: int = 128
+    dim: int = 192
+    layers: int = 4
+    heads: int = 4
+    ffn: int = 768
+    max_text: int = 112
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of spatial tokens."""
+        return self.height // 32, self.width // 32
+
+    def save(self, directory: Path) -> None:
+        """Write ``config.json`` into ``directory``."""
+        (directory / FILE).write_text(json.dumps(asdict(self), indent=2) + "\n")
+
+    @classmethod
+    def load(cls, directory: Path) -> EdgeConfig:
+        """Read ``config.json`` from ``directory``.
+
+        Raises:
+            InputError: the file is absent or does not describe an edge model.
+        """
+        path = directory / FILE
+        try:
+            return cls(**json.loads(path.read_text()))
+        except (OSError, ValueError, TypeError) as error:
+            raise InputError(f"{path}: not the config of an edge model ({error})") from error

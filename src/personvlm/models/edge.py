@@ -1,0 +1,103 @@
+"""Edge, the model we ship: encoder, attribute heads, appearance vector, and a decoder over visual and attribute prefix."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from personvlm.base.errors import InputError
+from personvlm.models.config import EdgeConfig
+from personvlm.models.decoder import Cache, PrefixDecoder
+from personvlm.models.encoder import MobileNetV2Encoder
+from personvlm.models.heads import AttributeHeads
+from personvlm.models.prefix import entries, slots
+
+WEIGHTS = "model.safetensors"
+
+
+class Seen(NamedTuple):
+    """What the eyes of the model give for N crops."""
+
+    tokens: Tensor  # [N, h*w, D] visual tokens for the decoder
+    logits: Tensor  # [N, C] over schema.groups.columns()
+    embedding: Tensor  # [N, E], L2-normalised
+    quality: Tensor  # [N] logit of how much of the person the crop shows
+
+
+class EdgeVLM(nn.Module):
+    """See :class:`~personvlm.models.config.EdgeConfig` for the parts."""
+
+    def __init__(self, config: EdgeConfig) -> None:
+        super().__init__()
+        self.config = config
+        rows, cols = config.grid
+        self.encoder = MobileNetV2Encoder()
+        channels = self.encoder.channels
+        self.heads = AttributeHeads(channels, config.grid, config.head_dim, config.head_heads)
+        self.embedding = nn.Linear(channels[1], config.embedding_dim)
+        self.quality = nn.Linear(channels[1], 1)
+        self.projection = nn.Sequential(nn.Linear(channels[1], config.dim), nn.LayerNorm(config.dim))
+        self.attributes = nn.Embedding(len(entries()), config.dim)
+        nn.init.normal_(self.attributes.weight, std=0.02)
+        positions = rows * cols + len(slots()) + config.max_text
+        self.decoder = PrefixDecoder(config.vocabulary, config.dim, config.layers, config.heads, config.ffn, positions)
+
+    def see(self, pixels: Tensor) -> Seen:
+        """``float [N, 3, H, W]``, as the transform gives it -> :class:`Seen`."""
+        fine, coarse = self.encoder(pixels)
+        pooled = coarse.mean((2, 3))
+        return Seen(
+            tokens=self.projection(coarse.flatten(2).transpose(1, 2)),
+            logits=self.heads(fine, coarse),
+            embedding=F.normalize(self.embedding(pooled), dim=1),
+            quality=self.quality(pooled).squeeze(1),
+        )
+
+    def decode(self, tokens: Tensor, prefix: Tensor, words: Tensor, cache: Cache) -> tuple[Tensor, Cache]:
+        """Continue: visual tokens ``[N, Tv, D]``, attribute slots ``int64 [N, Ta]`` and words ``int64 [N, Tw]``, each
+        possibly of length 0, after what ``cache`` holds -> logits of the words ``[N, Tw, V]`` and the longer cache.
+        """
+        embedded = torch.cat([tokens, self.attributes(prefix), self.decoder.words(words)], dim=1)
+        logits, cache = self.decoder(embedded, cache)
+        return logits[:, logits.shape[1] - words.shape[1] :], cache
+
+    def forward(self, pixels: Tensor, prefix: Tensor, words: Tensor) -> tuple[Seen, Tensor]:
+        """Training: what is seen, and logits ``[N, T, V]`` that predict the word after each of ``words [N, T]``.
+
+        With T = 0 only the eyes run.
+        """
+        seen = self.see(pixels)
+        if words.shape[1] == 0:
+            return seen, seen.tokens.new_zeros((len(words), 0, self.config.vocabulary))
+        logits, _ = self.decode(seen.tokens, prefix, words, self.decoder.empty_cache(len(words)))
+        return seen, logits
+
+    def save(self, directory: Path, *, half: bool = True) -> None:
+        """``config.json`` and ``model.safetensors`` (float16 unless ``half`` is False) into ``directory``."""
+        directory.mkdir(parents=True, exist_ok=True)
+        self.config.save(directory)
+        state = {name: tensor.detach().cpu() for name, tensor in self.state_dict().items()}
+        if half:
+            state = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+        save_file({name: tensor.contiguous() for name, tensor in state.items()}, directory / WEIGHTS)
+
+    @classmethod
+    def load(cls, directory: Path) -> EdgeVLM:
+        """The model in ``directory``, in float32 and evaluation mode.
+
+        Raises:
+            InputError: a file is absent, truncated, or does not fit the config.
+        """
+        model = cls(EdgeConfig.load(directory))
+        path = directory / WEIGHTS
+        try:
+            state = {k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()}
+            model.load_state_dict(state, strict=True)
+        except Exception as error:  # safetensors raises its own SafetensorError, torch a RuntimeError
+            raise InputError(f"{path}: not the weights of this model ({error})") from error
+        return model.eval()

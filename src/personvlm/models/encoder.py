@@ -1,0 +1,86 @@
+"""The vision encoder of edge: MobileNetV2, as two grids of features."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from transformers import MobileNetV2Config, MobileNetV2Model
+
+from personvlm.base.errors import InputError
+
+STRIDE_16_BLOCK = 11
+"""Last block at stride 16: 96 channels. The last convolution, at stride 32, has 1,280."""
+
+
+class MobileNetV2Encoder(nn.Module):
+    """MobileNetV2-1.0 (Sandler et al., CVPR 2018), 2,223,872 parameters.
+
+    ``transformers`` builds its batch norms with TensorFlow's momentum of 0.997, which PyTorch reads the other way
+    around (running statistics would be those of the last batch): it is set to 0.01 here.
+    """
+
+    channels = (96, 1280)
+
+    def __init__(self) -> None:
+        super().__init__()
+        config = MobileNetV2Config(tf_padding=True, finegrained_output=False)
+        self.backbone = MobileNetV2Model(config, add_pooling_layer=False)
+        for norm in self.norms():
+            norm.momentum = 0.01
+
+    def norms(self) -> Iterator[nn.BatchNorm2d]:
+        """Every batch norm, from the input upwards."""
+        return (module for module in self.modules() if isinstance(module, nn.BatchNorm2d))
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """``[N, 3, H, W]`` -> ``[N, 96, H/16, W/16]`` and ``[N, 1280, H/32, W/32]``."""
+        x = self.backbone.conv_stem(pixels)
+        fine = x
+        for index, block in enumerate(self.backbone.layer):
+            x = block(x)
+            if index == STRIDE_16_BLOCK:
+                fine = x
+        return fine, self.backbone.conv_1x1(x)
+
+    def load_pretrained(self, directory: Path) -> None:
+        """Take ImageNet weights from a folder saved by ``transformers`` (``config.json`` + ``model.safetensors``).
+
+        Raises:
+            InputError: the folder holds no MobileNetV2 in safetensors.
+        """
+        if not (directory / "model.safetensors").is_file():
+            raise InputError(f"{directory}: no model.safetensors; pickled checkpoints are not loaded, save the weights "
+                             "with transformers' save_pretrained")  # fmt: skip
+        loaded = MobileNetV2Model.from_pretrained(directory, dtype=torch.float32, use_safetensors=True)
+        self.backbone.load_state_dict(cast(nn.Module, loaded).state_dict(), strict=True)
+
+    @torch.no_grad()
+    def restore_batch_norm(self, pixels: Tensor) -> None:
+        """Give folded batch norms their statistics back, without changing what the network computes.
+
+        Published mobile weights often come with batch norm folded into the convolution (mean 0, variance 1).
+        Training such a network with batch statistics would change its function at the first step. Here every norm is
+        measured on ``pixels`` ([N, 3, H, W]) and its scale and shift are chosen so that the output stays the same.
+        """
+        def measure(norm: nn.Module, inputs: tuple[Tensor]) -> None:
+            assert isinstance(norm, nn.BatchNorm2d) and norm.running_mean is not None and norm.running_var is not None
+            x = inputs[0].float()
+            mean, variance = x.mean((0, 2, 3)), x.var((0, 2, 3), unbiased=False).clamp_min(1e-4)
+            gain = norm.weight / (norm.running_var + norm.eps).sqrt()
+            shift = norm.bias - norm.running_mean * gain
+            norm.running_mean.copy_(mean)
+            norm.running_var.copy_(variance)
+            norm.weight.copy_(gain * (variance + norm.eps).sqrt())
+            norm.bias.copy_(shift + mean * gain)
+
+        was_training = self.training
+        self.eval()
+        hooks = [norm.register_forward_pre_hook(measure) for norm in self.norms()]
+        self(pixels)
+        for hook in hooks:
+            hook.remove()
+        self.train(was_training)

@@ -1,0 +1,64 @@
+"""Attribute heads: every group looks for its own evidence in the feature maps."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from personvlm.schema.groups import GROUPS, columns
+
+
+class AttributeHeads(nn.Module):
+    """One query per attribute group attends over the fine and the coarse grid (Liu et al., "Query2Label", 2021).
+
+    Hair lives in eight pixels and a coat in half the picture, so a pooled vector alone would serve neither. A linear
+    layer on the pooled vector stays beside the queries: it learns fast, and keeps rare groups sane.
+    """
+
+    group_of_column: Tensor
+
+    def __init__(self, channels: tuple[int, int], grid: tuple[int, int], dim: int, heads: int) -> None:
+        super().__init__()
+        fine, coarse = channels
+        rows, cols = grid
+        self.dim, self.num_heads = dim, heads
+        self.from_fine, self.from_coarse = nn.Conv2d(fine, dim, 1), nn.Conv2d(coarse, dim, 1)
+        self.fine_position = nn.Parameter(torch.randn(1, dim, 2 * rows, 2 * cols) * 0.02)
+        self.coarse_position = nn.Parameter(torch.randn(1, dim, rows, cols) * 0.02)
+        self.queries = nn.Parameter(torch.randn(len(GROUPS), dim) * 0.02)
+        self.token_norm, self.query_norm, self.ffn_norm = nn.LayerNorm(dim), nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.key_value, self.query, self.out = nn.Linear(dim, 2 * dim), nn.Linear(dim, dim), nn.Linear(dim, dim)
+        self.ffn = nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
+        self.final_norm = nn.LayerNorm(dim)
+        self.weight = nn.Parameter(torch.randn(len(columns()), dim) * 0.02)
+        self.pooled = nn.Linear(coarse, len(columns()))
+        self.dropout = nn.Dropout(0.2)
+        index = {group.name: i for i, group in enumerate(GROUPS)}
+        self.register_buffer("group_of_column", torch.tensor([index[name] for name, _ in columns()]), persistent=False)
+
+    def forward(self, fine: Tensor, coarse: Tensor) -> Tensor:
+        """``[N, Cf, 2h, 2w]`` and ``[N, Cc, h, w]`` -> logits ``[N, C]`` over :func:`~personvlm.schema.groups.columns`."""
+        count = fine.shape[0]
+        tokens = torch.cat([
+            (self.from_fine(fine) + _resized(self.fine_position, fine)).flatten(2),
+            (self.from_coarse(coarse) + _resized(self.coarse_position, coarse)).flatten(2),
+        ], dim=2).transpose(1, 2)  # [N, K, D]  # fmt: skip
+        key, value = self._split(self.key_value(self.token_norm(tokens))).chunk(2, dim=1)
+        query = self._split(self.query(self.query_norm(self.queries)).expand(count, -1, -1))
+        found = F.scaled_dot_product_attention(query, key, value)  # [N, heads, G, D/heads]
+        x = self.queries + self.out(found.transpose(1, 2).flatten(2))
+        x = self.dropout(self.final_norm(x + self.ffn(self.ffn_norm(x))))  # [N, G, D]
+        by_query = (x[:, self.group_of_column] * self.weight).sum(-1)
+        return by_query + self.pooled(self.dropout(coarse.mean((2, 3))))
+
+    def _split(self, x: Tensor) -> Tensor:
+        """``[N, K, m*D]`` -> ``[N, m*heads, K, D/heads]``."""
+        return x.unflatten(2, (-1, self.dim // self.num_heads)).transpose(1, 2)
+
+
+def _resized(position: Tensor, grid: Tensor) -> Tensor:
+    """Positions for a grid of another size (training begins at a lower resolution)."""
+    if position.shape[2:] == grid.shape[2:]:
+        return position
+    return F.interpolate(position, grid.shape[2:], mode="bilinear", align_corners=False)

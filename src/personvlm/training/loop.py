@@ -1,0 +1,162 @@
+"""The loop: one for every preset, on one process or several, killed and resumed at any step."""
+
+from __future__ import annotations
+
+import csv
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor, nn
+
+from personvlm.training.checkpoint import load_checkpoint, save_checkpoint
+from personvlm.training.recipe import Recipe
+
+Losses = dict[str, Tensor]
+Objective = Callable[[nn.Module, int], Losses]
+"""(model, step) -> named losses; the one named ``loss`` is minimised, the others are logged."""
+
+
+def learning_rate(step: int, recipe: Recipe) -> float:
+    """Share of the peak rate at ``step``: linear warm-up, then half a cosine down to 1 %."""
+    warmup = max(1, int(recipe.warmup * recipe.steps))
+    if step < warmup:
+        return (step + 1) / warmup
+    done = (step - warmup) / max(1, recipe.steps - warmup)
+    return 0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * min(1.0, done)))
+
+
+def make_optimizer(model: nn.Module, recipe: Recipe, encoder: str = "encoder.") -> torch.optim.AdamW:
+    """AdamW without decay on norms, biases and other vectors; the encoder at its own rate."""
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            groups.setdefault((name.startswith(encoder), parameter.ndim > 1), []).append(parameter)
+    return torch.optim.AdamW([
+        {"params": parameters, "scale": recipe.encoder_lr if in_encoder else 1.0, "lr": recipe.lr,
+         "weight_decay": recipe.weight_decay if decays else 0.0}
+        for (in_encoder, decays), parameters in groups.items()
+    ], betas=(0.9, 0.98))  # fmt: skip
+
+
+def train(model: nn.Module, objective: Objective, recipe: Recipe, out: Path, *,
+          evaluate: Callable[[dict[str, Tensor]], dict[str, float]] | None = None,
+          accelerator: Accelerator | None = None, quiet: bool = False) -> dict[str, Tensor]:  # fmt: skip
+    """Train ``model`` in place to the end of the recipe, from the checkpoint in ``out`` where there is one.
+
+    Args:
+        objective: gives the losses of a step; all that is random in it must follow from the step's number.
+        evaluate: figures of the averaged weights, asked every ``recipe.evaluate_every`` steps and at the end.
+
+    Returns:
+        The averaged weights, a state dict.
+    """
+    accelerator = accelerator or make_accelerator(recipe)
+    optimizer = make_optimizer(model, recipe)
+    average = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+    resumed = load_checkpoint(out, model, average, optimizer)
+    first = 0 if resumed is None else int(resumed["step"])
+    log = Curves(out / "curves.csv", first, accelerator.is_main_process)
+    wrapped, optimizer = accelerator.prepare(model, optimizer)
+    average = {name: tensor.to(accelerator.device) for name, tensor in average.items()}
+    saved = time.monotonic()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, disable=quiet or not accelerator.is_main_process) as progress:
+        task = progress.add_task("training", total=recipe.steps, completed=first)
+        started, seen = time.monotonic(), 0
+        for step in range(first, recipe.steps):
+            torch.manual_seed(recipe.seed * 1_000_003 + step)
+            factor = learning_rate(step, recipe)
+            for group in optimizer.param_groups:
+                group["lr"] = recipe.lr * factor * group["scale"]
+            wrapped.train()
+            losses = objective(wrapped, step)
+            optimizer.zero_grad(set_to_none=True)
+            accelerator.backward(losses["loss"])
+            accelerator.clip_grad_norm_(model.parameters(), recipe.clip)
+            optimizer.step()
+            update_average(average, model, min(recipe.ema, (1 + step) / (10 + step)))
+            log.add(step, {name: float(loss.detach()) for name, loss in losses.items()}, recipe.lr * factor)
+            seen += recipe.batch
+            rate = seen / (time.monotonic() - started)
+            progress.update(task, advance=1, description=f"loss {log.recent():.3f}  {rate:.0f} crops/s")
+            last = step + 1 == recipe.steps
+            if last or (step + 1) % recipe.evaluate_every == 0:
+                if evaluate is not None and accelerator.is_main_process:
+                    log.note(step, evaluate(average))
+                log.flush()
+            if accelerator.is_main_process and (last or time.monotonic() - saved > 60 * recipe.checkpoint_minutes):
+                log.flush()
+                save_checkpoint(out, step + 1, model, average, _inner(optimizer), {})
+                saved = time.monotonic()
+    accelerator.wait_for_everyone()
+    return average
+
+
+def make_accelerator(recipe: Recipe) -> Accelerator:
+    """Device, precision and processes as they are found; parameters that a phase leaves unused are allowed."""
+    unused = DistributedDataParallelKwargs(find_unused_parameters=True)
+    return Accelerator(mixed_precision=recipe.precision, kwargs_handlers=[unused])
+
+
+def _inner(optimizer: Any) -> torch.optim.Optimizer:
+    """The optimizer itself, without accelerate's wrapper, whose state dict is numbered alike on every device."""
+    inner: torch.optim.Optimizer = getattr(optimizer, "optimizer", optimizer)
+    return inner
+
+
+@torch.no_grad()
+def update_average(average: dict[str, Tensor], model: nn.Module, decay: float) -> None:
+    """Exponential moving average of all floating tensors of the state; the others are copied."""
+    for name, tensor in model.state_dict().items():
+        if tensor.is_floating_point():
+            average[name].lerp_(tensor, 1.0 - decay)
+        else:
+            average[name].copy_(tensor)
+
+
+class Curves:
+    """Losses and figures of a run as CSV: step, name, value. A resumed run goes on where its checkpoint stood."""
+
+    def __init__(self, path: Path, first: int, active: bool) -> None:
+        self.path, self.active = path, active
+        self.pending: list[tuple[int, str, float]] = []
+        self.last: list[float] = []
+        if not active:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rows = read_curves(path) if first and path.is_file() else []
+        with path.open("w", newline="") as file:
+            csv.writer(file).writerows([("step", "name", "value"), *(row for row in rows if row[0] < first)])
+
+    def add(self, step: int, losses: dict[str, float], rate: float) -> None:
+        """One step's losses."""
+        self.last = [*self.last[-19:], losses["loss"]]
+        self.note(step, {**losses, "lr": rate})
+
+    def recent(self) -> float:
+        """Mean loss of the last 20 steps."""
+        return sum(self.last) / max(1, len(self.last))
+
+    def note(self, step: int, figures: dict[str, float]) -> None:
+        """Figures of any kind."""
+        self.pending += [(step, name, value) for name, value in figures.items()]
+
+    def flush(self) -> None:
+        """Write what has gathered."""
+        if self.active and self.pending:
+            with self.path.open("a", newline="") as file:
+                csv.writer(file).writerows((step, name, f"{value:.6g}") for step, name, value in self.pending)
+        self.pending = []
+
+
+def read_curves(path: Path) -> list[tuple[int, str, float]]:
+    """Rows of a curves file: (step, name, value)."""
+    with path.open(newline="") as file:
+        return [(int(row["step"]), row["name"], float(row["value"])) for row in csv.DictReader(file)]

@@ -1,0 +1,68 @@
+"""What edge is trained for in one step: attributes, identity, quality, and in text phases words."""
+
+from __future__ import annotations
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from personvlm.data.transform import Transform
+from personvlm.language.tokenizer import Tokenizer
+from personvlm.models.prefix import slots
+from personvlm.schema.groups import column_slices, columns
+from personvlm.training.augment import CUT_HIDES, augment
+from personvlm.training.captions import text_batch
+from personvlm.training.dataset import TrainingSet
+from personvlm.training.losses import attribute_loss, identity_loss, text_loss
+from personvlm.training.recipe import Recipe
+
+
+class EdgeObjective:
+    """Losses of one step; everything random in it follows from the recipe's seed and the step's number."""
+
+    def __init__(self, data: TrainingSet, recipe: Recipe, transform: Transform, tokenizer: Tokenizer,
+                 accelerator: Accelerator, max_words: int) -> None:  # fmt: skip
+        self.data, self.recipe, self.transform, self.tokenizer = data, recipe, transform, tokenizer
+        self.accelerator, self.max_words = accelerator, max_words
+        self.hidden = torch.zeros(len(columns()), dtype=torch.bool)
+        for name in CUT_HIDES:
+            self.hidden[column_slices()[name]] = True
+        self.visibility = column_slices()["visibility"]
+
+    def __call__(self, model: nn.Module, step: int) -> dict[str, Tensor]:
+        recipe, device = self.recipe, self.accelerator.device
+        phase = recipe.phase_at(step)
+        batch = self.data.draw(recipe.batch, recipe.seed, step)
+        generator = torch.Generator().manual_seed(recipe.seed * 7_919 + step)
+        seen = augment(batch.images, (phase.height, phase.width), recipe.augment, self.transform, generator)
+        target, mask = self.after_cut(batch.target, batch.mask, seen.cut)
+        prefix = torch.zeros(len(batch.rows), len(slots()), dtype=torch.int64)
+        words = torch.zeros(len(batch.rows), 1, dtype=torch.int64)
+        if phase.text:
+            annotations = [self.data.samples[row].annotations for row in batch.rows]
+            prefix, words = text_batch(annotations, self.tokenizer, (recipe.seed, step), recipe.random_text,
+                                       self.max_words)  # fmt: skip
+        share = slice(self.accelerator.process_index, None, self.accelerator.num_processes)
+        target, mask, words, prefix = (x[share].to(device) for x in (target, mask, words, prefix))
+        pixels = seen.pixels[share].to(device, memory_format=torch.channels_last)
+        out, logits = model(pixels, prefix, words[:, :-1])
+        losses = {
+            "attributes": attribute_loss(out.logits, target, mask),
+            "identity": identity_loss(out.embedding, batch.identity[share].to(device)),
+            "quality": nn.functional.binary_cross_entropy_with_logits(out.quality.float(),
+                                                                      seen.quality[share].to(device)),
+        }  # fmt: skip
+        total = (losses["attributes"] + recipe.weight_identity * losses["identity"]
+                 + recipe.weight_quality * losses["quality"])  # fmt: skip
+        if phase.text:
+            losses["text"] = text_loss(logits, words, self.tokenizer.pad_id, recipe.label_smoothing)
+            total = total + recipe.weight_text * losses["text"]
+        return {"loss": total, **losses}
+
+    def after_cut(self, target: Tensor, mask: Tensor, cut: Tensor) -> tuple[Tensor, Tensor]:
+        """Labels of what augmentation has cut off become unknown, and ``visibility`` becomes known."""
+        mask = torch.where(cut[:, None] & self.hidden, torch.zeros_like(mask), mask)
+        target = target.clone()
+        target[:, self.visibility] = torch.stack([(~cut).float(), cut.float()], 1)
+        mask[:, self.visibility] = 1.0
+        return target, mask

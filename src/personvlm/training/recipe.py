@@ -1,0 +1,122 @@
+"""How a model is trained: one frozen dataclass, saved beside the weights that come of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from personvlm.base.errors import InputError
+from personvlm.data.transform import Augment
+
+FILE = "recipe.json"
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of training at one resolution.
+
+    Attributes:
+        steps: optimizer steps.
+        height, width: input in pixels.
+        text: whether the decoder is trained too.
+    """
+
+    steps: int
+    height: int
+    width: int
+    text: bool
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides the outcome of a run but the data.
+
+    Attributes:
+        phases: run one after the other under one learning-rate schedule.
+        batch: crops per step over all processes; half as many people, two crops each.
+        lr: peak learning rate of new parts; the encoder takes ``encoder_lr`` times it.
+        warmup: share of all steps.
+        ema: decay of the averaged weights, which are the ones that are kept.
+        label_smoothing: of the text loss.
+        weights: what each loss counts for.
+        identity_power: a person with n crops is drawn in proportion to n to this power (0: all people alike).
+        source_weight: multiplies that, by source.
+        random_text: share of text rows whose attributes are drawn at random instead of read from labels.
+        checkpoint_minutes: time between checkpoints.
+    """
+
+    phases: tuple[Phase, ...] = (Phase(3200, 192, 96, False), Phase(1200, 256, 128, True))
+    batch: int = 64
+    lr: float = 1e-3
+    encoder_lr: float = 0.5
+    weight_decay: float = 0.02
+    warmup: float = 0.04
+    clip: float = 1.0
+    ema: float = 0.998
+    label_smoothing: float = 0.05
+    weight_text: float = 1.0
+    weight_identity: float = 0.3
+    weight_quality: float = 0.2
+    identity_power: float = 0.5
+    source_weight: tuple[tuple[str, float], ...] = (("orientation", 3.0), ("ccp", 0.6), ("clothing_attribute", 0.5))
+    random_text: float = 0.3
+    precision: str = "bf16"
+    seed: int = 0
+    checkpoint_minutes: float = 4.0
+    evaluate_every: int = 400
+    augment: Augment = Augment()
+
+    @property
+    def steps(self) -> int:
+        """Steps of all phases together."""
+        return sum(phase.steps for phase in self.phases)
+
+    def phase_at(self, step: int) -> Phase:
+        """The phase that step number ``step`` (from 0) belongs to."""
+        for phase in self.phases:
+            if step < phase.steps:
+                return phase
+            step -= phase.steps
+        return self.phases[-1]
+
+    def with_settings(self, settings: dict[str, str]) -> Recipe:
+        """A copy with ``name=value`` settings as the command line gives them; ``steps=N`` scales the phases.
+
+        Raises:
+            InputError: a name does not exist, or a value is not of its kind.
+        """
+        recipe = self
+        kinds = {f.name: type(getattr(self, f.name)) for f in fields(self)}
+        for name, text in settings.items():
+            try:
+                if name == "steps":
+                    ratio = int(text) / recipe.steps
+                    counts = [max(1, round(phase.steps * ratio)) for phase in recipe.phases]
+                    counts[-1] += int(text) - sum(counts)
+                    pairs = zip(recipe.phases, counts, strict=True)
+                    recipe = replace(recipe, phases=tuple(replace(phase, steps=max(1, n)) for phase, n in pairs))
+                elif kinds.get(name) in (int, float, str):
+                    recipe = replace(recipe, **{name: kinds[name](text)})
+                else:
+                    legal = [key for key, kind in kinds.items() if kind in (int, float, str)]
+                    raise InputError(f"--set {name}: no such setting; legal: steps, {', '.join(legal)}")
+            except InputError:
+                raise
+            except ValueError as error:
+                raise InputError(f"--set {name}={text}: {error}") from error
+        return recipe
+
+    def save(self, directory: Path) -> None:
+        """Write ``recipe.json`` into ``directory``."""
+        (directory / FILE).write_text(json.dumps(asdict(self), indent=2) + "\n")
+
+    @classmethod
+    def load(cls, directory: Path) -> Recipe:
+        """Read ``recipe.json`` from ``directory``."""
+        raw: dict[str, Any] = json.loads((directory / FILE).read_text())
+        raw["phases"] = tuple(Phase(**phase) for phase in raw["phases"])
+        raw["source_weight"] = tuple((name, weight) for name, weight in raw["source_weight"])
+        raw["augment"] = Augment(**raw["augment"])
+        return cls(**raw)
