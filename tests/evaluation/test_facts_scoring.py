@@ -54,6 +54,13 @@ def test_partial_age_is_left_out_and_the_parent_names_no_band():
     assert not judged.right[1]
 
 
+def test_hair_with_two_labelled_colors_counts_and_hair_that_is_only_not_black_does_not():
+    samples = [sample("a", hair_color=["black", "gray"]), sample("b", hair_color=["brown", "gray", "other"])]
+    judged = judge("hair.color", [{"hair.color": ("gray",)}] * 2, samples)
+    assert judged.counted.tolist() == [True, False]
+    assert judged.right[0]
+
+
 def test_first_color_must_be_among_the_labelled_ones_and_the_second_counts_apart():
     samples = [sample(str(row), upper_color=["black", "white"]) for row in range(4)]
     said = [{"upper.color": colors} for colors in [("white", "red"), ("red", "white"), ("black", "white"), ("dark",)]]

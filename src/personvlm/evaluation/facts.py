@@ -2,9 +2,9 @@
 
 Six headline groups. Gender, age (five bands), hair color, upper color and lower color by accuracy: the first value
 said must be among the labelled ones, and silence is wrong. Bag by balanced accuracy: silence means none. Rows where a
-group is not annotated are left out of that group, and so are rows whose age is a partial label ("adult") and crops
-that may carry a bag which nobody named. Beside each figure stands the majority class: the best constant answer,
-scored in the same way on the same rows.
+group is not annotated are left out of that group, and so are rows whose age is a partial label ("adult") or whose hair
+is only known not to be black, and crops that may carry a bag which nobody named. Beside each figure stands the
+majority class: the best constant answer, scored in the same way on the same rows.
 
 Inputs are what a parser read (``Values``, one mapping per text), never text.
 """
@@ -78,8 +78,7 @@ def judge(group: str, said: Sequence[Values], samples: Sequence[Sample]) -> Judg
         states = np.array([states_bag(values) for values in said], bool)
         counted = np.array([there is not None for there in truth], bool)
         return Judged(counted, states == stratum.astype(bool), stratum, strata=2)
-    counted = np.array([fact is not None and bool(fact.present) and not (group == "age" and len(fact.present) > 1)
-                        for fact in known], bool)  # fmt: skip
+    counted = np.array([fact is not None and _names_the_answer(group, fact) for fact in known], bool)
     right = np.array([fact is not None and _first_is_right(group, values.get(group, ()), fact)
                       for values, fact in zip(said, known, strict=True)], bool)  # fmt: skip
     return Judged(counted, right, np.zeros(len(samples), np.int64))
@@ -216,6 +215,12 @@ def _bag(fact: Known | None) -> bool | None:
     if any(GROUP["carrying"].covers("bag", value) for value in fact.present):
         return True
     return False if "bag" in fact.absent else None
+
+
+def _names_the_answer(group: str, fact: Known) -> bool:
+    """Whether the label says what is there: several bands of age, or "any hair but black", do not."""
+    several = len(fact.present) > 1
+    return bool(fact.present) and not (several and (group == "age" or OTHER in fact.present))
 
 
 def _first_is_right(group: str, stated: tuple[str, ...], fact: Known) -> bool:
