@@ -1,0 +1,167 @@
+"""Safe decoding: whatever is given, the answer is an RGB array or an :class:`InputError` that says what is wrong.
+
+Nothing is silently replaced: a truncated file is refused, not filled with gray. Size is checked in the header, before
+any pixel is decoded.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from personvlm.base.errors import InputError
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+"""Formats that are opened; Pillow knows dozens more, whose decoders nobody here needs to trust."""
+
+MIN_SIDE = 8
+MAX_PIXELS = 64_000_000
+MAX_BYTES = 32 * 1024 * 1024
+
+Source = bytes | Path | str | Image.Image | NDArray[Any]
+
+
+def decode(source: Source, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES,
+           target: tuple[int, int] | None = None) -> NDArray[np.uint8]:  # fmt: skip
+    """Decode one picture.
+
+    EXIF rotation is applied; the first frame of an animation is taken; transparency is laid over white; palette, gray,
+    CMYK and 16-bit pictures become 8-bit RGB (16 bit by their upper 8 bits).
+
+    Args:
+        source: encoded bytes, a path, a PIL image, or an RGB array: ``uint8 [H, W, 3]``, ``[H, W]`` (gray) or
+            ``[H, W, 4]`` (with alpha).
+        max_pixels: largest width times height.
+        max_bytes: largest encoded size.
+        target: the (width, height) that the caller will shrink the picture to. A JPEG at least twice as large is
+            decoded at a half, a quarter or an eighth of its size, never below the target, which is several times
+            faster.
+
+    Returns:
+        ``uint8 [H, W, 3]`` in RGB, contiguous, a copy that is the caller's own.
+
+    Raises:
+        InputError: not a picture of :data:`FORMATS`, damaged, truncated, empty, a folder, missing, under 8 pixels a
+            side, or over a limit. The message names the input and the mend.
+    """
+    name = str(source) if isinstance(source, str | Path) else ""
+    if isinstance(source, np.ndarray):
+        return _from_array(source, max_pixels)
+    if isinstance(source, Image.Image):
+        return _guarded(lambda: _pixels(source, "the image", max_pixels), name or "the image")
+    if isinstance(source, bytes | bytearray | memoryview):
+        data, name = bytes(source), "the image bytes"
+    elif isinstance(source, str | Path):
+        data = _read(Path(source), max_bytes)
+    else:
+        raise InputError(f"a {type(source).__name__} is no picture; give a path, bytes, a PIL image or an RGB array")
+    if not data:
+        raise InputError(f"{name}: empty, 0 bytes; a picture was expected")
+    if len(data) > max_bytes:
+        raise InputError(f"{name}: {len(data)} bytes, at most {max_bytes} are read; shrink or re-encode it")
+    return _guarded(lambda: _open(data, name, max_pixels, target), name)
+
+
+def _guarded(work: Callable[[], NDArray[np.uint8]], name: str) -> NDArray[np.uint8]:
+    """Pillow's decoders fail in many ways on damaged input; here they all become one."""
+    try:
+        with warnings.catch_warnings():
+            # Damaged EXIF and bombs warn; the first is harmless here, the second is checked by ourselves.
+            warnings.simplefilter("ignore")
+            return work()
+    except InputError:
+        raise
+    except MemoryError:
+        raise InputError(f"{name}: does not fit into memory; shrink it") from None
+    except Exception as error:
+        # Not a hidden defect: the code above calls nothing but Pillow, on input that nobody vouches for.
+        reason = str(error) or type(error).__name__
+        raise InputError(f"{name}: damaged or truncated ({reason}); export the picture again") from None
+
+
+def _read(path: Path, max_bytes: int) -> bytes:
+    try:
+        with open(path, "rb", opener=_nonblocking) as file:
+            if not os.path.isfile(path):
+                raise InputError(f"{path}: not a regular file; a picture was expected")
+            return file.read(max_bytes + 1)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: a folder; give the pictures inside it") from None
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        raise InputError(f"{str(path)!r}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
+
+
+def _nonblocking(path: str, flags: int) -> int:
+    """A named pipe without a writer must not hang the batch."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _open(data: bytes, name: str, max_pixels: int, target: tuple[int, int] | None) -> NDArray[np.uint8]:
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError:
+        raise InputError(f"{name}: not a picture that can be read, or damaged at its start; "
+                         f"legal formats: {', '.join(FORMATS)}") from None  # fmt: skip
+    except Image.DecompressionBombError:
+        raise InputError(f"{name}: far more than {max_pixels} pixels; shrink it") from None
+    with image:
+        _check_size(image.width, image.height, name, max_pixels)
+        if target is not None and image.format == "JPEG":
+            # A quarter turn by EXIF swaps the sides; asking for the larger square keeps enough pixels either way.
+            image.draft(None, (max(target), max(target)))
+        return _pixels(image, name, max_pixels)
+
+
+def _pixels(image: Image.Image, name: str, max_pixels: int) -> NDArray[np.uint8]:
+    _check_size(image.width, image.height, name, max_pixels)
+    if getattr(image, "is_animated", False):
+        image.seek(0)
+    image.load()
+    image = ImageOps.exif_transpose(image)
+    return np.array(_rgb(image), np.uint8)
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        values = np.asarray(image, np.float64)
+        # Pillow opens 16-bit gray as I;16 or as I; a float TIFF holds 0..1 by convention.
+        scale = 255.0 if image.mode == "F" and values.size and values.max() <= 1.0 else 1 / 256
+        scale = 1.0 if image.mode == "F" and values.max() > 1.0 else scale
+        finite = np.nan_to_num(values * scale, nan=0.0, posinf=255.0, neginf=0.0)
+        return Image.fromarray(np.clip(finite, 0, 255).astype(np.uint8)).convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        layer = image.convert("RGBA")
+        white = Image.new("RGBA", layer.size, (255, 255, 255, 255))
+        return Image.alpha_composite(white, layer).convert("RGB")
+    return image.convert("RGB")
+
+
+def _check_size(width: int, height: int, name: str, max_pixels: int) -> None:
+    if width < MIN_SIDE or height < MIN_SIDE:
+        raise InputError(f"{name}: {width}x{height} pixels show nobody; at least {MIN_SIDE} a side are needed")
+    if width * height > max_pixels:
+        raise InputError(f"{name}: {width}x{height} pixels, at most {max_pixels} in all are decoded; shrink it")
+
+
+def _from_array(array: NDArray[Any], max_pixels: int) -> NDArray[np.uint8]:
+    name = "the image array"
+    if array.dtype != np.uint8:
+        raise InputError(f"{name} is {array.dtype}; give uint8 with values 0..255, in RGB")
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
+        raise InputError(f"{name} has shape {array.shape}; give [height, width, 3] in RGB")
+    _check_size(array.shape[1], array.shape[0], name, max_pixels)
+    if array.ndim == 3 and array.shape[2] == 3:
+        return np.array(array, np.uint8, order="C")
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    return np.array(_rgb(Image.fromarray(np.ascontiguousarray(array))), np.uint8)
