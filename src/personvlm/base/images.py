@@ -33,8 +33,8 @@ def decode(source: Source, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX
            target: tuple[int, int] | None = None) -> NDArray[np.uint8]:  # fmt: skip
     """Decode one picture.
 
-    EXIF rotation is applied; the first frame of an animation is taken; transparency is laid over white; palette, gray,
-    CMYK and 16-bit pictures become 8-bit RGB (16 bit by their upper 8 bits).
+    EXIF rotation is applied; of an animation the first frame is taken (of a PIL image the current one); transparency
+    is laid over white; palette, gray, CMYK and 16-bit pictures become 8-bit RGB (16 bit by their upper 8 bits).
 
     Args:
         source: encoded bytes, a path, a PIL image, or an RGB array: ``uint8 [H, W, 3]``, ``[H, W]`` (gray) or
@@ -124,8 +124,6 @@ def _open(data: bytes, name: str, max_pixels: int, target: tuple[int, int] | Non
 
 def _pixels(image: Image.Image, name: str, max_pixels: int) -> NDArray[np.uint8]:
     _check_size(image.width, image.height, name, max_pixels)
-    if getattr(image, "is_animated", False):
-        image.seek(0)
     image.load()
     image = ImageOps.exif_transpose(image)
     return np.array(_rgb(image), np.uint8)
@@ -133,13 +131,13 @@ def _pixels(image: Image.Image, name: str, max_pixels: int) -> NDArray[np.uint8]
 
 def _rgb(image: Image.Image) -> Image.Image:
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        values = np.asarray(image, np.float64)
-        # Pillow opens 16-bit gray as I;16 or as I; a float TIFF holds 0..1 by convention.
-        scale = 255.0 if image.mode == "F" and values.size and values.max() <= 1.0 else 1 / 256
-        scale = 1.0 if image.mode == "F" and values.max() > 1.0 else scale
-        finite = np.nan_to_num(values * scale, nan=0.0, posinf=255.0, neginf=0.0)
-        return Image.fromarray(np.clip(finite, 0, 255).astype(np.uint8)).convert("RGB")
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        values = np.nan_to_num(np.asarray(image, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+        if image.mode == "F":  # a float picture holds 0..1 by convention, or the numbers of an 8-bit one
+            values *= 255.0 if values.max() <= 1.0 else 1.0
+        else:
+            values /= 256.0  # Pillow opens 16-bit gray as I;16 or as I
+        return Image.fromarray(np.clip(values, 0, 255).astype(np.uint8)).convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA", "RGBa") or "transparency" in image.info:
         layer = image.convert("RGBA")
         white = Image.new("RGBA", layer.size, (255, 255, 255, 255))
         return Image.alpha_composite(white, layer).convert("RGB")
