@@ -1,0 +1,108 @@
+"""Tables for people from the objects that ``evaluate`` makes: every figure stands next to its baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from personvlm.evaluation.facts import HEADLINE
+
+ROWS = (("generated text", "text"), ("realised from the predicted heads", "predicted_heads"),
+        ("realised from the true labels (ceiling)", "true_labels"), ("majority class", "majority"))  # fmt: skip
+"""Rows of the table of facts: what is printed, and where it comes from. No table goes without its baselines."""
+
+
+def report(result: Mapping[str, Any]) -> RenderableType:
+    """The object of :func:`~personvlm.evaluation.evaluate.evaluate` as Rich tables.
+
+    Raises:
+        KeyError: a baseline is missing; a table without them is refused.
+    """
+    return Group(facts_table(result), heads_table(result), certain_table(result))
+
+
+def facts_table(result: Mapping[str, Any]) -> Table:
+    """Six headline groups and their mean, each with interval, baselines and the number of pictures."""
+    columns = (*HEADLINE, "mean")
+    table = Table(title=f"Facts read from text: {result['n']} pictures of {result['people']} people, each person once")
+    table.add_column("")
+    for name in columns:
+        table.add_column("bag (balanced)" if name == "bag" else name, justify="right")
+    text = result["text"]
+    sources = {"text": text, **result["baselines"]}
+    for title, key in ROWS:
+        if key == "majority":
+            table.add_row(title, *(percent(text[name]["majority"]) for name in columns))
+        else:
+            table.add_row(title, *(percent(sources[key][name]["accuracy"]) for name in columns))
+        if key == "text":
+            table.add_row("  95 % interval", *(_interval(text[name]["interval"]) for name in columns), style="dim")
+    table.add_section()
+    table.add_row("majority says", *(str(text[name]["majority_value"]) for name in HEADLINE), "", style="dim")
+    table.add_row("pictures scored", *(str(text[name]["n"]) for name in HEADLINE), "", style="dim")
+    return table
+
+
+def heads_table(result: Mapping[str, Any]) -> Table:
+    """The heads per picture, and the precision of second colors."""
+    heads = result["heads"]
+    table = _figures("Heads, per picture")
+    table.add_row("mA", percent(heads["mA"]), _interval(heads["mA_interval"]))
+    table.add_row("F1 (instance)", percent(heads["F1"]), _interval(heads["F1_interval"]))
+    table.add_row("precision, recall (instance)", f"{percent(heads['precision'])}, {percent(heads['recall'])}", "")
+    for name in ("upper.color", "lower.color"):
+        second = result["text"][name]["second_color"]
+        table.add_row(f"second {name}: precision", percent(second["precision"]), f"said on {second['n']} pictures")
+    return table
+
+
+def certain_table(result: Mapping[str, Any]) -> Table:
+    """What is said at the default thresholds, form, and agreement with the JSON."""
+    said, quality = result["said"], result["quality"]
+    table = _figures("At the default thresholds")
+    table.add_row("accuracy of what is said", percent(said["accuracy"]), _interval(said["interval"]))
+    table.add_row("annotated groups that are stated", percent(said["coverage"]), "")
+    table.add_row("groups stated per text", f"{said['groups']:.1f}", "")
+    failed = [f"{name} {percent(share)}" for name, share in quality["checks"].items() if share < 1]
+    table.add_row("well-formed texts", percent(quality["pass_rate"]), ", ".join(failed))
+    table.add_row("texts that agree with their JSON", percent(result["consistency"]), "")
+    return table
+
+
+def parser_table(result: Mapping[str, Any]) -> Table:
+    """The object of :func:`~personvlm.evaluation.parser.evaluate_parser`, worst columns first."""
+    table = Table(title=f"Parser against MSP60K's labels: {result['n']} captions, mean F1 {percent(result['mean_f1'])}")
+    table.add_column("column")
+    for name in ("F1", "precision", "recall", "labelled"):
+        table.add_column(name, justify="right")
+    worst_first = sorted(result["columns"].items(), key=lambda item: (item[1]["f1"] is None, item[1]["f1"] or 0.0))
+    for name, column in worst_first:
+        table.add_row(name, percent(column["f1"]), percent(column["precision"]), percent(column["recall"]),
+                      str(column["positives"]))  # fmt: skip
+    return table
+
+
+def percent(value: float | None) -> str:
+    """``0.8642`` as ``86.4 %``; a figure that is not defined as a dash. 1 is shown only where nothing is wrong."""
+    if value is None:
+        return "–"
+    shown = round(100 * value, 1)
+    if shown == 100 and value < 1:
+        shown = 99.9
+    return f"{shown:.1f} %"
+
+
+def _interval(bounds: Sequence[float | None]) -> str:
+    low, high = bounds
+    return "" if low is None or high is None else f"{100 * low:.1f} – {100 * high:.1f}"
+
+
+def _figures(title: str) -> Table:
+    table = Table(title=title, show_header=False)
+    table.add_column("")
+    table.add_column("", justify="right")
+    table.add_column("")
+    return table
