@@ -22,7 +22,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 
 
 def imported(tree: ast.AST, package: str) -> Iterator[str]:
-    """Absolute dotted names of every import, those inside functions too; ``from a import b`` gives ``a`` and ``a.b``."""
+    """Absolute dotted names of every import, functions included; ``from a import b`` gives ``a`` and ``a.b``."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

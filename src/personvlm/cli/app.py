@@ -1,0 +1,56 @@
+"""The commands of ``personvlm``, put together; and what becomes of an error.
+
+Exit status: 0 when all went well, 1 when something given could not be handled (one line on stderr says what), 2 when
+the command was not understood.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from personvlm import __version__
+from personvlm.base.errors import PersonVLMError
+from personvlm.cli import demo, describe, evaluate, models
+
+app = typer.Typer(
+    name="personvlm", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]},
+)  # fmt: skip
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"personvlm {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """Describe people in pictures: a sentence, attributes with calibrated confidence, JSON. No GPU, no server."""
+
+
+app.command("describe")(describe.describe)
+app.command("demo")(demo.demo)
+app.command("evaluate")(evaluate.evaluate)
+app.command("schema")(models.schema)
+app.command("models")(models.models)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and exit (``SystemExit``). ``arguments`` default to those of the process."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # File names need not be text. A byte that is none leaves as `\udcXX`, which is also legal inside JSON.
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    try:
+        app(args=None if arguments is None else list(arguments))
+    except PersonVLMError as error:
+        print(f"personvlm: error: {error}", file=sys.stderr)
+        sys.exit(1)

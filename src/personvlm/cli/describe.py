@@ -1,0 +1,53 @@
+"""``personvlm describe``: pictures in, sentences and attributes out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from personvlm.cli import output
+from personvlm.cli.progress import progress
+
+Model = Annotated[
+    Path | None, typer.Option("--model", help="A folder with another model (default: the one that ships).")
+]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress and no notes; errors are still printed.")]
+
+
+def describe(
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="PATH|DIR|GLOB|-...", help="Pictures; - reads one from stdin.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,
+    as_jsonl: Annotated[bool, typer.Option("--jsonl", help="Print one JSON object per input, as they come.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print a table with one row per input.")] = False,
+    say: Annotated[
+        Literal["confident", "all"],
+        typer.Option(help="Say what is certain enough, or the most probable value of every group."),
+    ] = "confident",
+    no_gender: Annotated[bool, typer.Option("--no-gender", help="Neither say nor output gender.")] = False,
+    no_age: Annotated[bool, typer.Option("--no-age", help="Neither say nor output age.")] = False,
+    batch: Annotated[int, typer.Option(min=1, help="Pictures per batch.")] = 16,
+    model: Model = None,
+    quiet: Quiet = False,
+) -> None:
+    """Describe the person in every picture. Exit status 1 if any input failed; the others are described anyway."""
+    if as_json + as_jsonl + as_csv > 1:
+        raise typer.BadParameter("choose one of --json, --jsonl and --csv")
+    form: output.Format = "json" if as_json else "jsonl" if as_jsonl else "csv" if as_csv else "plain"
+
+    from personvlm.pipeline.inputs import described, expand
+    from personvlm.runtime.describer import Describer
+
+    items = expand(inputs)
+    results = described(items, Describer.load(model), say=say, gender=not no_gender, age=not no_age, batch=batch)
+    # Answers that scroll by on the terminal are progress enough; a bar would only run into them.
+    streaming = form != "json" and sys.stdout.isatty()
+    failed = output.write(progress(results, len(items), "Describing", quiet=quiet or streaming), form)
+    if failed:
+        if not quiet and len(items) > 1:
+            print(f"personvlm: {failed} of {len(items)} inputs failed", file=sys.stderr)
+        raise typer.Exit(1)

@@ -1,0 +1,43 @@
+"""``personvlm models`` and ``personvlm schema``: what is there, and what comes out."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from typing import Annotated, Any
+
+import typer
+
+from personvlm.base.errors import AssetError
+from personvlm.cli.output import print_json, print_table
+
+
+def models(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False) -> None:
+    """List the models with their numbers of parameters."""
+    found = shipped()
+    if as_json:
+        print_json(found)
+        return
+    rows = {model["name"]: (f"{model['parameters']:,}", f"{model['trainable']:,}") for model in found}
+    print_table("Models", rows, ("name", "parameters", "trainable"))
+
+
+def shipped() -> list[dict[str, Any]]:
+    """``name``, ``parameters`` and ``trainable`` of every model inside the package, as its metrics.json has them.
+
+    Raises:
+        AssetError: the package was built without weights.
+    """
+    folder = files("personvlm").joinpath("weights")
+    found = sorted(folder.iterdir(), key=lambda each: each.name) if folder.is_dir() else []
+    facts = [json.loads(each.joinpath("metrics.json").read_text("utf-8")) for each in found if each.is_dir()]
+    if not facts:
+        raise AssetError(f"no model lies in {folder}: this copy of PersonVLM was built without its weights")
+    return [{name: each[name] for name in ("name", "parameters", "trainable")} for each in facts]
+
+
+def schema() -> None:
+    """Print the JSON Schema of a person's description, with all groups and their legal values."""
+    from personvlm.schema import json_schema
+
+    print_json(json_schema(), indent=2)

@@ -1,0 +1,1 @@
+"""Composition: the rooms above, put together into things that run."""

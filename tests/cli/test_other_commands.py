@@ -1,0 +1,73 @@
+"""The small commands, and what becomes of an error."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from personvlm import __version__
+from personvlm.base.errors import PersonVLMError
+from personvlm.cli import main
+from personvlm.schema import json_schema
+
+PUBLISHED = Path(__file__).parents[2] / "docs" / "schema" / "person_description.schema.json"
+
+
+def status_of(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as done:
+        main(arguments)
+    return int(done.value.code or 0)
+
+
+def test_schema_prints_what_is_published(capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of("schema") == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed == json_schema()
+    assert printed == json.loads(PUBLISHED.read_text("utf-8")), "run `make schema`"
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of("--version") == 0
+    assert capsys.readouterr().out == f"personvlm {__version__}\n"
+
+
+def test_an_error_of_ours_is_one_line_and_status_1(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(path: Path | None = None) -> None:
+        raise PersonVLMError("weights/edge: no model here; reinstall")
+
+    monkeypatch.setattr("personvlm.runtime.describer.Describer.load", fails)
+    assert status_of("describe", "a.jpg", "--json") == 1
+    assert capsys.readouterr() == ("", "personvlm: error: weights/edge: no model here; reinstall\n")
+
+
+def test_evaluate_parser_prints_the_promised_object(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    one_hot = [0] * 58
+    one_hot[1] = 1
+    row = {"image": "a.jpg", "one_hot": one_hot, "answer": "The image shows a man."}
+    data = tmp_path / "captions.jsonl"
+    data.write_text(json.dumps(row) + "\n")
+    assert status_of("evaluate", "--parser", "--data", str(data), "--json") == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["columns"]["Male"]["f1"] == 1.0
+    assert 0.0 <= result["mean_f1"] <= 1.0
+    assert status_of("evaluate", "--parser", "--data", str(data)) == 0
+    assert "Male" in capsys.readouterr().out
+
+
+def test_evaluate_without_data_names_the_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of("evaluate", "--parser", "--data", "nowhere.jsonl", "--json") == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert "nowhere.jsonl" in err
+
+
+def test_the_program_runs_as_a_module_and_as_a_script() -> None:
+    done = subprocess.run([sys.executable, "-m", "personvlm", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"personvlm {__version__}\n"
