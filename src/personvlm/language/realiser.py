@@ -233,7 +233,8 @@ def _article(noun: str) -> str:
     last = noun.split(" ")[-1]
     if last in _MASS or (last.endswith("s") and last not in _SINGULAR_IN_S):
         return noun
-    return f"{'an' if noun[:1] in 'aeio' else 'a'} {noun}"
+    vowel = noun[:1] in "aeio" or noun.startswith("umbrella")  # but "a uniform"
+    return f"{'an' if vowel else 'a'} {noun}"
 
 
 def _listed(items: Sequence[str], word: str = "and") -> str:

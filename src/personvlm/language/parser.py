@@ -1,0 +1,260 @@
+"""Sentence to attributes: the exact inverse of the realiser, and a careful reader of free captions.
+
+Phrases of the table are found leftmost and longest. Then the text is read once: adjectives wait for their noun,
+negations make what follows absent, and what is said of the scene or of other people is passed over. Hedges
+("appears to be", "possibly") do not matter: what is hedged is stated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from personvlm.language.matching import segment
+from personvlm.language.scope import described
+from personvlm.language.tokens import split
+from personvlm.language.words import ABSENT, FACTS, NEGATIONS, PRONOUNS, Phrase, group_of
+from personvlm.schema.groups import GROUP, GROUPS, NONE
+
+_OUTERMOST_FIRST = (
+    "graduation gown", "chef uniform", "padded coat", "coat", "suit", "jacket", "vest", "hoodie", "sweater", "dress",
+    "blouse", "shirt", "t-shirt",
+)  # fmt: skip
+_REGION_GROUP = {"hair": "hair.garment", "upper": "upper.garment", "lower": "lower.garment", "footwear": "footwear.type"}
+_BREAKS = frozenset((
+    "a", "an", "the", "his", "her", "their", "he", "she", "they", "it", "its", "who", "which", "that", "is", "are",
+    "was", "has", "have", "wearing", "wears", "with", "of", "on", "in", "at", "to", "from", "over", "under",
+    "underneath", "beneath", "by", "near", "while", "carrying", "holding", "appears", "appear", "seems", "but", "as",
+    "for", "along", "paired", ".", ";", ":", "(", ")", "!", "?",
+))  # fmt: skip
+_LINKS = frozenset((
+    "is", "are", "appears", "appear", "seems", "to", "be", "in", "a", "an", "color", "colored", "colors", "possibly",
+    "likely", "mostly", "primarily", "predominantly", "also", "shade", "of", "shades", "which", "that", "very", "both",
+    "probably", "mainly", "partially",
+))  # fmt: skip
+_PADDING = frozenset(("cotton-padded", "padded", "puffer", "puffy", "quilted"))
+_RIDDEN = {
+    **dict.fromkeys(("bicycle", "bike", "bicycles"), "riding a bicycle"),
+    **dict.fromkeys(("scooter", "moped", "motorbike", "motorcycle", "motorscooter", "e-scooter"), "riding a scooter"),
+    "skateboard": "riding a skateboard",
+}
+_STATED = tuple[str, str]
+
+
+@dataclass
+class _Garment:
+    """One mention of a region's noun with the adjectives that belong to it."""
+
+    region: str
+    value: str | None
+    slots: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, slot: str, value: str) -> None:
+        values = self.slots.setdefault(slot, [])
+        if value not in values:
+            values.append(value)
+
+
+@dataclass
+class _Reading:
+    """What has been read so far, in the order of the text."""
+
+    facts: list[_STATED] = field(default_factory=list)
+    garments: list[_Garment] = field(default_factory=list)
+    pronouns: list[str] = field(default_factory=list)
+    absent: set[str] = field(default_factory=set)
+
+
+def parse(text: str) -> dict[str, tuple[str, ...]]:
+    """Read what a caption states about its person.
+
+    Args:
+        text: one or more English sentences, canonical or free.
+
+    Returns:
+        Group -> stated values, for stated groups only. A group whose absence is said ("no glasses") holds ``none``.
+        Colors keep the order in which they are said.
+
+    Example:
+        >>> parse("The image shows a man in a black jacket over a white shirt. He has no bag.")
+        {'gender': ('male',), 'upper.garment': ('jacket',), 'upper.color': ('black',)}
+    """
+    reading = _Reading()
+    for sentence in described(split(text)):
+        _Sentence(segment(sentence), reading).read()
+    return _resolve(reading)
+
+
+class _Sentence:
+    """Reads one sentence from left to right."""
+
+    def __init__(self, items: list[str | Phrase], reading: _Reading) -> None:
+        self._items = items
+        self._reading = reading
+        self._pending: list[_STATED] = []
+        self._last: _Garment | None = None  # the noun that a predicate ("is black") or "with stripes" goes to
+        self._linked = False
+        self._negated = False
+        self._young = self._padded = False
+        self._riding = 0
+
+    def read(self) -> None:
+        for position, item in enumerate(self._items):
+            if isinstance(item, str):
+                self._word(item, position)
+            elif item.part == "adjective":
+                self._pending.append(item.facts[0])
+            elif item.part == "noun":
+                self._noun(item)
+            else:
+                self._fact(item, position)
+        self._flush()
+
+    def _word(self, word: str, position: int) -> None:
+        if word in PRONOUNS:
+            self._reading.pronouns.append(PRONOUNS[word])
+        if word in NEGATIONS:
+            self._flush()
+            self._negated = True
+        elif word in (".", ";", "but", "however"):
+            self._negated = False
+        if self._negated and word in ("nothing", "anything") and self._before(position, "carrying", "holding"):
+            self._reading.absent.add("carrying")
+        self._young = word == "young" or (self._young and word not in _BREAKS)
+        self._padded = word in _PADDING or (self._padded and word not in _BREAKS)
+        if word in ("riding", "rides", "ride", "rode", "on", "astride"):
+            self._riding = 7
+        elif word in _RIDDEN and self._riding and not self._negated:
+            self._reading.facts.append(("posture", _RIDDEN[word]))
+        self._riding = max(0, self._riding - 1) if word not in (".", ",", ";") else 0
+        if word in _BREAKS or (word in (",", "and", "or") and not self._in_adjectives(position)):
+            self._flush()
+            if word not in _LINKS:
+                self._linked = False
+        if word in ("is", "are", "appears", "appear", "seems", "in"):
+            self._linked = self._last is not None
+        elif word not in _LINKS and not self._pending:
+            self._linked = False
+
+    def _in_adjectives(self, position: int) -> bool:
+        """Whether this comma or "and" stands between two adjectives of one noun."""
+        def adjective(index: int) -> bool:
+            if not 0 <= index < len(self._items):
+                return False
+            item = self._items[index]
+            return item in _PADDING if isinstance(item, str) else item.part == "adjective"
+
+        after = position + 1
+        if after < len(self._items) and self._items[after] in ("and", "or", "possibly"):
+            after += 1
+        return adjective(position - 1) and adjective(after) or (self._padded and adjective(position - 1))
+
+    def _before(self, position: int, *words: str) -> bool:
+        return any(item in words for item in self._items[max(0, position - 3) : position])
+
+    def _noun(self, phrase: Phrase) -> None:
+        value = phrase.facts[0][1] if phrase.facts else None
+        if self._padded and value in ("coat", "jacket", "vest", None) and phrase.region == "upper":
+            value = "padded coat"
+        garment = _Garment(phrase.region, value)
+        if value == "skirt" and ("length", "short") in self._pending:
+            garment.value = "short skirt"
+        elif value == "skirt" and ("length", "long") in self._pending:
+            garment.value = "long skirt"
+        elif value == "shoes" and ("style", "casual") in self._pending:
+            garment.value = "casual shoes"
+        for slot, said in self._pending:
+            if slot != "body":
+                garment.add(slot, said)
+        self._pending, self._linked, self._young, self._padded = [], False, False, False
+        if self._negated:
+            return
+        self._last = garment
+        self._reading.garments.append(garment)
+
+    def _fact(self, phrase: Phrase, position: int) -> None:
+        if phrase.region == "person":
+            self._flush_body()
+        else:
+            self._flush(consumed=True)
+        for group, value in phrase.facts:
+            if group == "body" and len(phrase.words) == 1 and not self._negated:
+                self._pending.append(("body", value))
+            elif self._negated:
+                self._absent(group, value)
+            elif group.startswith("upper.") and self._last is not None and self._last.region != "upper" and (
+                group != "upper.sleeve"
+            ):
+                continue
+            elif group == "carrying" and value == "bag" and self._items[position - 1 : position] == ["the"]:
+                if not any(fact[0] == "carrying" for fact in self._reading.facts):
+                    self._reading.facts.append((group, value))
+            else:
+                self._reading.facts.append((group, value))
+        if phrase.region == "person" and self._young and not self._negated:
+            if not any(group == "age" and value != "adult" for group, value in phrase.facts):
+                self._reading.facts.append(("age", "young adult"))
+            self._young = False
+
+    def _absent(self, group: str, value: str) -> None:
+        if group in ABSENT and NONE in GROUP[group].values and group != "carrying":
+            self._reading.absent.add(group)
+
+    def _flush_body(self) -> None:
+        self._reading.facts.extend(pair for pair in self._pending if pair[0] == "body" and not self._negated)
+        self._pending = []
+
+    def _flush(self, consumed: bool = False) -> None:
+        """Adjectives that found no noun: a predicate of the last noun, or nothing."""
+        if not self._pending:
+            return
+        pending = self._pending
+        self._flush_body()
+        if self._negated or consumed:
+            return
+        for slot, value in pending:
+            if slot == "sleeve":
+                self._reading.facts.append(("upper.sleeve", value))
+            elif self._linked and self._last is not None and slot != "body":
+                self._last.add(slot, value)
+
+
+def _resolve(reading: _Reading) -> dict[str, tuple[str, ...]]:
+    """One value per exclusive group, several per set, in the order of the schema's groups."""
+    stated: dict[str, list[str]] = {}
+    for group, value in (*reading.facts, *_worn(reading.garments)):
+        values = stated.setdefault(group, [])
+        if value not in values:
+            values.append(value)
+    if "gender" not in stated and reading.pronouns:
+        stated["gender"] = [reading.pronouns[0]]
+    result: dict[str, tuple[str, ...]] = {}
+    for group in GROUPS:
+        values = stated.get(group.name, [])
+        if values and group.kind == "set":
+            result[group.name] = tuple(values)
+        elif values:
+            leaf = next((value for value in values if group.covers(values[0], value) and value != values[0]), values[0])
+            result[group.name] = (leaf,)
+        elif group.name in reading.absent:
+            result[group.name] = (NONE,)
+    return result
+
+
+def _worn(garments: list[_Garment]) -> Iterator[_STATED]:
+    """What the mentions of one region add up to: the outermost garment, its adjectives, and any sleeves."""
+    for region in ("hair", "upper", "lower", "footwear"):
+        mentions = [garment for garment in garments if garment.region == region]
+        named = [garment for garment in mentions if garment.value is not None]
+        if region == "upper":
+            named.sort(key=lambda garment: _OUTERMOST_FIRST.index(garment.value or ""))
+        chosen = [garment for garment in mentions if not named or garment.value == named[0].value]
+        if named:
+            yield _REGION_GROUP[region], named[0].value or ""
+        for slot in ("length", "color", "sleeve", "pattern", "neckline", "style"):
+            pool = mentions if slot in ("sleeve", "length") else chosen
+            values = next((garment.slots[slot] for garment in [*chosen, *pool] if slot in garment.slots), [])
+            for value in values:
+                group = group_of(region, slot, value)
+                if group is not None:
+                    yield group, value

@@ -1,0 +1,73 @@
+"""Which parts of a caption are about its person: the scene and other people are left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from personvlm.language.words import OTHERS, PRONOUNS, SCENE
+
+_ENDS = frozenset((".", "!", "?", ";"))
+_PEOPLE = frozenset((
+    "person", "person's", "people", "individual", "individuals", "individual's", "man", "men", "woman", "women", "child",
+    "children", "pedestrian", "pedestrians", "figure", "figures", "student", "students", "boy", "girl", "boys", "girls",
+    "adult", "adults", "persons", "passengers", "female", "male", "someone", "else", "rider", "riders", "bystanders",
+))  # fmt: skip
+_BLURRED = frozenset(("background", "setting", "scene", "environment", "backdrop", "surroundings", "foreground"))
+_MEN = frozenset(("man", "male", "boy", "man's", "gentleman"))
+_WOMEN = frozenset(("woman", "female", "girl", "woman's", "lady"))
+
+
+def described(words: Sequence[str]) -> list[list[str]]:
+    """Sentences about the person, each without what it says of the scene or of other people.
+
+    Args:
+        words: the whole caption as :func:`~personvlm.language.tokens.split` gives it.
+    """
+    kept: list[list[str]] = []
+    gender: str | None = None
+    met_others = False
+    for sentence in _sentences(words):
+        subject = next((PRONOUNS.get(word, word) for word in sentence[:2] if word in PRONOUNS or word in ("they", "their")),
+                       None)  # fmt: skip
+        if met_others and gender and subject and subject != gender:
+            continue
+        part = _own(sentence)
+        met_others |= len(part) < len(sentence)
+        gender = gender or _gender(part)
+        if part:
+            kept.append(part)
+    return kept
+
+
+def _sentences(words: Sequence[str]) -> list[list[str]]:
+    sentences: list[list[str]] = [[]]
+    for word in words:
+        if word in _ENDS:
+            if sentences[-1]:
+                sentences.append([])
+        else:
+            sentences[-1].append(word)
+    return [sentence for sentence in sentences if sentence]
+
+
+def _gender(sentence: Sequence[str]) -> str | None:
+    for word in sentence:
+        if word in _MEN or PRONOUNS.get(word) == "male":
+            return "male"
+        if word in _WOMEN or PRONOUNS.get(word) == "female":
+            return "female"
+    return None
+
+
+def _own(sentence: list[str]) -> list[str]:
+    """The part of one sentence that is about the person."""
+    if any(word in _BLURRED for word in sentence[:4]):
+        return []
+    for position, word in enumerate(sentence):
+        if word in SCENE:
+            return sentence[:position]
+        following = sentence[position + 1 : position + 4]
+        if word in OTHERS and (word in ("someone", "companion", "people", "others") or _PEOPLE & set(following)):
+            begins = position < 4 or any(other in ("part", "portion", "parts") for other in sentence[:position])
+            return [] if begins else sentence[:position]
+    return sentence
