@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,8 +77,9 @@ class Transform:
         """
         path = directory / FILE
         try:
-            fields = json.loads(path.read_text())
-            return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()})
+            fields: dict[str, Any] = json.loads(path.read_text())
+            fields |= {name: tuple(v) for name, v in fields.items() if isinstance(v, list)}
+            return cls(**fields)
         except (OSError, ValueError, TypeError) as error:
             raise InputError(f"{path}: not a transform ({error}); take the file saved beside the weights") from error
 

@@ -18,6 +18,7 @@ class EdgeConfig:
 
     Attributes:
         vocabulary: number of words of the decoder.
+        name, version: what descriptions say produced them.
         height, width: input in pixels; the encoder's grid is 1/32 of it.
         head_dim, head_heads: width and heads of the attention by which every group looks for its evidence.
         embedding_dim: length of the appearance vector.
@@ -27,6 +28,7 @@ class EdgeConfig:
 
     vocabulary: int
     name: str = "edge"
+    version: str = "1"
     encoder: str = "mobilenet_v2"
     height: int = 256
     width: int = 128
@@ -39,6 +41,11 @@ class EdgeConfig:
     ffn: int = 768
     max_text: int = 112
     schema_version: int = SCHEMA_VERSION
+
+    @property
+    def title(self) -> str:
+        """Name and version, as descriptions carry it."""
+        return f"{self.name}-{self.version}"
 
     @property
     def grid(self) -> tuple[int, int]:

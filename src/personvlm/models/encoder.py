@@ -67,7 +67,9 @@ class MobileNetV2Encoder(nn.Module):
         measured on ``pixels`` ([N, 3, H, W]) and its scale and shift are chosen so that the output stays the same.
         """
         def measure(norm: nn.Module, inputs: tuple[Tensor]) -> None:
-            assert isinstance(norm, nn.BatchNorm2d) and norm.running_mean is not None and norm.running_var is not None
+            assert isinstance(norm, nn.BatchNorm2d)
+            assert norm.running_mean is not None
+            assert norm.running_var is not None
             x = inputs[0].float()
             mean, variance = x.mean((0, 2, 3)), x.var((0, 2, 3), unbiased=False).clamp_min(1e-4)
             gain = norm.weight / (norm.running_var + norm.eps).sqrt()

@@ -38,7 +38,7 @@ class AttributeHeads(nn.Module):
         self.register_buffer("group_of_column", torch.tensor([index[name] for name, _ in columns()]), persistent=False)
 
     def forward(self, fine: Tensor, coarse: Tensor) -> Tensor:
-        """``[N, Cf, 2h, 2w]`` and ``[N, Cc, h, w]`` -> logits ``[N, C]`` over :func:`~personvlm.schema.groups.columns`."""
+        """``[N, Cf, 2h, 2w]`` and ``[N, Cc, h, w]`` -> logits ``[N, C]`` over :func:`~.schema.groups.columns`."""
         count = fine.shape[0]
         tokens = torch.cat([
             (self.from_fine(fine) + _resized(self.fine_position, fine)).flatten(2),
@@ -49,12 +49,15 @@ class AttributeHeads(nn.Module):
         found = F.scaled_dot_product_attention(query, key, value)  # [N, heads, G, D/heads]
         x = self.queries + self.out(found.transpose(1, 2).flatten(2))
         x = self.dropout(self.final_norm(x + self.ffn(self.ffn_norm(x))))  # [N, G, D]
-        by_query = (x[:, self.group_of_column] * self.weight).sum(-1)
-        return by_query + self.pooled(self.dropout(coarse.mean((2, 3))))
+        by_query: Tensor = (x[:, self.group_of_column] * self.weight).sum(-1)
+        by_pooled: Tensor = self.pooled(self.dropout(coarse.mean((2, 3))))
+        return by_query + by_pooled
 
     def _split(self, x: Tensor) -> Tensor:
         """``[N, K, m*D]`` -> ``[N, m*heads, K, D/heads]``."""
-        return x.unflatten(2, (-1, self.dim // self.num_heads)).transpose(1, 2)
+        count, length, width = x.shape
+        size = self.dim // self.num_heads
+        return x.reshape(count, length, width // size, size).transpose(1, 2)
 
 
 def _resized(position: Tensor, grid: Tensor) -> Tensor:

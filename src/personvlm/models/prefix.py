@@ -32,7 +32,7 @@ def entries() -> dict[tuple[str, int, str], int]:
 
 
 def encode_values(values: Values) -> NDArray[np.int64]:
-    """Slot indices ``int64 [S]`` of decided values. None, other and whatever exceeds ``max_said`` leave a slot empty."""
+    """Slot indices ``int64 [S]`` of decided values. None, other and what exceeds ``max_said`` leave a slot empty."""
     table = entries()
     result = np.empty(len(slots()), np.int64)
     for index, (name, rank) in enumerate(slots()):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
+import random
+
 import torch
 from torch import Tensor
 
@@ -13,7 +14,7 @@ from personvlm.models.prefix import encode_values
 from personvlm.schema import GROUP, GROUPS, NONE, OTHER, Annotations, Values
 
 
-def labelled_values(annotations: Annotations, rng: np.random.Generator, keep: float = 1.0) -> dict[str, tuple[str, ...]]:
+def labelled_values(annotations: Annotations, rng: random.Random, keep: float = 1.0) -> dict[str, tuple[str, ...]]:
     """What labels allow to say: fully known exclusive groups, present values of sets; each group kept by chance.
 
     A parent ("bag") is dropped beside one of its leaves, and sets are cut to what a sentence states at most.
@@ -29,7 +30,7 @@ def labelled_values(annotations: Annotations, rng: np.random.Generator, keep: fl
             present = parents[:1]
         present = [value for value in present if not set(group.parents.get(value, ())) & set(present)]
         if group.kind == "set" and len(present) > 1:
-            present = [present[i] for i in rng.permutation(len(present))[: group.max_said]]
+            present = rng.sample(present, min(len(present), group.max_said))
         if present:
             values[group.name] = tuple(present)
     return values
@@ -38,14 +39,14 @@ def labelled_values(annotations: Annotations, rng: np.random.Generator, keep: fl
 def text_batch(annotations: list[Annotations], tokenizer: Tokenizer, seed: tuple[int, int], random_share: float,
                max_words: int) -> tuple[Tensor, Tensor]:  # fmt: skip
     """Prefix ``int64 [N, S]`` and words ``int64 [N, T+1]`` with both ends, padded; paraphrased by the seed."""
-    rng = np.random.default_rng(seed)
+    rng = random.Random(f"{seed[0]} {seed[1]}")
     prefixes, rows = [], []
     for item in annotations:
-        values: Values = labelled_values(item, rng, keep=float(rng.uniform(0.4, 1.2)))
+        values: Values = labelled_values(item, rng, keep=rng.uniform(0.4, 1.2))
         if rng.random() < random_share or not values:
             values = random_values(rng)
         canonical = rng.random() < 0.5
-        text = realise(values, seed=None if canonical else int(rng.integers(1 << 31)))
+        text = realise(values, seed=None if canonical else rng.getrandbits(31))
         prefixes.append(torch.from_numpy(encode_values(values)))
         rows.append(torch.tensor(tokenizer.encode(text, ends=True)[:max_words]))
     words = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=tokenizer.pad_id)
@@ -57,8 +58,6 @@ def is_taught(annotations: list[Annotations]) -> dict[str, tuple[str, ...]]:
     taught: dict[str, set[str]] = {}
     for item in annotations:
         for name, known in item.known.items():
-            if GROUP[name].kind == "set":
-                taught.setdefault(name, set()).update(known.present)
-            elif len(known.present) == 1:
+            if GROUP[name].kind == "set" or len(known.present) == 1:
                 taught.setdefault(name, set()).update(known.present)
     return {name: tuple(v for v in GROUP[name].values if v in values) for name, values in taught.items()}

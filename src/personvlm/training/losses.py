@@ -52,6 +52,6 @@ def identity_loss(embedding: Tensor, identity: Tensor, temperature: float = 0.1)
 
 
 def text_loss(logits: Tensor, words: Tensor, pad: int, smoothing: float) -> Tensor:
-    """Cross-entropy of ``logits [N, T, V]`` for the next of ``words [N, T+1]``: the first word and the end count too."""
+    """Cross-entropy of ``logits [N, T, V]`` for the next of ``words [N, T+1]``; the first word and the end count."""
     return F.cross_entropy(logits.float().flatten(0, 1), words[:, 1:].flatten(), ignore_index=pad,
                            label_smoothing=smoothing)  # fmt: skip

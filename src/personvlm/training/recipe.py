@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,7 @@ class Recipe:
     seed: int = 0
     checkpoint_minutes: float = 4.0
     evaluate_every: int = 400
-    augment: Augment = Augment()
+    augment: Augment = field(default_factory=Augment)
 
     @property
     def steps(self) -> int:

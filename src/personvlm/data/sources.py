@@ -1,0 +1,40 @@
+"""A training folder: one's own prepared data, or the public sets side by side, or both."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from personvlm.base.errors import InputError
+from personvlm.data.readers import read_orientation, read_samples
+from personvlm.data.sample import Sample
+
+_WHOLE = (("ccp", "all.jsonl"), ("clothing_attribute", "all.jsonl"))
+
+
+def read_training(directory: Path) -> tuple[list[Sample], list[Sample]]:
+    """Training and validation samples of a folder.
+
+    It holds ``train.jsonl`` and ``val.jsonl`` as ``personvlm data prepare`` writes them, or folders named after the
+    public sets: ``peta/`` (train and val), ``ccp/`` and ``clothing_attribute/`` (all of it to train on) and
+    ``orientation/`` (its training people). What is there is used.
+
+    Raises:
+        InputError: the folder holds none of these, or nothing to validate on.
+    """
+    train: list[Sample] = []
+    val: list[Sample] = []
+    if (directory / "train.jsonl").is_file():
+        train += read_samples(directory / "train.jsonl", "personvlm")
+        val += read_samples(directory / "val.jsonl", "personvlm")
+    if (directory / "peta" / "train.jsonl").is_file():
+        train += read_samples(directory / "peta" / "train.jsonl", "peta")
+        val += read_samples(directory / "peta" / "val.jsonl", "peta")
+    for name, file in _WHOLE:
+        if (directory / name / file).is_file():
+            train += read_samples(directory / name / file, name)
+    if (directory / "orientation" / "all.jsonl").is_file():
+        train += read_orientation(directory / "orientation" / "all.jsonl", split="train")
+    if not train or not val:
+        raise InputError(f"{directory}: no training data; it needs train.jsonl and val.jsonl (made by `personvlm data "
+                         "prepare`), or the folder peta/ with both")  # fmt: skip
+    return train, val

@@ -1,0 +1,123 @@
+"""Fit a calibration on the validation split: temperatures, then the thresholds from which a value is said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from personvlm.base.images import decode
+from personvlm.data.sample import Sample
+from personvlm.data.transform import Transform
+from personvlm.metrics.calibration import sigmoid_temperature, softmax_temperature, threshold_for_precision
+from personvlm.metrics.facts import best_thresholds, identity_weights
+from personvlm.runtime.calibration import Calibration
+from personvlm.runtime.engine import Engine
+from personvlm.schema import GROUP, NONE, OTHER
+from personvlm.schema.groups import column_slices
+from personvlm.schema.mappings import peta
+
+PRECISION = 0.8
+"""What is said at the default setting should be right at least this often, value by value, on validation."""
+
+UNMEASURED = 0.8
+"""Threshold of a value that the validation split cannot judge."""
+
+LEAST = 8
+"""Fewer people than this with a value say nothing about its threshold."""
+
+Floats = NDArray[np.float64]
+
+
+def calibrate(engine: Engine, transform: Transform, samples: Sequence[Sample], taught: Mapping[str, tuple[str, ...]],
+              batch: int = 32) -> Calibration:  # fmt: skip
+    """Temperatures and thresholds from ``samples``, every person counted once.
+
+    Args:
+        taught: group -> values with at least one training label.
+    """
+    logits = np.concatenate([
+        engine.encode(transform([decode(sample.image) for sample in samples[start : start + batch]])).logits
+        for start in range(0, len(samples), batch)
+    ])  # fmt: skip
+    arrays = [sample.annotations.arrays() for sample in samples]
+    target, mask = (np.stack([pair[side] for pair in arrays]).astype(np.float64) for side in (0, 1))
+    weights = identity_weights([sample.identity for sample in samples])
+    plain = Calibration.plain(taught)
+    scale = list(plain.scale)
+    for name, where in column_slices().items():
+        x, t, m = logits[:, where], target[:, where], mask[:, where]
+        if GROUP[name].kind == "exclusive":
+            temperature = softmax_temperature(x, t, m[:, 0], weights)
+        else:
+            temperature = sigmoid_temperature(x, t, m, weights)
+        scale[where] = [1.0 / temperature] * (where.stop - where.start)
+    fitted = replace(plain, scale=tuple(scale))
+    probability = fitted.probabilities(logits).astype(np.float64)
+    confident, likely = {}, {}
+    for name, where in column_slices().items():
+        if name in taught:
+            part = (probability[:, where], target[:, where], mask[:, where])
+            confident[name] = _confident(name, *part, weights)
+            likely[name] = _likely(name, *part, weights)
+    benchmark: dict[str, float] = {}
+    if all(sample.source == "peta" for sample in samples):
+        truth = np.stack([peta.benchmark_targets(sample.labels) for sample in samples])
+        scores = np.stack([peta.benchmark_scores(fitted.scores(row)) for row in probability.astype(np.float32)])
+        cuts = best_thresholds(_blur(scores), truth, balance=0.5)
+        benchmark = dict(zip(peta.BENCHMARK, cuts.tolist(), strict=True))
+    return replace(fitted, confident=confident, likely=likely, benchmark=benchmark)
+
+
+def _blur(scores: NDArray[np.float32]) -> Floats:
+    """Scores rounded to a hundredth: a cut between two neighboring crops of 900 is chance, not knowledge."""
+    rounded: Floats = np.round(scores.astype(np.float64), 2)
+    return rounded
+
+
+def _confident(name: str, probability: Floats, target: Floats, mask: Floats, weights: Floats) -> dict[str, float]:
+    """Per value (parents too) the lowest probability at which saying it is right in :data:`PRECISION` of cases."""
+    group, thresholds = GROUP[name], {}
+    best = probability.argmax(1)
+    for value in group.values:
+        if value in group.parents and group.kind == "exclusive":
+            members = [group.columns.index(leaf) for leaf in group.parents[value]]
+            claimed, right = probability[:, members].sum(1), target[:, members].max(1)
+            said = np.isin(best, members)
+        else:
+            index = group.columns.index(value)
+            claimed, right = probability[:, index], target[:, index]
+            said = best == index if group.kind == "exclusive" else claimed > 0.2
+        known = said & (mask.max(1) > 0)
+        if group.kind == "set":
+            known = said & (mask[:, group.columns.index(value)] > 0)
+        if weights[known].sum() < LEAST:
+            thresholds[value] = UNMEASURED
+            continue
+        cut = threshold_for_precision(claimed[known], right[known], PRECISION, None, weights[known])
+        thresholds[value] = 1.01 if cut is None else max(0.4 if group.kind == "exclusive" else 0.3, round(cut, 3))
+    return thresholds
+
+
+def _likely(name: str, probability: Floats, target: Floats, mask: Floats, weights: Floats) -> dict[str, float]:
+    """Thresholds of a set for ``--say all``: what a balanced judge would say. A second color must be probable."""
+    group = GROUP[name]
+    if group.kind == "exclusive":
+        return {}
+    if name.endswith(".color"):
+        return dict.fromkeys(group.values, 0.45)
+    thresholds = {}
+    for index, value in enumerate(group.columns):
+        known = mask[:, index] > 0
+        people = weights[known & (target[:, index] > 0)].sum()
+        if people < LEAST or value in (NONE, OTHER):
+            thresholds[value] = 0.5
+        else:
+            cut = best_thresholds(np.round(probability[known, index], 2)[:, None], target[known, index][:, None],
+                                  weights=weights[known], balance=1.0 if value == "bag" else 0.0)  # fmt: skip
+            thresholds[value] = float(cut[0])
+    return thresholds
+
+

@@ -1,0 +1,141 @@
+"""From logits to probabilities that mean something, and from probabilities to decisions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from personvlm.base.errors import InputError
+from personvlm.schema import GROUP, NONE, Attribute
+from personvlm.schema.groups import column_slices, columns
+
+FILE = "calibration.json"
+Say = Literal["confident", "all"]
+Scores = dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What the validation split says about the heads; saved with the model.
+
+    Attributes:
+        taught: group -> values that some label showed; nothing else is ever decided.
+        scale, shift: per column of the logits: the calibrated logit is ``scale * logit + shift``.
+        confident: group -> value -> probability from which the value is stated at the default setting.
+        likely: the same for the values of sets under ``--say all`` (exclusive groups then state their most probable).
+        benchmark: PETA's 35 label names -> threshold for counting a label as predicted.
+    """
+
+    taught: Mapping[str, tuple[str, ...]]
+    scale: tuple[float, ...]
+    shift: tuple[float, ...]
+    confident: Mapping[str, Mapping[str, float]]
+    likely: Mapping[str, Mapping[str, float]]
+    benchmark: Mapping[str, float]
+
+    @classmethod
+    def plain(cls, taught: Mapping[str, tuple[str, ...]], threshold: float = 0.5) -> Calibration:
+        """No correction, one threshold for everything: where a model stands before it is calibrated."""
+        thresholds = {name: dict.fromkeys(GROUP[name].values, threshold) for name in taught}
+        count = len(columns())
+        return cls(taught, (1.0,) * count, (0.0,) * count, thresholds, thresholds, {})
+
+    def save(self, directory: Path) -> None:
+        """Write ``calibration.json`` into ``directory``."""
+        (directory / FILE).write_text(json.dumps(asdict(self), indent=1) + "\n")
+
+    @classmethod
+    def load(cls, directory: Path) -> Calibration:
+        """Read ``calibration.json`` from ``directory``.
+
+        Raises:
+            InputError: the file is absent or of another schema.
+        """
+        path = directory / FILE
+        try:
+            raw = json.loads(path.read_text())
+            raw["taught"] = {name: tuple(values) for name, values in raw["taught"].items()}
+            raw["scale"], raw["shift"] = tuple(raw["scale"]), tuple(raw["shift"])
+            loaded = cls(**raw)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise InputError(f"{path}: not a calibration ({error}); calibrate the model again") from error
+        if len(loaded.scale) != len(columns()) or set(loaded.taught) - set(GROUP):
+            raise InputError(f"{path}: made for another schema ({len(loaded.scale)} columns, not {len(columns())})")
+        return loaded
+
+    def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Calibrated ``[N, C]`` from logits ``[N, C]``: softmax in exclusive groups, sigmoid in sets."""
+        x = logits * np.asarray(self.scale, np.float32) + np.asarray(self.shift, np.float32)
+        result = np.empty_like(x)
+        for name, where in column_slices().items():
+            part = x[:, where]
+            if GROUP[name].kind == "exclusive":
+                exp = np.exp(part - part.max(1, keepdims=True))
+                result[:, where] = exp / exp.sum(1, keepdims=True)
+            else:
+                result[:, where] = 1.0 / (1.0 + np.exp(-part))
+        return result
+
+    def scores(self, row: NDArray[np.float32], without: frozenset[str] = frozenset()) -> Scores:
+        """One row of :meth:`probabilities` by name, taught groups only, those of ``without`` left out."""
+        return {
+            name: dict(zip(GROUP[name].columns, row[where].astype(float).tolist(), strict=True))
+            for name, where in column_slices().items()
+            if name in self.taught and name not in without
+        }
+
+    def decide(self, scores: Scores, say: Say) -> dict[str, Attribute]:
+        """What is asserted, group by group; a group in which nothing passes is missing.
+
+        ``confident``: the most probable value if it passes its threshold, else a parent that passes ("adult").
+        ``all``: the most probable value of every exclusive group, the most probable color, sets at ``likely``.
+        """
+        decided = {}
+        for name, probabilities in scores.items():
+            pick = self._exclusive if GROUP[name].kind == "exclusive" else self._set
+            attribute = pick(name, probabilities, say)
+            if attribute is not None:
+                decided[name] = attribute
+        return decided
+
+    def _exclusive(self, name: str, probabilities: dict[str, float], say: Say) -> Attribute | None:
+        group, thresholds = GROUP[name], self.confident[name]
+        taught = [value for value in group.columns if value in self.taught[name]]
+        best = max(taught, key=probabilities.__getitem__)
+        if say == "all" or probabilities[best] >= thresholds[best]:
+            return _attribute(best, probabilities[best])
+        for parent, leaves in group.parents.items():
+            together = sum(probabilities[leaf] for leaf in leaves)
+            if best in leaves and together >= thresholds[parent]:
+                return _attribute(parent, together)
+        return None
+
+    def _set(self, name: str, probabilities: dict[str, float], say: Say) -> Attribute | None:
+        group = GROUP[name]
+        thresholds = (self.likely if say == "all" else self.confident)[name]
+        taught = sorted((value for value in group.columns if value in self.taught[name]),
+                        key=lambda value: -probabilities[value])  # fmt: skip
+        passed = [value for value in taught if value != NONE and probabilities[value] >= thresholds[value]]
+        if not passed and say == "all" and name.endswith(".color"):
+            passed = taught[:1]
+        if say == "all":  # whether there is a bag at all is decided by `bag`, which kind by its leaves
+            missing = [parent for parent in group.parents if parent in taught and parent not in passed]
+            passed = [value for value in passed if not any(group.covers(parent, value) for parent in missing)]
+        # A bag of a kind is a bag: the parent is not named beside its leaf.
+        passed = [value for value in passed if not set(group.parents.get(value, ())) & set(passed)]
+        passed = passed[: group.max_said]
+        if passed:
+            return _attribute(tuple(passed), min(probabilities[value] for value in passed))
+        if NONE in taught and probabilities[NONE] >= thresholds[NONE]:
+            return _attribute((NONE,), probabilities[NONE])
+        return None
+
+
+def _attribute(value: str | tuple[str, ...], confidence: float) -> Attribute:
+    return Attribute(value=value, confidence=min(1.0, max(0.0, confidence)))

@@ -1,0 +1,156 @@
+"""The describer: pictures of people in, descriptions out. No torch, no server, no GPU."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from personvlm.base.errors import InputError
+from personvlm.base.images import decode
+from personvlm.data.transform import Transform
+from personvlm.language.tokenizer import Tokenizer, load_tokenizer
+from personvlm.models.config import EdgeConfig
+from personvlm.runtime.calibration import Calibration, Say
+from personvlm.runtime.engine import Engine, OnnxEngine
+from personvlm.runtime.generate import Sampling, generate
+from personvlm.schema import DescribeResult, PersonDescription, values_of
+
+Picture = str | Path | bytes | Image.Image | NDArray[np.uint8]
+"""A path, encoded bytes, a PIL image, or an RGB array ``uint8 [H, W, 3]``."""
+
+_NEEDED = "config.json, transform.json, vocabulary.json, calibration.json, vision.onnx, decoder.onnx"
+
+
+class Describer:
+    """Describes crops of people.
+
+    Example:
+        >>> from personvlm import Describer
+        >>> Describer.load().describe(["a.jpg"])[0].text  # doctest: +SKIP
+        'The image shows a young adult male with short black hair. He is wearing a black jacket and blue jeans.'
+    """
+
+    def __init__(self, engine: Engine, transform: Transform, tokenizer: Tokenizer, calibration: Calibration,
+                 name: str, max_words: int, metrics: dict[str, Any] | None = None) -> None:  # fmt: skip
+        self.engine, self.transform, self.tokenizer, self.calibration = engine, transform, tokenizer, calibration
+        self.name, self.max_words = name, max_words
+        self.metrics = metrics or {}
+
+    @classmethod
+    def load(cls, path: str | Path | None = None, *, threads: int | None = None) -> Describer:
+        """The model in the folder ``path``; the one inside the package by default.
+
+        Raises:
+            InputError: the folder lacks a file, or one is broken; the message names it.
+        """
+        directory = Path(path) if path is not None else shipped()
+        if not directory.is_dir():
+            raise InputError(f"{directory}: no such folder; a model is a folder with {_NEEDED}")
+        config = EdgeConfig.load(directory)
+        metrics_file = directory / "metrics.json"
+        metrics = json.loads(metrics_file.read_text()) if metrics_file.is_file() else {}
+        return cls(OnnxEngine(directory, threads), Transform.load(directory), load_tokenizer(directory),
+                   Calibration.load(directory), config.title, config.max_text, metrics)  # fmt: skip
+
+    def describe(self, inputs: Picture | Iterable[Picture], *, say: Say = "confident", gender: bool = True,
+                 age: bool = True, batch: int = 16,
+                 sampling: Sampling | None = None) -> list[PersonDescription]:  # fmt: skip
+        """Describe one picture or many.
+
+        Args:
+            inputs: see :data:`Picture`; an array must be RGB.
+            say: ``confident`` states what passes its threshold, ``all`` the most probable value of every taught group.
+            gender, age: False leaves the group out of text, attributes and scores.
+            batch: pictures per batch; a result does not depend on it.
+            sampling: None is greedy.
+
+        Raises:
+            InputError: a picture cannot be read; names which. :meth:`results` goes on instead.
+        """
+        pictures = _listed(inputs)
+        return [_raise(result) for result in self.results(pictures, say=say, gender=gender, age=age, batch=batch,
+                                                          sampling=sampling)]  # fmt: skip
+
+    def results(self, inputs: Picture | Iterable[Picture], *, names: Sequence[str] | None = None,
+                say: Say = "confident", gender: bool = True, age: bool = True, batch: int = 16,
+                sampling: Sampling | None = None) -> Iterator[DescribeResult]:  # fmt: skip
+        """Like :meth:`describe`, one result per input in order; a picture that cannot be read gives ``.error``.
+
+        Args:
+            names: what each input is called in results and errors; paths are called by themselves.
+        """
+        if batch < 1:
+            raise InputError(f"batch must be at least 1, not {batch}")
+        pictures = _listed(inputs)
+        if names is not None and len(names) != len(pictures):
+            raise InputError(f"{len(names)} names for {len(pictures)} pictures: give one name per picture")
+        for start in range(0, len(pictures), batch):
+            began = time.perf_counter()
+            group = pictures[start : start + batch]
+            called = [names[start + i] if names is not None else _name(p, start + i) for i, p in enumerate(group)]
+            images: list[NDArray[np.uint8]] = []
+            errors: dict[int, str] = {}
+            for index, picture in enumerate(group):
+                try:
+                    images.append(self._read(picture))
+                except InputError as error:
+                    errors[index] = str(error)
+            described = iter(self.describe_images(images, say=say, gender=gender, age=age, sampling=sampling))
+            done = [None if index in errors else next(described) for index in range(len(group))]
+            latency = 1000 * (time.perf_counter() - began) / len(group)
+            for index, description in enumerate(done):
+                yield DescribeResult(input=called[index], description=description, error=errors.get(index),
+                                     latency_ms=round(latency, 3))  # fmt: skip
+
+    def describe_images(self, images: list[NDArray[np.uint8]], *, say: Say = "confident", gender: bool = True,
+                        age: bool = True, sampling: Sampling | None = None) -> list[PersonDescription]:  # fmt: skip
+        """One batch of decoded pictures, ``uint8 [H, W, 3]`` RGB of any size."""
+        if not images:
+            return []
+        seen = self.engine.encode(self.transform(images))
+        probabilities = self.calibration.probabilities(seen.logits)
+        hidden = frozenset(name for name, on in (("gender", gender), ("age", age)) if not on)
+        scores = [self.calibration.scores(row, hidden) for row in probabilities]
+        attributes = [self.calibration.decide(item, say) for item in scores]
+        texts = generate(self.engine, seen.tokens, [values_of(item) for item in attributes], self.tokenizer,
+                         self.max_words, sampling)  # fmt: skip
+        return [
+            PersonDescription(text=text, scores=score, attributes=attribute, embedding=tuple(embedding.tolist()),
+                              quality=float(quality), model=self.name)
+            for text, score, attribute, embedding, quality in zip(texts, scores, attributes, seen.embedding,
+                                                                  seen.quality, strict=True)
+        ]  # fmt: skip
+
+    def _read(self, picture: Picture) -> NDArray[np.uint8]:
+        return decode(Path(picture) if isinstance(picture, str) else picture)
+
+
+def shipped() -> Path:
+    """Folder of the model inside the package."""
+    return Path(str(files("personvlm") / "weights" / "edge"))
+
+
+def _listed(inputs: Picture | Iterable[Picture]) -> list[Picture]:
+    if isinstance(inputs, str | Path | bytes | Image.Image):
+        return [inputs]
+    if isinstance(inputs, np.ndarray):
+        return [inputs] if inputs.ndim == 3 else list(inputs)
+    return list(inputs)
+
+
+def _name(picture: Picture, index: int) -> str:
+    return str(picture) if isinstance(picture, str | Path) else f"#{index}"
+
+
+def _raise(result: DescribeResult) -> PersonDescription:
+    if result.description is None:
+        raise InputError(result.error or f"{result.input}: not described")
+    return result.description

@@ -1,0 +1,93 @@
+"""From ``model.safetensors`` to the ONNX graphs that the torch-free engine runs.
+
+Weights are stored as float16, as in the safetensors file they come from, with a cast in front that onnxruntime
+folds when it loads: half the bytes, and the arithmetic of float32.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+from personvlm.models.edge import EdgeVLM
+from personvlm.models.prefix import slots
+from personvlm.runtime.engine import DECODER, VISION
+
+OPSET = 18
+
+
+class _Vision(nn.Module):
+    def __init__(self, model: EdgeVLM) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        seen = self.model.see(pixels)
+        return seen.tokens, seen.logits, seen.embedding, seen.quality.sigmoid()
+
+
+class _Decoder(nn.Module):
+    def __init__(self, model: EdgeVLM) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, tokens: Tensor, prefix: Tensor, words: Tensor, past_key: Tensor,
+                past_value: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+        logits, (key, value) = self.model.decode(tokens, prefix, words, (past_key, past_value))
+        return logits[:, -1], key, value
+
+
+def export(directory: Path) -> dict[str, int]:
+    """Write ``vision.onnx`` and ``decoder.onnx`` beside the model in ``directory``; returns their sizes in bytes."""
+    model = EdgeVLM.load(directory)
+    config = model.config
+    dim = config.dim
+    pixels = torch.zeros(2, 3, config.height, config.width)
+    past = torch.zeros(config.layers, 2, config.heads, 3, dim // config.heads)
+    cached = {1: "batch", 3: "past"}
+    _write(_Vision(model), (pixels,), directory / VISION, ["pixels"], ["tokens", "logits", "embedding", "quality"],
+           {name: {0: "batch"} for name in ("pixels", "tokens", "logits", "embedding", "quality")})  # fmt: skip
+    rows, cols = config.grid
+    example = (torch.zeros(2, rows * cols, dim), torch.zeros(2, len(slots()), dtype=torch.int64),
+               torch.zeros(2, 2, dtype=torch.int64), past, past.clone())  # fmt: skip
+    axes = {"tokens": {0: "batch", 1: "seen"}, "prefix": {0: "batch", 1: "slots"}, "words": {0: "batch", 1: "words"},
+            "past_key": cached, "past_value": cached, "logits": {0: "batch"}, "key": {1: "batch", 3: "total"},
+            "value": {1: "batch", 3: "total"}}  # fmt: skip
+    _write(_Decoder(model), example, directory / DECODER, ["tokens", "prefix", "words", "past_key", "past_value"],
+           ["logits", "key", "value"], axes)  # fmt: skip
+    return {name: (directory / name).stat().st_size for name in (VISION, DECODER)}
+
+
+def _write(module: nn.Module, example: tuple[Tensor, ...], path: Path, inputs: list[str], outputs: list[str],
+           axes: dict[str, dict[int, str]]) -> None:  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the tracer warns of shapes that are constant here by design
+        torch.onnx.export(module.eval(), example, str(path), input_names=inputs, output_names=outputs,
+                          dynamic_axes=axes, opset_version=OPSET, dynamo=False,
+                          # Batch norm is kept apart (onnxruntime fuses it in float32), tied embeddings are kept tied.
+                          training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False)  # fmt: skip
+    graph = onnx.load(str(path))
+    halve(graph)
+    graph.producer_name, graph.doc_string = "personvlm", ""
+    onnx.checker.check_model(graph)
+    onnx.save(graph, str(path))
+
+
+def halve(model: onnx.ModelProto, least: int = 64) -> None:
+    """Store float32 weights of at least ``least`` elements as float16 followed by a cast to float32."""
+    casts = []
+    for tensor in model.graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < least:
+            continue
+        name = tensor.name
+        half = numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), f"{name}.half")
+        tensor.CopyFrom(half)
+        casts.append(helper.make_node("Cast", [half.name], [name], to=TensorProto.FLOAT, name=f"{name}.cast"))
+    for node in reversed(casts):
+        model.graph.node.insert(0, node)

@@ -1,0 +1,117 @@
+"""``personvlm train edge``: from a folder of data to a folder with weights, ready to be exported and calibrated."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from personvlm.base.errors import InputError
+from personvlm.data.sample import Sample
+from personvlm.data.sources import read_training
+from personvlm.data.transform import Transform
+from personvlm.language.random_values import random_values
+from personvlm.language.realiser import realise
+from personvlm.language.vocabulary import PersonVocabulary
+from personvlm.models.config import EdgeConfig
+from personvlm.models.edge import EdgeVLM
+from personvlm.training.curves import plot
+from personvlm.training.dataset import TrainingSet
+from personvlm.training.loop import make_accelerator, train
+from personvlm.training.objective import EdgeObjective
+from personvlm.training.recipe import Recipe
+from personvlm.training.validate import headline, logits_of
+
+WORDS_FROM = 6000
+"""Random attribute sets whose realisations, canonical and paraphrased, make the vocabulary: all words, many times."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where weights come from: a folder of ImageNet weights for the encoder, or a whole model to go on from."""
+
+    encoder: Path | None = None
+    model: Path | None = None
+
+
+def domain_vocabulary() -> PersonVocabulary:
+    """Every word that the realiser uses, the same on every machine."""
+    rng = random.Random(0)
+    texts = []
+    for seed in range(WORDS_FROM):
+        values = random_values(rng)
+        texts += [realise(values), realise(values, seed=seed)]
+    return PersonVocabulary.from_corpus(texts, min_freq=1)
+
+
+def train_edge(data: Path, out: Path, recipe: Recipe, start: Start, *, cache: Path | None = None,
+               quiet: bool = False) -> list[Sample]:  # fmt: skip
+    """Train edge on the folder ``data`` and leave the model in ``out``; goes on where a killed run stopped.
+
+    Args:
+        data: see :func:`personvlm.data.sources.read_training`.
+        out: gets ``config.json``, ``model.safetensors``, ``vocabulary.json``, ``transform.json``, ``recipe.json``,
+            ``curves.csv`` and ``curves.png``, and a checkpoint while training goes on.
+        cache: folder for decoded pictures; ``out/cache`` by default.
+
+    Returns:
+        The validation samples, on which the model is to be calibrated.
+
+    Raises:
+        InputError: the data, the start, or what stands in ``out`` does not fit.
+    """
+    train_samples, val_samples = read_training(data)
+    out.mkdir(parents=True, exist_ok=True)
+    _check_same_recipe(out, recipe)
+    transform, tokenizer = Transform(), domain_vocabulary()
+    cache = cache or out / "cache"
+    training = TrainingSet(train_samples, transform, cache, recipe.source_weight, recipe.identity_power, quiet)
+    validation = TrainingSet(val_samples, transform, cache, quiet=quiet)
+    torch.manual_seed(recipe.seed)
+    model = initial_model(EdgeConfig(vocabulary=len(tokenizer)), start, training, transform)
+    accelerator = make_accelerator(recipe)
+    objective = EdgeObjective(training, recipe, transform, tokenizer, accelerator, model.config.max_text)
+    judge = EdgeVLM(model.config).to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def evaluate(average: dict[str, Tensor]) -> dict[str, float]:
+        judge.load_state_dict(average)
+        figures = headline(logits_of(judge, validation, transform), validation)
+        return {f"val.{name}": value for name, value in figures.items()}
+
+    average = train(model, objective, recipe, out, evaluate=evaluate, accelerator=accelerator, quiet=quiet)
+    if accelerator.is_main_process:
+        judge.load_state_dict(average)
+        judge.save(out)
+        tokenizer.save(out)
+        transform.save(out)
+        recipe.save(out)
+        plot(out / "curves.csv", out / "curves.png")
+    return val_samples
+
+
+def initial_model(config: EdgeConfig, start: Start, data: TrainingSet, transform: Transform) -> EdgeVLM:
+    """A model to begin with, in the memory layout that convolutions are fastest in."""
+    if start.model is not None:
+        model = EdgeVLM.load(start.model)
+        if model.config.vocabulary != config.vocabulary:
+            raise InputError(f"{start.model}: its vocabulary has {model.config.vocabulary} words, this version's "
+                             f"{config.vocabulary}; start from ImageNet weights instead")  # fmt: skip
+    else:
+        model = EdgeVLM(config)
+        if start.encoder is not None:
+            model.encoder.load_pretrained(start.encoder)
+            rows = np.random.default_rng(0).permutation(len(data.samples))[:128]
+            model.encoder.restore_batch_norm(torch.from_numpy(transform.normalize(data.pixels[np.sort(rows)])))
+    channels_last: EdgeVLM = model.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return channels_last
+
+
+def _check_same_recipe(out: Path, recipe: Recipe) -> None:
+    """A checkpoint is only continued under the recipe that it was made with."""
+    if (out / "recipe.json").is_file() and Recipe.load(out) != recipe:
+        raise InputError(f"{out}: holds a run with another recipe; take another --out, or remove it")
+    recipe.save(out)
