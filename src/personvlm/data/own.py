@@ -6,8 +6,9 @@ JSON Lines, one object per picture::
      "age": ["young adult", "thirties"], "upper.color": ["red"], "carrying": [], "headwear": null}}
 
 ``caption`` may stand for ``captions``. A group that is missing or null was not annotated. In an exclusive group
-several values are a partial label: one of them holds. In a set the listed values hold and all others do not; a set
-that is known in part is written as ``{"present": [...], "absent": [...]}``.
+several values are a partial label: one of them holds. In a set the listed values hold and all others do not (an empty
+list: nothing is carried, none of the activities is seen); a set that is known in part is written as
+``{"present": [...], "absent": [...]}``.
 
 CSV has the columns ``image``, ``identity``, ``caption`` and one per group; several values are separated by ``;`` and
 an empty cell was not annotated.
@@ -26,9 +27,12 @@ from typing import Any
 from personvlm.base.errors import InputError
 from personvlm.data.lines import check_images, read_lines, read_text
 from personvlm.data.sample import Sample
-from personvlm.schema import GROUP, Annotations, Known
+from personvlm.schema import GROUP, NONE, Annotations, Known
 
 _KEYS = ("image", "identity", "caption", "captions", "attributes", "labels", "source")
+DATASET = "dataset.json"
+"""Beside prepared files; its ``root`` is the folder that their image paths start from, relative to its own."""
+
 _PLAIN_COLUMNS = ("image", "identity", "caption")
 
 
@@ -37,13 +41,14 @@ def read_personvlm(path: Path, root: Path | None = None) -> list[Sample]:
 
     Args:
         path: the data file.
-        root: the folder that image paths start from; the file's own folder by default.
+        root: the folder that image paths start from; by default what ``dataset.json`` beside the file says, else the
+            file's own folder.
 
     Raises:
         InputError: an unknown column, key, group or value (with the legal ones), a malformed line (by file and
             number), or missing images (named).
     """
-    root = path.parent if root is None else root
+    root = _root_of(path) if root is None else root
     rows = _csv_rows(path) if path.suffix.lower() == ".csv" else _jsonl_rows(path)
     samples = []
     for number, row in rows:
@@ -59,7 +64,7 @@ def write_personvlm(samples: Iterable[Sample], path: Path, root: Path) -> None:
     """Write JSON Lines that :func:`read_personvlm` reads back as equal samples, image paths relative to ``root``."""
     with path.open("w", encoding="utf-8") as file:
         for sample in samples:
-            row: dict[str, Any] = {"image": Path(os.path.relpath(sample.image, root)).as_posix()}
+            row: dict[str, Any] = {"image": Path(os.path.relpath(sample.image.resolve(), root.resolve())).as_posix()}
             if sample.identity is not None:
                 row["identity"] = sample.identity
             if sample.captions:
@@ -70,6 +75,16 @@ def write_personvlm(samples: Iterable[Sample], path: Path, root: Path) -> None:
             if sample.source:
                 row["source"] = sample.source
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def _root_of(path: Path) -> Path:
+    dataset = path.parent / DATASET
+    if not dataset.is_file():
+        return path.parent
+    try:
+        return path.parent / str(json.loads(read_text(dataset))["root"])
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"{dataset}: no JSON object with 'root', the folder of the images") from None
 
 
 def _jsonl_rows(path: Path) -> Iterable[tuple[int, dict[str, Any]]]:
@@ -129,7 +144,11 @@ def _annotations(attributes: Mapping[str, Any]) -> Annotations:
         if given is None:
             continue
         if not isinstance(given, dict):
-            known |= Annotations.build({name: _strings(name, given)}).known
+            values = _strings(name, given)
+            if not values and NONE in GROUP[name].values:
+                values = (NONE,)
+            if values or name == "activity":
+                known |= Annotations.build({name: values}).known
             continue
         if GROUP[name].kind != "set" or not set(given) <= {"present", "absent"}:
             raise ValueError(f"{name!r}: only a set may be an object, with the keys present and absent")

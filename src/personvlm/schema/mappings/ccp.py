@@ -7,7 +7,8 @@ What a missing tag means was decided by looking at 100 pictures:
   small, and tagged three times as often in the second half of the set, so they stay possible;
 - of 30 without bag, purse or wallet (a clutch in the hand) two carry a bag: silence means none, except where the tag
   "accessories" may stand for one;
-- scarf, tie and gloves are large or plain to see and taken in the same way; a watch is not: only its tag says anything;
+- scarf, tie and gloves are plain to see and taken in the same way. So is a watch, though small: a label that is only
+  ever positive would teach that everybody wears one;
 - "shoes" stands for any footwear in the first half of the set, boots and sandals too, so it says nothing;
 - "vest" is a waistcoat as well as a tank top, "top" anything without a name, "jumper" a pinafore or a playsuit;
 - the length of a skirt is not tagged; under a dress, the lower garment is not seen.
@@ -73,7 +74,7 @@ def to_annotations(tags: Iterable[str]) -> Annotations:
         ("eyewear", frozenset(eyewear or {NONE, "glasses"})),
         ("neckwear", frozenset(names & {"scarf", "tie"} or {NONE, "shawl"})),
         ("gloves", frozenset({"gloves" if "gloves" in names else NONE})),
-        ("wrist", frozenset({"watch"} & names)),
+        ("wrist", frozenset({"watch" if "watch" in names else NONE})),
     ):
         if values:
             known[group] = Known(values)
