@@ -14,7 +14,7 @@ from personvlm.language.matching import segment
 from personvlm.language.scope import described
 from personvlm.language.tokens import split
 from personvlm.language.words import ABSENT, FACTS, NEGATIONS, PRONOUNS, Phrase, group_of
-from personvlm.schema.groups import GROUP, GROUPS, NONE
+from personvlm.schema.groups import GROUP, GROUPS, NONE, Group
 
 _OUTERMOST_FIRST = (
     "graduation gown", "chef uniform", "padded coat", "coat", "suit", "jacket", "vest", "hoodie", "sweater", "dress",
@@ -33,11 +33,21 @@ _LINKS = frozenset((
     "probably", "mainly", "partially",
 ))  # fmt: skip
 _PADDING = frozenset(("cotton-padded", "padded", "puffer", "puffy", "quilted"))
+_PADDABLE = ("coat", "jacket", "vest", None)
 _RIDDEN = {
     **dict.fromkeys(("bicycle", "bike", "bicycles"), "riding a bicycle"),
     **dict.fromkeys(("scooter", "moped", "motorbike", "motorcycle", "motorscooter", "e-scooter"), "riding a scooter"),
     "skateboard": "riding a skateboard",
 }
+_ENDS_NEGATION = frozenset((
+    "but", "however", "though", "although", "while", "except", "due", "because", "as", "since", ";",
+))  # fmt: skip
+_VERBS = frozenset((
+    "is", "are", "he", "she", "they", "wearing", "wears", "has", "have", "carrying", "carries", "holding", "holds",
+    "dressed", "appears", "who", "with",
+))  # fmt: skip
+_SEEN = frozenset(("visible", "discernible", "clear", "legible", "identifiable", "distinguishable"))
+_PLACES = frozenset(("on", "in", "at", "from", "beyond", "besides"))
 _STATED = tuple[str, str]
 
 
@@ -94,7 +104,8 @@ class _Sentence:
         self._pending: list[_STATED] = []
         self._last: _Garment | None = None  # the noun that a predicate ("is black") or "with stripes" goes to
         self._linked = False
-        self._negated = False
+        self._negated = ""  # the negation whose scope this is
+        self._negated_one = False  # something was negated by it
         self._young = self._padded = False
         self._riding = 0
 
@@ -109,15 +120,22 @@ class _Sentence:
             else:
                 self._fact(item, position)
         self._flush()
+        if "ear" in self._items and ("carrying", "phone") in self._reading.facts:
+            self._reading.facts.append(("activity", "making a phone call"))
 
     def _word(self, word: str, position: int) -> None:
         if word in PRONOUNS:
             self._reading.pronouns.append(PRONOUNS[word])
         if word in NEGATIONS:
             self._flush()
-            self._negated = True
-        elif word in (".", ";", "but", "however"):
-            self._negated = False
+            self._negated = word
+            self._negated_one = False
+        elif self._negated and (
+            word in _ENDS_NEGATION
+            or (word in _VERBS and self._negated_one)
+            or word in (_SEEN if self._negated == "not" else _PLACES)
+        ):
+            self._negated = ""
         if self._negated and word in ("nothing", "anything") and self._before(position, "carrying", "holding"):
             self._reading.absent.add("carrying")
         self._young = word == "young" or (self._young and word not in _BREAKS)
@@ -126,6 +144,8 @@ class _Sentence:
             self._riding = 7
         elif word in _RIDDEN and self._riding and not self._negated:
             self._reading.facts.append(("posture", _RIDDEN[word]))
+        if word in _PADDING and self._linked and self._last is not None and self._last.value in _PADDABLE:
+            self._last.value = "padded coat"
         self._riding = max(0, self._riding - 1) if word not in (".", ",", ";") else 0
         if word in _BREAKS or (word in (",", "and", "or") and not self._in_adjectives(position)):
             self._flush()
@@ -138,23 +158,29 @@ class _Sentence:
 
     def _in_adjectives(self, position: int) -> bool:
         """Whether this comma or "and" stands between two adjectives of one noun."""
-        def adjective(index: int) -> bool:
-            if not 0 <= index < len(self._items):
+        if position == 0 or not self._is_adjective(self._items[position - 1]):
+            return False
+        if self._padded:
+            return True
+        for index, item in enumerate(self._items[position + 1 : position + 4]):
+            if self._is_adjective(item):
+                return True
+            if isinstance(item, Phrase) and item.part == "noun":
+                return index > 0
+            if item in _BREAKS or item == "," or (isinstance(item, Phrase) and item.part == "fact"):
                 return False
-            item = self._items[index]
-            return item in _PADDING if isinstance(item, str) else item.part == "adjective"
+        return False
 
-        after = position + 1
-        if after < len(self._items) and self._items[after] in ("and", "or", "possibly"):
-            after += 1
-        return adjective(position - 1) and adjective(after) or (self._padded and adjective(position - 1))
+    @staticmethod
+    def _is_adjective(item: str | Phrase) -> bool:
+        return item in _PADDING if isinstance(item, str) else item.part == "adjective"
 
     def _before(self, position: int, *words: str) -> bool:
         return any(item in words for item in self._items[max(0, position - 3) : position])
 
     def _noun(self, phrase: Phrase) -> None:
         value = phrase.facts[0][1] if phrase.facts else None
-        if self._padded and value in ("coat", "jacket", "vest", None) and phrase.region == "upper":
+        if self._padded and value in _PADDABLE and phrase.region == "upper":
             value = "padded coat"
         garment = _Garment(phrase.region, value)
         if value == "skirt" and ("length", "short") in self._pending:
@@ -168,6 +194,7 @@ class _Sentence:
                 garment.add(slot, said)
         self._pending, self._linked, self._young, self._padded = [], False, False, False
         if self._negated:
+            self._negated_one = True
             return
         self._last = garment
         self._reading.garments.append(garment)
@@ -181,7 +208,8 @@ class _Sentence:
             if group == "body" and len(phrase.words) == 1 and not self._negated:
                 self._pending.append(("body", value))
             elif self._negated:
-                self._absent(group, value)
+                self._negated_one = True
+                self._absent(group)
             elif group.startswith("upper.") and self._last is not None and self._last.region != "upper" and (
                 group != "upper.sleeve"
             ):
@@ -196,7 +224,7 @@ class _Sentence:
                 self._reading.facts.append(("age", "young adult"))
             self._young = False
 
-    def _absent(self, group: str, value: str) -> None:
+    def _absent(self, group: str) -> None:
         if group in ABSENT and NONE in GROUP[group].values and group != "carrying":
             self._reading.absent.add(group)
 
@@ -234,11 +262,17 @@ def _resolve(reading: _Reading) -> dict[str, tuple[str, ...]]:
         if values and group.kind == "set":
             result[group.name] = tuple(values)
         elif values:
-            leaf = next((value for value in values if group.covers(values[0], value) and value != values[0]), values[0])
-            result[group.name] = (leaf,)
+            result[group.name] = (_most_specific(group, values),)
         elif group.name in reading.absent:
             result[group.name] = (NONE,)
     return result
+
+
+def _most_specific(group: Group, values: list[str]) -> str:
+    """The first value, unless a later one says the same more closely ("an adult ... a young adult")."""
+    if group.name == "posture":  # one sits or stands on what one rides
+        return next((value for value in values if value.startswith("riding")), values[0])
+    return next((value for value in values if value != values[0] and group.covers(values[0], value)), values[0])
 
 
 def _worn(garments: list[_Garment]) -> Iterator[_STATED]:
@@ -248,13 +282,17 @@ def _worn(garments: list[_Garment]) -> Iterator[_STATED]:
         named = [garment for garment in mentions if garment.value is not None]
         if region == "upper":
             named.sort(key=lambda garment: _OUTERMOST_FIRST.index(garment.value or ""))
+        elif region == "footwear":
+            named.sort(key=lambda garment: garment.value in ("shoes", "stockings"))
         chosen = [garment for garment in mentions if not named or garment.value == named[0].value]
         if named:
             yield _REGION_GROUP[region], named[0].value or ""
         for slot in ("length", "color", "sleeve", "pattern", "neckline", "style"):
-            pool = mentions if slot in ("sleeve", "length") else chosen
-            values = next((garment.slots[slot] for garment in [*chosen, *pool] if slot in garment.slots), [])
-            for value in values:
+            pool = [*chosen, *mentions] if slot in ("sleeve", "length") else chosen
+            found = [garment.slots[slot] for garment in pool if slot in garment.slots]
+            if slot == "sleeve":  # a sleeveless vest over sleeves: the arms are covered
+                found.sort(key=lambda values: values == ["sleeveless"])
+            for value in found[0] if found else ():
                 group = group_of(region, slot, value)
                 if group is not None:
                     yield group, value

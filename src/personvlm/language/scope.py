@@ -12,7 +12,7 @@ _PEOPLE = frozenset((
     "children", "pedestrian", "pedestrians", "figure", "figures", "student", "students", "boy", "girl", "boys", "girls",
     "adult", "adults", "persons", "passengers", "female", "male", "someone", "else", "rider", "riders", "bystanders",
 ))  # fmt: skip
-_BLURRED = frozenset(("background", "setting", "scene", "environment", "backdrop", "surroundings", "foreground"))
+_BLURRED = frozenset(("background", "setting", "scene", "environment", "backdrop", "surroundings"))
 _MEN = frozenset(("man", "male", "boy", "man's", "gentleman"))
 _WOMEN = frozenset(("woman", "female", "girl", "woman's", "lady"))
 
@@ -23,6 +23,7 @@ def described(words: Sequence[str]) -> list[list[str]]:
     Args:
         words: the whole caption as :func:`~personvlm.language.tokens.split` gives it.
     """
+    words = _without_quotations(words)
     kept: list[list[str]] = []
     gender: str | None = None
     met_others = False
@@ -36,6 +37,18 @@ def described(words: Sequence[str]) -> list[list[str]]:
         gender = gender or _gender(part)
         if part:
             kept.append(part)
+    return kept
+
+
+def _without_quotations(words: Sequence[str]) -> list[str]:
+    """Text that is read on clothes ("COOL KID") is not about the person."""
+    kept, quoted = [], False
+    closes = list(words).count('"') % 2 == 0
+    for word in words:
+        if word in ("“", "”") or (word == '"' and closes):
+            quoted = word == "“" or (word == '"' and not quoted)
+        elif not quoted:
+            kept.append(word)
     return kept
 
 

@@ -122,8 +122,7 @@ SYNONYMS: Mapping[tuple[str, str], str] = MappingProxyType({
         "| large build | fuller figure"
     ),
     ("hair.length", "bald"): "balding | shaved head | hairless | bald-headed",
-    ("hair.color", "black"): "dark-haired",
-    ("hair.color", "blond"): "blonde-haired",
+        ("hair.color", "blond"): "blonde-haired",
     ("hair.color", "gray"): "grey-haired",
     ("headwear", "hat"): (
         "beanie | sun hat | straw hat | fedora | bucket hat | hats | knit hat | winter hat | beret | turban | "
@@ -134,9 +133,9 @@ SYNONYMS: Mapping[tuple[str, str], str] = MappingProxyType({
     ("headwear", "hood"): "hood up",
     ("headwear", "headband"): "hairband | head band | bandana",
     ("headwear", "headscarf"): "head scarf | kerchief | hijab | head wrap | head-scarf",
-    ("eyewear", "glasses"): "spectacles | eyewear | goggles",
+    ("eyewear", "glasses"): "spectacles | eyewear",
     ("eyewear", "sunglasses"): "shades | dark glasses",
-    ("face", "mask"): "facemask | surgical mask | medical mask | masks | facial mask | masked",
+    ("face", "mask"): "facemask | surgical mask | medical mask | masks | facial mask | face covering | face shield mask",
     ("neckwear", "scarf"): "neckerchief | scarves",
     ("neckwear", "shawl"): "pashmina",
     ("neckwear", "tie"): "bow tie | bowtie",
@@ -192,8 +191,7 @@ SYNONYMS: Mapping[tuple[str, str], str] = MappingProxyType({
     ),
     ("activity", "smoking"): "smokes | smoking a cigarette | cigarette",
     ("activity", "hands behind back"): (
-        "hands behind {his} back | hands clasped behind {his} back | hands are behind {his} back | hands held "
-        "behind {his} back | arms behind {his} back | hands folded behind {his} back"
+        "hands {held} behind {his} back | hands {held} behind their backs | arms {held} behind {his} back"
     ),
     ("activity", "arms crossed"): (
         "arms crossed | arms folded | crossed arms | folded arms | arms are crossed | arms are folded | crosses "
@@ -207,18 +205,18 @@ SYNONYMS: Mapping[tuple[str, str], str] = MappingProxyType({
         "the camera | facing toward the camera | front-facing | front profile"
     ),
     ("view", "back"): (
-        "back view | rear view | facing away | back of | away from the camera | back to the camera | rear-view | "
-        "turned away | from the rear | walking away | back is to the camera | back turned | back is turned"
+        "back view | rear view | facing away | shows the back of | back of a | back of an | back of the | back of one | back of {his} head | person's back | man's back | woman's back | individual's back | away from the camera | back to the camera | rear-view | "
+        "turned away | from the rear | back is to the camera | back turned | back is turned | back slightly turned | back facing the camera | back is facing the camera | back towards the camera | back toward the camera"
     ),
     ("view", "side"): "side view | side profile | in profile | sideways | profile view | side-view | profile",
     ("visibility", "full"): "full-body | full body | full-length | full shot | entire body | whole body",
     ("visibility", "partial"): "upper half | close-up",
-    ("person", ""): "individual | pedestrian | figure | human",
-    ("person", "male"): "gentleman | guy | males",
-    ("person", "female"): "lady | females",
-    ("person", "child"): "kid | toddler | young child | schoolchild | young person child | infant | little child",
-    ("person", "child male"): "young boy | schoolboy | little boy",
-    ("person", "child female"): "young girl | schoolgirl | little girl",
+    ("person", ""): "individual | pedestrian | figure | human | person's | individual's",
+    ("person", "male"): "gentleman | guy | males | man's | male's | men",
+    ("person", "female"): "lady | females | woman's | female's | women",
+    ("person", "child"): "child's | children | kid | toddler | young child | schoolchild | infant | little child",
+    ("person", "child male"): "boy's | boys | young boy | schoolboy | little boy",
+    ("person", "child female"): "girl's | girls | young girl | schoolgirl | little girl",
     ("person", "young adult"): "young individual | young adults",
     ("person", "young adult male"): "young gentleman",
     ("person", "young adult female"): "young lady",
@@ -228,7 +226,7 @@ SYNONYMS: Mapping[tuple[str, str], str] = MappingProxyType({
     ("person", "middle-aged"): "middle-aged | middle aged",
     ("person", "middle-aged male"): "middle aged man",
     ("person", "middle-aged female"): "middle aged woman",
-    ("person", "elderly"): "elderly | senior | older adult | older individual | aged | older | elder | old",
+    ("person", "elderly"): "elderly | senior | older adult | older individual | elder",
     ("person", "elderly male"): "old man | older male",
     ("person", "elderly female"): "old woman | old lady | older female | older lady",
     ("person", "thirties"): (
@@ -237,9 +235,19 @@ SYNONYMS: Mapping[tuple[str, str], str] = MappingProxyType({
     ),
 })  # fmt: skip
 
+SEVERAL: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType({
+    **dict.fromkeys(("walking away", "walks away", "walking away from the camera"),
+                    (("posture", "walking"), ("view", "back"))),
+    **dict.fromkeys(("walking towards the camera", "walking toward the camera", "walking forward"),
+                    (("posture", "walking"), ("view", "front"))),
+    **dict.fromkeys(("running away", "running away from the camera"), (("posture", "running"), ("view", "back"))),
+})  # fmt: skip
+"""Phrases that state several things at once."""
+
 IGNORED = (
     "on top | top of | top half | top left | top right | top portion | bottom of | bottom left | bottom right | "
-    "bottom half | the bottom | light source | red light | green light | traffic light | back of the shirt | "
+    "bottom half | the bottom | light source | red light | green light | traffic light | back of {his} shirt | "
+    "back of {his} jacket | back of {his} hand | back of {his} vest | back of the chair | "
     "bag of | box of"
 )
 """Phrases that say nothing although a word inside them would."""

@@ -14,7 +14,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal
 
-from personvlm.language.synonyms import IGNORED, SYNONYMS
+from personvlm.language.synonyms import IGNORED, SEVERAL, SYNONYMS
 from personvlm.language.tokens import split
 from personvlm.schema.groups import GROUP
 
@@ -284,16 +284,16 @@ NEGATIONS = frozenset((
 ))  # fmt: skip
 """Words that may turn what follows into its absence."""
 
-OTHERS = frozenset(("another", "other", "others", "someone", "second", "two", "people", "companion", "bystander"))
+OTHERS = frozenset(("another", "other", "others", "someone", "second", "people", "companion", "bystander"))
 """Words that may lead to somebody else, who is not described."""
 
-SCENE = frozenset(("background", "foreground", "backdrop", "surroundings"))
+SCENE = frozenset(("background", "backdrop", "surroundings"))
 """Words that lead away from the person."""
 
 TRIGGERS = frozenset((
     "young", "little", "teenage", "padded", "cotton-padded", "cotton", "puffer", "puffy", "quilted", "riding", "rides",
     "ride", "rode", "bicycle", "bike", "scooter", "motorcycle", "motorbike", "moped", "ear", "talking", "speaking",
-    "hooded", "build", "sleeves", "sleeve", "crossed", "folded", "clasped",
+    "hooded", "build", "sleeves", "sleeve", "crossed", "folded", "clasped", "positioned", "placed",
 ))  # fmt: skip
 """Words that the parser gives a meaning to beyond the phrases of the table; the constraint lets them through only
 inside a phrase that it may say, like negations, others and scene, which it never lets through."""
@@ -325,6 +325,9 @@ class Phrase:
 
 def _expand(text: str) -> list[tuple[str, ...]]:
     forms = [text.replace("{his}", word) for word in POSSESSIVES] if "{his}" in text else [text]
+    if "{held}" in text:
+        held = ("", "are ", "clasped ", "held ", "folded ", "are clasped ", "are positioned ", "are placed ", "are held ")
+        forms = [form.replace("{held} ", word) for form in forms for word in held]
     return [tuple(split(form)) for form in forms]
 
 
@@ -338,9 +341,16 @@ def lexicon() -> Mapping[tuple[str, ...], Phrase]:
         for text in (*said.spoken, *_parts(SYNONYMS.get(key, ""))):
             for words in _expand(text):
                 found.setdefault(words, Phrase(words, part, facts, region))
+                if key[0] == "carrying" and not words[-1].endswith("s"):
+                    several = (*words[:-1], words[-1] + ("es" if words[-1].endswith("x") else "s"))
+                    found.setdefault(several, Phrase(several, part, facts, region))
 
     for text in _parts(IGNORED):
-        found[tuple(split(text))] = Phrase(tuple(split(text)), "fact", ())
+        for words in _expand(text):
+            found[words] = Phrase(words, "fact", ())
+    for text, said_at_once in SEVERAL.items():
+        for words in _expand(text):
+            found[words] = Phrase(words, "fact", said_at_once)
     for (age, gender), said in PERSONS.items():
         facts = (*((("age", age),) if age else ()), *((("gender", gender),) if gender else ()))
         add(("person", " ".join(filter(None, (age, gender)))), said, "fact", facts, "person")
