@@ -3,6 +3,7 @@
 import copy
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -131,6 +132,11 @@ def test_quality_counts_texts_that_fail_any_check():
     scored = score_quality([good, good, "a man, a man, a man and", good])
     assert scored["pass_rate"] == 0.75
     assert min(scored["checks"].values()) == 0.75
+
+
+def test_pictures_without_identity_are_people_of_their_own(samples):
+    pictures = [samples[0], samples[0], *(replace(sample, identity=None) for sample in samples[1:])]
+    assert evaluate(Oracle(pictures), pictures, resamples=5)["people"] == 3
 
 
 def test_nothing_to_evaluate_is_an_error():

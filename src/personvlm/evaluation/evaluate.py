@@ -19,7 +19,7 @@ from personvlm.evaluation.facts import consistent, number, score_said, score_tex
 from personvlm.language.parser import parse
 from personvlm.language.quality import check, well_formed
 from personvlm.language.realiser import realise
-from personvlm.metrics.facts import identity_weights, instance_metrics, label_metrics, nanmean, ratio
+from personvlm.metrics.facts import instance_metrics, label_metrics, nanmean, ratio
 from personvlm.metrics.intervals import bootstrap_interval, sums_per_identity
 from personvlm.schema import PersonDescription, Values, values_of
 from personvlm.schema.groups import columns
@@ -82,7 +82,7 @@ def evaluate(
     identities = [sample.identity for sample in samples]
     return {
         "n": len(samples),
-        "people": len(identity_weights(identities)) if None in identities else len(set(identities)),
+        "people": len({*identities} - {None}) + identities.count(None),
         "text": score_text(read, samples, resamples=resamples),
         "baselines": {
             "predicted_heads": score_text(from_heads, samples, resamples=resamples),
