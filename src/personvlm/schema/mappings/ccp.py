@@ -11,6 +11,7 @@ What a missing tag means was decided by looking at 100 pictures:
   ever positive would teach that everybody wears one;
 - "shoes" stands for any footwear in the first half of the set, boots and sandals too, so it says nothing;
 - "vest" is a waistcoat as well as a tank top, "top" anything without a name, "jumper" a pinafore or a playsuit;
+- "suit" tags blazers over trousers of another cloth as well, so it may be a jacket, and says nothing of the trousers;
 - the length of a skirt is not tagged; under a dress, the lower garment is not seen.
 """
 
@@ -28,7 +29,7 @@ _TOPS = ("t-shirt", "blouse", "vest", "sweater", OTHER)
 # Layers from the outside: the first layer with a tag is the one that is described, and all its tags count.
 _UPPER_LAYERS: tuple[Mapping[str, tuple[str, ...]], ...] = (
     {"coat": ("coat", "padded coat"), "cape": (OTHER,)},
-    {"suit": ("suit",), "jacket": ("jacket",), "blazer": ("jacket", "suit")},
+    {"suit": ("suit", "jacket"), "jacket": ("jacket",), "blazer": ("jacket", "suit")},
     {"cardigan": ("sweater",)},
     {"sweater": ("sweater",), "sweatshirt": ("sweater", "hoodie"), "hoodie": ("hoodie",)},
     {"dress": ("dress",), "blouse": ("blouse",), "shirt": ("shirt",), "t-shirt": ("t-shirt",), "vest": ("vest",),
@@ -98,8 +99,7 @@ def _outermost(layers: tuple[Mapping[str, tuple[str, ...]], ...], names: set[str
 def _lower(names: set[str]) -> frozenset[str]:
     if names & {"dress", "romper", "jumper"}:
         return frozenset()
-    found = _outermost(_LOWER_LAYERS, names)
-    return frozenset({"suit trousers"}) if "suit" in names and "suit trousers" in found else found
+    return _outermost(_LOWER_LAYERS, names)
 
 
 # Value -> the tag that says it. Groups and values that are not here have no tag.
