@@ -15,7 +15,7 @@ import typer
 
 from personvlm import __version__
 from personvlm.base.errors import PersonVLMError
-from personvlm.cli import demo, describe, evaluate, models
+from personvlm.cli import data, demo, describe, evaluate, models, train
 
 app = typer.Typer(
     name="personvlm", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -41,6 +41,9 @@ app.command("demo")(demo.demo)
 app.command("evaluate")(evaluate.evaluate)
 app.command("schema")(models.schema)
 app.command("models")(models.models)
+app.command("train")(train.train)
+app.command("export")(train.export)
+app.add_typer(data.app, name="data")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -42,12 +42,11 @@ def evaluate(
 
 
 def _evaluate(data: Path, form: str, root: Path | None, batch: int, model: Path | None, quiet: bool) -> dict[str, Any]:
-    from personvlm.data.own import read_personvlm
-    from personvlm.data.readers import read_peta
+    from personvlm.data.readers import read_samples
     from personvlm.evaluation.evaluate import evaluate
     from personvlm.runtime.describer import Describer
 
-    samples = (read_peta if form == "peta" else read_personvlm)(data, root)
+    samples = read_samples(data, form, root)
     describer = Describer.load(model)
 
     def stage(name: str) -> None:

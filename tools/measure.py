@@ -1,0 +1,44 @@
+"""Measure a model on PETA's test split and keep the figures in its ``metrics.json``, where README and CLI find them.
+
+    python tools/measure.py [MODEL_FOLDER] [--data TEST.jsonl]
+
+Data come from ``$PERSONVLM_ASSETS/data/peta/test.jsonl`` by default. Needs torch, to count parameters.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from personvlm.data.readers import read_peta
+from personvlm.evaluation.evaluate import evaluate
+from personvlm.models.edge import EdgeVLM
+from personvlm.runtime.describer import Describer, shipped
+
+
+def main() -> None:
+    """Write ``name``, ``version``, ``parameters``, ``trainable`` and ``test`` (the object of ``evaluate --json``)."""
+    assets = Path(os.environ.get("PERSONVLM_ASSETS", "../shared"))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("model", type=Path, nargs="?", default=shipped())
+    parser.add_argument("--data", type=Path, default=assets / "data" / "peta" / "test.jsonl")
+    given = parser.parse_args()
+    model = EdgeVLM.load(given.model)
+    counts = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
+    describer = Describer.load(given.model)
+    test = evaluate(describer, read_peta(given.data), describer.calibration.benchmark,
+                    progress=lambda stage: print(stage, file=sys.stderr))  # fmt: skip
+    path = given.model / "metrics.json"
+    kept = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    metrics = {**kept, "name": model.config.name, "version": model.config.version,
+               "parameters": sum(count for count, _ in counts),
+               "trainable": sum(count for count, trains in counts if trains), "test": test}  # fmt: skip
+    path.write_text(json.dumps(metrics, indent=1, allow_nan=False) + "\n", "utf-8")
+    print(path)
+
+
+if __name__ == "__main__":
+    main()
