@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from personvlm.data.rendered.camera import background, put, shoot
 from personvlm.data.rendered.palette import stream
-from personvlm.data.rendered.people import RENDERABLE, complete, random_person, visible
+from personvlm.data.rendered.people import RENDERABLE, complete, random_person
 from personvlm.data.rendered.person import person_layer
 from personvlm.schema import Values
 
@@ -44,11 +44,11 @@ def render(values: Values, *, seed: int = 0, size: tuple[int, int] = (128, 256))
     rng = stream(seed, "scene")
     light = float(rng.uniform(0.3, 0.9) * rng.choice([-1.0, 1.0]))
     umbrella = "umbrella" in complete(values, seed)["carrying"]
-    tall = min(height * float(rng.uniform(0.85, 0.93)), width * 1.85) * (0.82 if umbrella else 1.0)
+    tall = min(height * float(rng.uniform(0.83, 0.91)), width * 1.85) * (0.82 if umbrella else 1.0)
     layer = person_layer(values, seed, max(24, round(tall)), float(rng.random()), light=light)
     scene = background(size, rng)
     center = width // 2 + int(rng.integers(-width // 24, width // 24 + 1))
-    bottom = height - round((height - tall) * 0.35)
+    bottom = height - round((height - tall) * 0.2)
     put(scene, layer, center, bottom, light)
     return shoot(scene, rng)
 

@@ -25,7 +25,7 @@ def background(size: Size, rng: np.random.Generator) -> NDArray[np.float32]:
     for _ in range(int(rng.integers(2, 8))):  # doors, windows, cars, plants
         x, y = int(rng.integers(columns)), int(rng.integers(-1, horizon + rows // 10))
         w, h = int(rng.integers(1, columns // 2 + 2)), int(rng.integers(2, rows // 3 + 3))
-        tone = rng.uniform(40, 225) + rng.uniform(-1, 1, 3) * rng.choice([8.0, 20.0, 55.0])
+        tone = rng.uniform(40, 225) + rng.uniform(-1, 1, 3) * rng.choice([6.0, 10.0, 20.0, 45.0])
         picture[max(y, 0) : y + h, x : x + w] = tone
     picture += rng.normal(0, 5, (rows, columns, 1))
     image = Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8))
@@ -38,7 +38,7 @@ def put(scene: NDArray[np.float32], layer: NDArray[np.uint8], center: int, botto
     The layer may reach over any edge. A soft shadow falls away from the light.
     """
     rows, columns = layer.shape[:2]
-    _shadow(scene, center - round(light * columns * 0.1), bottom - round(rows * 0.022), columns)
+    _shadow(scene, center - round(light * columns * 0.1), bottom - round(rows * 0.036), columns)
     top, left = bottom - rows, center - columns // 2
     y1, x1 = max(top, 0), max(left, 0)
     y2, x2 = min(bottom, scene.shape[0]), min(left + columns, scene.shape[1])
@@ -71,7 +71,7 @@ def shoot(scene: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.ui
         small = (max(8, round(width / factor)), max(8, round(height / factor)))
         image = image.resize(small, Image.Resampling.BOX).resize((width, height), Image.Resampling.BILINEAR)
     image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.0, 0.9) * scale))
-    noise = rng.normal(0.0, rng.uniform(0.5, 5.0), (height, width, 1)) + rng.normal(0.0, 1.0, (height, width, 3))
+    noise = rng.normal(0.0, rng.uniform(0.5, 4.0), (height, width, 1)) + rng.normal(0.0, 1.0, (height, width, 3))
     noisy = np.clip(np.asarray(image, np.float32) + noise, 0, 255).astype(np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(noisy).save(buffer, "JPEG", quality=int(rng.integers(55, 95)))

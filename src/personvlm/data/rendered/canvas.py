@@ -181,6 +181,16 @@ def smooth(points: Points, rounds: int = 2) -> list[Point]:
     return result
 
 
+def rounded(points: Points, radius: float = 0.012) -> list[Point]:
+    """A closed polygon with its corners rounded by about ``radius``."""
+    result: list[Point] = []
+    for index, here in enumerate(points):
+        for other in (points[index - 1], points[(index + 1) % len(points)]):
+            length = math.dist(here, other) or 1e-6
+            result.append(mix(here, other, min(radius / length, 0.5)))
+    return smooth(result, 1)
+
+
 def mix(a: Point, b: Point, share: float) -> Point:
     """The point that lies ``share`` of the way from ``a`` to ``b``."""
     return a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share

@@ -60,7 +60,8 @@ def head(canvas: Canvas, figure: Figure, values: Values, looks: Looks) -> None:
                    (x + ahead * rx * 0.5, y + ry), (x - ahead * rx * 0.35, y + ry * 0.75), (x - ahead * rx, y)]
         canvas.part(smooth(profile, 1), looks.skin)
     else:
-        canvas.part(smooth([(x - rx, y - ry * 0.55), (x, y - ry * 1.12), (x + rx, y - ry * 0.55), (x + rx, y + ry * 0.2),
+        canvas.part(smooth([(x - rx, y - ry * 0.55), (x, y - ry * 1.12), (x + rx, y - ry * 0.55),
+                            (x + rx, y + ry * 0.2),
                             (x + rx * 0.7, y + ry * 0.8), (x, y + ry * 1.08), (x - rx * 0.7, y + ry * 0.8),
                             (x - rx, y + ry * 0.2)]), looks.skin)
         for side in (-1, 1):
@@ -74,7 +75,8 @@ def head(canvas: Canvas, figure: Figure, values: Values, looks: Looks) -> None:
     if values["headphones"][0] == "headphones":
         arc = ellipse((x, y), rx * 1.12, ry * 1.1, 180, 360)
         ears = (x - forward * rx * 0.08,) if figure.side else (x - rx * 1.08, x + rx * 1.08)
-        canvas.line(arc if not figure.side else [(ears[0], y), (ears[0], y - ry * 1.05)], (40, 40, 44), 0.01, solid=True)
+        canvas.line(arc if not figure.side else [(ears[0], y),
+                                                 (ears[0], y - ry * 1.05)], (40, 40, 44), 0.01, solid=True)
         for ear in ears:
             canvas.oval((ear, y + ry * 0.1), rx * 0.3, ry * 0.3, (52, 52, 58))
 
@@ -145,20 +147,26 @@ def _hair(canvas: Canvas, figure: Figure, values: Values, looks: Looks) -> None:
     puff = 1.12 if length == "long" else 1.07
     if figure.view == "back":
         low = y + ry * (0.62 if length == "short" else 0.95)
-        outline = [(x - rx * puff, y - ry * 0.2), (x - rx * 0.9, y - ry * 1.0), (x, y - ry * 1.22), (x + rx * 0.9, y - ry * 1.0),
+        outline = [(x - rx * puff, y - ry * 0.2), (x - rx * 0.9, y - ry * 1.0), (x, y - ry * 1.22),
+                   (x + rx * 0.9, y - ry * 1.0),
                    (x + rx * puff, y - ry * 0.2), (x + rx * 0.95, low), (x, low + ry * 0.2), (x - rx * 0.95, low)]
     elif figure.side:
         ahead = 1.0 if figure.turn > 0 else -1.0
         low = y + ry * (0.5 if length == "short" else 0.9)
-        outline = [(x + ahead * rx * 0.95, y - ry * 0.42), (x + ahead * rx * 0.75, y - ry * 1.05), (x - ahead * rx * 0.1, y - ry * 1.2),
-                   (x - ahead * rx * 1.05, y - ry * 0.85), (x - ahead * rx * puff * 1.05, y), (x - ahead * rx * 0.85, low),
-                   (x - ahead * rx * 0.3, low), (x - ahead * rx * 0.22, y - ry * 0.05), (x + ahead * rx * 0.25, y - ry * 0.12),
+        outline = [(x + ahead * rx * 0.95, y - ry * 0.42), (x + ahead * rx * 0.75, y - ry * 1.05),
+                   (x - ahead * rx * 0.1, y - ry * 1.2),
+                   (x - ahead * rx * 1.05, y - ry * 0.85), (x - ahead * rx * puff * 1.05, y),
+                   (x - ahead * rx * 0.85, low),
+                   (x - ahead * rx * 0.3, low), (x - ahead * rx * 0.22, y - ry * 0.05),
+                   (x + ahead * rx * 0.25, y - ry * 0.12),
                    (x + ahead * rx * 0.4, y - ry * 0.42)]
     else:
         low = y + ry * (0.0 if length == "short" else 0.75)
         side = 0.86 if length == "short" else 0.82
-        outline = [(x - rx * puff, low), (x - rx * 1.12, y - ry * 0.5), (x - rx * 0.7, y - ry * 1.1), (x, y - ry * 1.22),
-                   (x + rx * 0.7, y - ry * 1.1), (x + rx * 1.12, y - ry * 0.5), (x + rx * puff, low), (x + rx * side, low),
+        outline = [(x - rx * puff, low), (x - rx * 1.12, y - ry * 0.5), (x - rx * 0.7, y - ry * 1.1),
+                   (x, y - ry * 1.22),
+                   (x + rx * 0.7, y - ry * 1.1), (x + rx * 1.12, y - ry * 0.5), (x + rx * puff, low),
+                   (x + rx * side, low),
                    (x + rx * 0.84, y - ry * 0.3), (x + rx * 0.3, y - ry * 0.52), (x - rx * 0.5, y - ry * 0.42),
                    (x - rx * 0.86, y - ry * 0.2), (x - rx * side, low)]
     shape = smooth(outline, 1)
@@ -182,8 +190,10 @@ def _headwear(canvas: Canvas, figure: Figure, values: Values, looks: Looks) -> N
         canvas.line([(x, y - ry * 1.18), (x, y - ry * 0.4)], shade(color, 0.7), 0.004)
         if figure.side:
             sign = 1.0 if ahead > 0 else -1.0
-            canvas.part([(x + sign * rx * 0.4, y - ry * 0.48), (x + sign * rx * 1.05, y - ry * 0.5), (x + sign * rx * 2.0, y - ry * 0.24),
-                         (x + sign * rx * 1.9, y - ry * 0.16), (x + sign * rx * 0.6, y - ry * 0.28)], shade(color, 0.85))
+            canvas.part([(x + sign * rx * 0.4, y - ry * 0.48), (x + sign * rx * 1.05, y - ry * 0.5),
+                         (x + sign * rx * 2.0, y - ry * 0.24),
+                         (x + sign * rx * 1.9, y - ry * 0.16),
+                         (x + sign * rx * 0.6, y - ry * 0.28)], shade(color, 0.85))
         elif figure.view == "front":
             canvas.part(smooth([(x - rx * 1.0, y - ry * 0.42), (x + rx * 1.0, y - ry * 0.42),
                                 (x + rx * (0.95 + ahead * 0.5), y - ry * 0.16), (x + ahead * rx * 0.5, y - ry * 0.1),
@@ -196,7 +206,8 @@ def _headwear(canvas: Canvas, figure: Figure, values: Values, looks: Looks) -> N
         canvas.line([(x - rx * 1.25, y - ry * 0.1), (x + rx * 1.25, y - ry * 0.1)], shade(tone, 0.5), 0.012)
         canvas.mark(ellipse((x - rx * 0.4, y - ry * 0.8), rx * 0.3, ry * 0.15), (255, 255, 255), 130)
         if figure.view != "back":
-            canvas.line([(x - rx * 0.9, y), (x + ahead * rx * 0.2, y + ry * 1.0), (x + rx * 0.9, y)], (30, 30, 32), 0.006)
+            canvas.line([(x - rx * 0.9, y), (x + ahead * rx * 0.2, y + ry * 1.0),
+                         (x + rx * 0.9, y)], (30, 30, 32), 0.006)
     elif kind == "headband":
         canvas.line([(x - rx * 1.1, y - ry * 0.5), (x, y - ry * 0.58), (x + rx * 1.1, y - ry * 0.5)],
                     color if abs(sum(color) - sum(looks.hair)) > 150 else contrast(looks.hair), 0.02)
@@ -217,8 +228,10 @@ def _around(canvas: Canvas, figure: Figure, color: RGB, ahead: float) -> None:
     if figure.side:
         sign = 1.0 if ahead > 0 else -1.0
         canvas.part(smooth([(x + sign * rx * 0.75, y - ry * 1.02), (x - sign * rx * 0.4, y - ry * 1.3),
-                            (x - sign * rx * 1.4, y - ry * 0.4), (x - sign * rx * 1.5, low), (x + sign * rx * 0.7, low + 0.01),
-                            (x + sign * rx * 0.45, y + ry * 0.8), (x + sign * rx * 0.1, y), (x + sign * rx * 0.5, y - ry * 0.6)]),
+                            (x - sign * rx * 1.4, y - ry * 0.4), (x - sign * rx * 1.5, low),
+                            (x + sign * rx * 0.7, low + 0.01),
+                            (x + sign * rx * 0.45, y + ry * 0.8), (x + sign * rx * 0.1, y),
+                            (x + sign * rx * 0.5, y - ry * 0.6)]),
                     color)
         return
     center = x + ahead * rx * 0.4
@@ -243,7 +256,8 @@ def neckwear(canvas: Canvas, figure: Figure, values: Values, looks: Looks) -> No
     if kind == "tie":
         x += figure.turn * 0.03
         tie = (150, 26, 38) if looks.open_front else (36, 52, 110)
-        canvas.mark([(x - 0.01, y - 0.012), (x + 0.01, y - 0.012), (x + 0.006, y + 0.01), (x + 0.014, figure.waist_y - 0.03),
+        canvas.mark([(x - 0.01, y - 0.012), (x + 0.01, y - 0.012), (x + 0.006, y + 0.01),
+                     (x + 0.014, figure.waist_y - 0.03),
                      (x, figure.waist_y - 0.005), (x - 0.014, figure.waist_y - 0.03), (x - 0.006, y + 0.01)], tie)
         return
     wrap = figure.neck_width + 0.028

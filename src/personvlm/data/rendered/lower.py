@@ -44,7 +44,8 @@ def legs(canvas: Canvas, figure: Figure, values: Values, looks: Looks) -> None:
         if garment == "jeans" and figure.view == "back":
             for side in (-1, 1):
                 x, y = side * hip * 0.48, figure.hip_y - 0.035
-                box = [(x - 0.026, y - 0.025), (x + 0.026, y - 0.025), (x + 0.026, y + 0.015), (x, y + 0.03), (x - 0.026, y + 0.015)]
+                box = [(x - 0.026, y - 0.025), (x + 0.026, y - 0.025), (x + 0.026, y + 0.015), (x, y + 0.03),
+                       (x - 0.026, y + 0.015)]
                 canvas.line([*box, box[0]], _stitch(color), 0.004)
         elif figure.view == "front" and garment in ("jeans", "trousers", "suit trousers"):
             canvas.line([(0, figure.hip_y - 0.05), (0, figure.hip_y + 0.03)], shade(color, 0.6), 0.004)
@@ -111,14 +112,16 @@ def _trouser_details(
             canvas.line([mix(knee, hem, 0.9), hem], shade(color, 0.7), 0.08, 150)
             canvas.line([(x + 0.03, y) for x, y in (leg.start, knee, hem)], contrast(color), 0.008, 230)
         elif garment in ("trousers", "shorts", "capri pants"):
-            canvas.line([(hem[0] - 0.06, hem[1] - 0.012), (hem[0] + 0.06, hem[1] - 0.012)], shade(color, 0.7), 0.004, 160)
+            canvas.line([(hem[0] - 0.06, hem[1] - 0.012),
+                         (hem[0] + 0.06, hem[1] - 0.012)], shade(color, 0.7), 0.004, 160)
 
 
 def _skirt(canvas: Canvas, figure: Figure, garment: str, values: Values, looks: Looks) -> None:
     length, flare = _SKIRTS[garment]
     hem, hip, waist = figure.hip_y + length - 0.03, figure.hip + 0.01, figure.waist + 0.004
     outline = smooth([(-waist, figure.waist_y), (waist, figure.waist_y), (hip, figure.hip_y - 0.03),
-                      (hip + flare, hem), (0, hem + 0.014), (-hip - flare, hem), (-hip, figure.hip_y - 0.03)], 1)
+                      (hip + flare, hem - 0.01), (hip + flare - 0.008, hem + 0.004), (0, hem + 0.014),
+                      (-hip - flare + 0.008, hem + 0.004), (-hip - flare, hem - 0.01), (-hip, figure.hip_y - 0.03)], 1)
     color = looks.lower[0]
     canvas.part(outline, color)
     _patches(canvas, outline, values, looks)
@@ -166,9 +169,11 @@ def _shoe(canvas: Canvas, figure: Figure, leg: Limb, kind: str, looks: Looks, to
     elif kind in ("casual shoes", "shoes", "boots"):
         canvas.line([(heel, sole_y - 0.003), (toe, sole_y - 0.003)], shade(color, 0.5), 0.008)
     elif kind == "leather shoes":
-        canvas.mark(ellipse((x + (ahead * 0.06 if figure.side else 0.0), y + 0.024), 0.014, 0.005), (225, 225, 228), 130)
+        canvas.mark(ellipse((x + (ahead * 0.06 if figure.side else 0.0), y + 0.024), 0.014, 0.005),
+                    (225, 225, 228), 130)
         canvas.line([(heel, sole_y - 0.002), (toe, sole_y - 0.002)], (24, 20, 20), 0.006)
     elif kind == "heels":
         canvas.mark(ellipse((x + (ahead * 0.02 if figure.side else 0.0), y - 0.002), 0.02, 0.011), skin)
         if figure.side:
-            canvas.line([(heel + ahead * 0.006, sole_y - 0.01), (heel + ahead * 0.002, sole_y + 0.014)], color, 0.01, solid=True)
+            canvas.line([(heel + ahead * 0.006, sole_y - 0.01),
+                         (heel + ahead * 0.002, sole_y + 0.014)], color, 0.01, solid=True)

@@ -40,10 +40,13 @@ def stream(seed: int, name: str) -> np.random.Generator:
 
 
 def vary(color: RGB, rng: np.random.Generator, amount: float = 7.0) -> RGB:
-    """The same color word in another dye: brighter or darker by up to ``amount`` of 100, with a slight tint."""
+    """The same color word in another dye: duller, brighter or darker, with a slight tint; ``amount`` is of 100."""
+    gray = sum(color) / 3.0
+    dull = rng.uniform(0.0, 2.5 * amount) / 100.0
     gain = 1.0 + rng.uniform(-amount, amount) / 100.0
     tint = rng.uniform(-amount, amount, 3) * 0.6
-    red, green, blue = (int(min(max(value * gain + shift, 8), 250)) for value, shift in zip(color, tint, strict=True))
+    dyed = [(value + (gray - value) * dull) * gain + shift for value, shift in zip(color, tint, strict=True)]
+    red, green, blue = (int(min(max(value, 8), 250)) for value in dyed)
     return red, green, blue
 
 

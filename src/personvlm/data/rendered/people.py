@@ -30,7 +30,9 @@ FORMAL = frozenset({"suit", "graduation gown"})
 ONE_PIECE = frozenset({"dress", "graduation gown"})
 """Garments that hide what is worn below them."""
 
-_ALWAYS_LONG = frozenset({"suit", "coat", "padded coat", "graduation gown", "chef uniform", "jacket", "hoodie"})
+HELD_BEFORE = frozenset({"folder", "phone", "bottle", "box"})
+"""Things held before the body, which hides them from behind."""
+
 _WEIGHTS: Mapping[str, Mapping[str, float]] = MappingProxyType({
     "gender": {"male": 5, "female": 5},
     "age": {"child": 1, "young adult": 4, "thirties": 3, "middle-aged": 2, "elderly": 1.4},
@@ -58,6 +60,10 @@ _WEIGHTS: Mapping[str, Mapping[str, float]] = MappingProxyType({
 })
 _GARMENTS = {"t-shirt": 5.0, "shirt": 3.0, "sweater": 2.5, "hoodie": 2.0, "jacket": 4.5, "suit": 1.5, "coat": 2.0,
              "padded coat": 2.0, "vest": 0.8}
+_SLEEVES: Mapping[str, Mapping[str, float]] = MappingProxyType({
+    "t-shirt": {"short": 9, "long": 1, "sleeveless": 0.6}, "dress": {"sleeveless": 2, "short": 2, "long": 2},
+    "vest": {"sleeveless": 2, "long": 2}, "shirt": {"long": 3, "short": 2}, "blouse": {"long": 2, "short": 2},
+})
 _LOWER = {"trousers": 5.0, "jeans": 5.0, "sweatpants": 1.0, "shorts": 1.2}
 _SHOES = {"sneakers": 4.0, "casual shoes": 2.0, "shoes": 2.0, "leather shoes": 1.2, "boots": 1.2, "sandals": 0.6}
 
@@ -74,7 +80,8 @@ def check(values: Values) -> None:
             raise ValueError(f"{name!r} takes one value, not {', '.join(given)}")
         for value in given:
             if value != UNKNOWN and value not in RENDERABLE[name]:
-                raise ValueError(f"the renderer cannot draw {value!r} of {name!r}; it can: {', '.join(RENDERABLE[name])}")
+                legal = ", ".join(RENDERABLE[name])
+                raise ValueError(f"the renderer cannot draw {value!r} of {name!r}; it can draw: {legal}")
 
 
 def _pick(rng: np.random.Generator, weights: Mapping[str, float]) -> str:
@@ -96,11 +103,11 @@ def _weights(name: str, known: Mapping[str, tuple[str, ...]]) -> Mapping[str, fl
     if name == "upper.garment":
         return {**_GARMENTS, "blouse": 2.0, "dress": 2.0} if female else _GARMENTS
     if name == "upper.sleeve":
-        table = {"t-shirt": {"short": 9.0, "long": 1.0, "sleeveless": 0.6}, "dress": {"sleeveless": 2, "short": 2, "long": 2},
-                 "vest": {"sleeveless": 2.0, "long": 2.0}, "shirt": {"long": 3.0, "short": 2.0}, "blouse": {"long": 2.0, "short": 2.0}}
-        return {"long": 1.0} if upper in _ALWAYS_LONG else table.get(upper, {"long": 1.0})
+        return _SLEEVES.get(upper, {"long": 1.0})
     if name == "upper.pattern" and upper in {"suit", "padded coat", "graduation gown", "chef uniform", "vest", "coat"}:
         return {"plain": 1.0}
+    if name == "upper.pattern" and upper == "jacket":
+        return {"plain": 9.0, "plaid": 0.5, "logo": 0.7}
     if name == "upper.neckline":
         collar = upper in {"shirt", "coat", "suit", "jacket", "chef uniform", "padded coat"}
         return {"collar": 1.0} if collar else {"round": 2.5, "v-neck": 1.0}
@@ -162,6 +169,10 @@ def visible(values: Values) -> dict[str, tuple[str, ...]]:
     hidden: set[str] = {name for name, given in values.items() if not given}
     if view == "back":
         hidden |= {"eyewear", "face", "upper.neckline"} | ({"neckwear"} if values["neckwear"][0] == "tie" else set())
+    if view == "back" and HELD_BEFORE & set(values["carrying"]):
+        hidden |= {"carrying"}
+    if {"back": "arms crossed", "front": "hands behind back"}.get(view) in values["activity"]:
+        hidden |= {"activity"}
     if view == "side":
         hidden |= {"upper.neckline"}
     if headwear in ("headscarf", "hood", "helmet"):
@@ -201,6 +212,9 @@ class Looks:
             return first, second
 
         rng = stream(seed, "looks")
+        lower = cloth("lower.color")
+        if values["lower.garment"][0] == "jeans" and lower[0][2] > lower[0][0] + 30:
+            lower = (_denim(lower[0]), lower[1])
         tone = SKIN[int(rng.integers(len(SKIN)))]
         bags = ("black", "brown", "dark blue", "gray", "red", "green", "beige", "blue")
         inner = ("white", "gray", "light blue", "black", "white")[int(rng.integers(5))]
@@ -208,8 +222,15 @@ class Looks:
             inner = "white" if inner != "white" else "gray"
         return cls(
             skin=vary(tone, rng, 3.0), hair=vary(HAIR[values["hair.color"][0]], rng, 5.0), upper=cloth("upper.color"),
-            lower=cloth("lower.color"), shoes=cloth("footwear.color")[0], inner=vary(CLOTH[inner], rng),
+            lower=lower, shoes=cloth("footwear.color")[0], inner=vary(CLOTH[inner], rng),
             bag=vary(CLOTH[bags[int(rng.integers(len(bags)))]], rng), accent=LIVELY[int(rng.integers(len(LIVELY)))],
             open_front=bool(rng.random() < 0.5), bag_side=1 if rng.random() < 0.5 else -1,
             spread=float(rng.random()), seed=seed,
         )
+
+
+def _denim(blue: RGB) -> RGB:
+    """The duller blue of denim."""
+    gray = sum(blue) / 3.0
+    red, green, rest = (int(value + (gray - value) * 0.3) for value in blue)
+    return red, green, rest

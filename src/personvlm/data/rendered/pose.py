@@ -120,10 +120,10 @@ def build(values: Values, *, phase: float, yaw: float, bag_side: int, spread: fl
         ankle = (foot, knee[1] + length * math.cos(shin), knee[2] + length * math.sin(shin))
         legs.append(Limb(seen(hip_joint), seen(knee), seen(ankle), ankle[2] * cosine - lateral * 0.1 * sine,
                          as_wide(0.05, 0.06) * limb))
-        start = (lateral * (shoulder - 0.014), shoulder_y + 0.022 + stoop, lean * 0.8)
+        start = (lateral * (shoulder - 0.016), shoulder_y + 0.036 + stoop, lean * 0.8)
         swing = -arm_swing * beat * lateral
         elbow, hand = _arm(values, lateral, start, swing, bag_side, (head_height, waist_y, hip_y, hip))
-        depth = 0.5 * (hand[2] + elbow[2]) * cosine - lateral * 0.2 * sine
+        depth = 0.5 * (hand[2] + elbow[2]) * cosine - lateral * 0.2 * sine**3  # the cube: yaw alone moves no arm
         arms.append(Limb(seen(start), seen(elbow), seen(hand), depth, 0.029 * limb))
     order = sorted(range(2), key=lambda index: arms[index].depth)
     legs.sort(key=lambda leg: leg.depth)

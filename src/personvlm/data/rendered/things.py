@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from personvlm.data.rendered.canvas import Canvas, Point, ellipse, smooth
+from personvlm.data.rendered.canvas import Canvas, Point, ellipse, rounded, smooth
 from personvlm.data.rendered.palette import RGB, contrast, shade
-from personvlm.data.rendered.people import Looks
+from personvlm.data.rendered.people import HELD_BEFORE, Looks
 from personvlm.data.rendered.pose import Figure
 from personvlm.schema import Values
 
@@ -35,9 +35,10 @@ def _suitcase(canvas: Canvas, figure: Figure, looks: Looks, *, big: bool) -> Non
     x, bottom = hand[0] + outward * (0.12 if figure.side else 0.065), 0.975
     top = bottom - tall
     for side in (-0.35, 0.35):
-        canvas.line([(x + side * half, top + 0.01), (hand[0] + side * half * 0.6, hand[1])], (150, 152, 158), 0.007, solid=True)
+        canvas.line([(x + side * half, top + 0.01),
+                     (hand[0] + side * half * 0.6, hand[1])], (150, 152, 158), 0.007, solid=True)
     canvas.line([(hand[0] - half * 0.4, hand[1]), (hand[0] + half * 0.4, hand[1])], (40, 40, 44), 0.014, solid=True)
-    canvas.part(smooth([(x - half, top), (x + half, top), (x + half, bottom), (x - half, bottom)], 1), color)
+    canvas.part(rounded(_box_of(x, half, top, bottom), 0.02), color)
     for side in (-0.5, 0.0, 0.5):
         canvas.line([(x + side * half, top + 0.02), (x + side * half, bottom - 0.02)], shade(color, 0.65), 0.006)
     for side in (-0.7, 0.7):
@@ -70,7 +71,8 @@ def _backpack(canvas: Canvas, figure: Figure, color: RGB) -> None:
     elif figure.side:
         back = -1.0 if figure.turn > 0 else 1.0
         x = figure.axis(y) + back * (figure.shoulder - 0.012)
-        canvas.part(smooth([(x, y), (x + back * 0.07, y - 0.005), (x + back * 0.125, y + 0.08), (x + back * 0.13, y + 0.24),
+        canvas.part(smooth([(x, y), (x + back * 0.07, y - 0.005), (x + back * 0.125, y + 0.08),
+                            (x + back * 0.13, y + 0.24),
                             (x + back * 0.06, y + 0.27), (x, y + 0.25)]), color)
         canvas.line([(x + back * 0.05, y + 0.15), (x + back * 0.12, y + 0.15)], dark, 0.006)
         canvas.line([(x + back * 0.03, y + 0.01), (x - back * 0.05, y + 0.005), (x - back * 0.075, y + 0.09),
@@ -101,12 +103,13 @@ def _slung(canvas: Canvas, figure: Figure, color: RGB, looks: Looks, *, diagonal
     strap = shade(color, 0.85) if sum(color) > 130 else shade(color, 1.2)
     for end in ((at[0] - half * 0.7, top), (at[0] + half * 0.7, top)) if not diagonal else ((at[0], top),):
         canvas.line([shoulder, end], strap, 0.017 if diagonal else 0.011)
-    shape = smooth([(at[0] - half, top), (at[0] + half, top), (at[0] + half * 1.05, top + 0.11),
-                    (at[0] - half * 1.05, top + 0.11)], 1)
+    shape = rounded([(at[0] - half, top), (at[0] + half, top), (at[0] + half * 1.05, top + 0.11),
+                     (at[0] - half * 1.05, top + 0.11)], 0.018)
     canvas.part(shape, color)
     dark = shade(color, 0.6) if sum(color) > 130 else (66, 66, 72)
     if diagonal:
-        canvas.mark([(at[0] - half * 0.95, top + 0.004), (at[0] + half * 0.95, top + 0.004), (at[0] + half * 0.9, top + 0.06),
+        canvas.mark([(at[0] - half * 0.95, top + 0.004), (at[0] + half * 0.95, top + 0.004),
+                     (at[0] + half * 0.9, top + 0.06),
                      (at[0] - half * 0.9, top + 0.06)], shade(color, 1.12) if sum(color) < 600 else shade(color, 0.9))
         canvas.line([(at[0] - half * 0.9, top + 0.06), (at[0] + half * 0.9, top + 0.06)], dark, 0.005)
     else:
@@ -115,9 +118,9 @@ def _slung(canvas: Canvas, figure: Figure, color: RGB, looks: Looks, *, diagonal
 
 def in_hand(canvas: Canvas, figure: Figure, values: Values, looks: Looks) -> None:
     """Things that hang from the hand or are held; drawn last."""
-    carrying, hand = values["carrying"], figure.arms[figure.busy].end
-    hidden = figure.view == "back"  # the body hides what is held before it
-    x, y = hand
+    carrying, (x, y) = set(values["carrying"]), figure.arms[figure.busy].end
+    if figure.view == "back":
+        carrying -= HELD_BEFORE
     color = bag_color(looks)
     if "handbag" in carrying or "bag" in carrying:
         _hanging(canvas, (x, y), 0.058, 0.085, color, drop=0.06, flare=0.85)
@@ -127,15 +130,15 @@ def in_hand(canvas: Canvas, figure: Figure, values: Values, looks: Looks) -> Non
         _plastic(canvas, (x, y), looks)
     if "paper bag" in carrying:
         _hanging(canvas, (x, y), 0.058, 0.15, (190, 150, 100), drop=0.06, flare=1.0)
-    if "bottle" in carrying and not hidden:
-        canvas.part(smooth([(x - 0.016, y - 0.05), (x + 0.016, y - 0.05), (x + 0.016, y + 0.035), (x - 0.016, y + 0.035)], 1),
-                    (120, 190, 226))
-        canvas.part([(x - 0.008, y - 0.066), (x + 0.008, y - 0.066), (x + 0.008, y - 0.048), (x - 0.008, y - 0.048)], (40, 90, 190))
-    if "phone" in carrying and not hidden:
-        canvas.part([(x - 0.016, y - 0.045), (x + 0.016, y - 0.045), (x + 0.016, y + 0.02), (x - 0.016, y + 0.02)], (22, 22, 26))
-        canvas.mark([(x - 0.012, y - 0.04), (x + 0.012, y - 0.04), (x + 0.012, y + 0.014), (x - 0.012, y + 0.014)], (120, 160, 200))
-    if "folder" in carrying and not hidden:
-        canvas.part([(x - 0.06, y - 0.09), (x + 0.06, y - 0.08), (x + 0.056, y + 0.07), (x - 0.064, y + 0.06)], looks.accent)
+    if "bottle" in carrying:
+        canvas.part(rounded(_box_of(x, 0.016, y - 0.05, y + 0.035), 0.008), (120, 190, 226))
+        canvas.part(_box_of(x, 0.008, y - 0.066, y - 0.048), (40, 90, 190))
+    if "phone" in carrying:
+        canvas.part(_box_of(x, 0.016, y - 0.045, y + 0.02), (22, 22, 26))
+        canvas.mark(_box_of(x, 0.012, y - 0.04, y + 0.014), (120, 160, 200))
+    if "folder" in carrying:
+        canvas.part([(x - 0.06, y - 0.09), (x + 0.06, y - 0.08), (x + 0.056, y + 0.07),
+                     (x - 0.064, y + 0.06)], looks.accent)
         canvas.line([(x - 0.05, y - 0.06), (x + 0.03, y - 0.055)], contrast(looks.accent), 0.006)
     if "box" in carrying:
         _box(canvas, figure)
@@ -143,27 +146,31 @@ def in_hand(canvas: Canvas, figure: Figure, values: Values, looks: Looks) -> Non
         _umbrella(canvas, (x, y), looks)
     if "making a phone call" in values["activity"]:
         ear = figure.arms[1 - figure.busy].end
-        canvas.part([(ear[0] - 0.009, ear[1] - 0.04), (ear[0] + 0.009, ear[1] - 0.04), (ear[0] + 0.009, ear[1] + 0.024),
-                     (ear[0] - 0.009, ear[1] + 0.024)], (20, 20, 24))
+        canvas.part(_box_of(ear[0], 0.009, ear[1] - 0.04, ear[1] + 0.024), (20, 20, 24))
+
+
+def _box_of(x: float, half: float, top: float, bottom: float) -> list[Point]:
+    return [(x - half, top), (x + half, top), (x + half, bottom), (x - half, bottom)]
 
 
 def _hanging(canvas: Canvas, hand: Point, half: float, tall: float, color: RGB, *, drop: float, flare: float) -> None:
     x, y = hand[0], hand[1] + drop
-    canvas.line([(x - half * 0.5, y + 0.01), (hand[0] - 0.006, hand[1]), (hand[0] + 0.006, hand[1]), (x + half * 0.5, y + 0.01)],
+    canvas.line([(x - half * 0.5, y + 0.01), (hand[0] - 0.006, hand[1]), (hand[0] + 0.006, hand[1]),
+                 (x + half * 0.5, y + 0.01)],
                 shade(color, 0.7), 0.009, solid=True)
     shape = [(x - half * flare, y), (x + half * flare, y), (x + half, y + tall), (x - half, y + tall)]
-    canvas.part(smooth(shape, 1) if flare < 1 else shape, color)
+    canvas.part(rounded(shape, 0.016 if flare < 1 else 0.004), color)
     canvas.line([(x - half * 0.95, y + tall * 0.22), (x + half * 0.95, y + tall * 0.22)], shade(color, 0.6), 0.005)
     if drop < 0.05:
-        canvas.mark([(x - 0.012, y + tall * 0.15), (x + 0.012, y + tall * 0.15), (x + 0.012, y + tall * 0.32),
-                     (x - 0.012, y + tall * 0.32)], (206, 174, 92))
+        canvas.mark(_box_of(x, 0.012, y + tall * 0.15, y + tall * 0.32), (206, 174, 92))
 
 
 def _plastic(canvas: Canvas, hand: Point, looks: Looks) -> None:
     x, y = hand
     tone = (226, 228, 230) if looks.accent[0] % 2 == 0 else (214, 60, 66)
     canvas.part(smooth([(x - 0.008, y - 0.005), (x + 0.008, y - 0.005), (x + 0.03, y + 0.055), (x + 0.064, y + 0.11),
-                        (x + 0.052, y + 0.195), (x - 0.048, y + 0.2), (x - 0.066, y + 0.12), (x - 0.03, y + 0.055)]), tone)
+                        (x + 0.052, y + 0.195), (x - 0.048, y + 0.2), (x - 0.066, y + 0.12),
+                        (x - 0.03, y + 0.055)]), tone)
     for dx, dy in ((-0.03, 0.17), (0.012, 0.18), (0.036, 0.15)):
         canvas.line([(x, y + 0.03), (x + dx, y + dy)], shade(tone, 0.8), 0.004, 160)
 
@@ -171,12 +178,9 @@ def _plastic(canvas: Canvas, hand: Point, looks: Looks) -> None:
 def _box(canvas: Canvas, figure: Figure) -> None:
     hands = [arm.end for arm in figure.arms]
     x, y = sum(p[0] for p in hands) / 2, sum(p[1] for p in hands) / 2
-    if figure.view == "back":
-        return
     half = 0.07 if figure.side else 0.105
     x += (0.05 if figure.turn > 0 else -0.05) if figure.side else 0.0
-    shape = [(x - half, y - 0.095), (x + half, y - 0.095), (x + half, y + 0.03), (x - half, y + 0.03)]
-    canvas.part(shape, (184, 140, 92))
+    canvas.part(_box_of(x, half, y - 0.095, y + 0.03), (184, 140, 92))
     canvas.line([(x, y - 0.095), (x, y + 0.03)], (214, 190, 140), 0.022)
 
 

@@ -25,7 +25,8 @@ class Cut:
 
 CUTS: Mapping[str, Cut] = MappingProxyType({
     "t-shirt": Cut(0.03, 0.006), "shirt": Cut(0.045, 0.006), "blouse": Cut(0.035, 0.006, 0.014),
-    "sweater": Cut(0.02, 0.012), "hoodie": Cut(0.025, 0.016), "jacket": Cut(0.03, 0.014), "suit": Cut(0.085, 0.012, 0.004),
+    "sweater": Cut(0.02, 0.012), "hoodie": Cut(0.025, 0.016), "jacket": Cut(0.03, 0.014), "suit": Cut(0.085, 0.012,
+                                                                                                      0.004),
     "coat": Cut(0.235, 0.016, 0.026), "padded coat": Cut(0.085, 0.034, -0.006), "vest": Cut(0.02, 0.014),
     "dress": Cut(0.2, 0.003, 0.062), "graduation gown": Cut(0.38, 0.022, 0.075), "chef uniform": Cut(0.075, 0.012),
 })
@@ -36,10 +37,11 @@ def torso(figure: Figure, hem: float, ease: float, flare: float = 0.0) -> list[P
     """Outline of a garment from the neck down to y = ``hem``."""
     top = figure.shoulder_y
     half = [
-        (figure.neck_width * 1.15, top - 0.02), (figure.shoulder * 0.72, top - 0.002),
-        (figure.shoulder + ease * 0.4, top + 0.022), (figure.shoulder - 0.012 + ease * 0.6, top + 0.09),
+        (figure.neck_width * 1.15, top - 0.022), (figure.shoulder * 0.55, top - 0.004),
+        (figure.shoulder * 0.86, top + 0.012), (figure.shoulder + ease * 0.4, top + 0.034),
+        (figure.shoulder - 0.012 + ease * 0.6, top + 0.1),
         (figure.waist + ease, figure.waist_y), (figure.hip + ease, figure.hip_y - 0.035),
-        (figure.hip + ease + flare, hem),
+        (figure.hip + ease + flare, hem - 0.012), (figure.hip + ease + flare * 0.95 - 0.008, hem + 0.002),
     ]
     outline = [(figure.axis(y) + x, y) for x, y in half] + [(figure.axis(y) - x, y) for x, y in half[::-1]]
     return smooth(outline, 1)
@@ -76,7 +78,8 @@ def arm(canvas: Canvas, figure: Figure, limb: Limb, values: Values, looks: Looks
             cuff = mix(joints[1], joints[2], 0.88)
             canvas.line([cuff, joints[2]], shade(color, 0.78), widths[2] * 1.9, 150)
         if sleeve == "long" and garment in ("suit",):
-            canvas.limb([mix(limb.middle, limb.end, 0.86), mix(limb.middle, limb.end, 0.9)], [0.016, 0.016], (232, 232, 230))
+            canvas.limb([mix(limb.middle, limb.end, 0.86), mix(limb.middle, limb.end, 0.9)], [0.016, 0.016], (232,
+                                                                                                              232, 230))
 
 
 def _beyond(limb: Limb, length: float) -> Point:
@@ -188,7 +191,9 @@ def _front(canvas: Canvas, figure: Figure, values: Values, looks: Looks, hem: fl
         if not zipped:
             for row in range(6 if garment == "shirt" else 4):
                 y = top + 0.04 + row * (hem - top - 0.05) / (6 if garment == "shirt" else 4)
-                canvas.mark(ellipse((x + 0.006, y), 0.0065, 0.0065), shade(color, 0.4) if sum(color) > 300 else (190, 186, 176))
+                canvas.mark(ellipse((x + 0.006, y), 0.0065, 0.0065), shade(color, 0.4) if sum(color) > 300 else (190,
+                                                                                                                 186,
+                                                                                                                 176))
         if garment == "shirt":
             canvas.line([(x - 0.016, top), (middle - 0.016, hem)], dark, 0.003, 130)
             canvas.line([(x + 0.03, top + 0.075), (x + 0.075, top + 0.075), (x + 0.075, top + 0.12),
@@ -197,6 +202,9 @@ def _front(canvas: Canvas, figure: Figure, values: Values, looks: Looks, hem: fl
             for side in (-1, 1):
                 y = figure.hip_y - 0.06
                 canvas.line([(x + side * 0.055, y + 0.03), (x + side * 0.075, y - 0.02)], dark, 0.006)
+    elif garment == "blouse":
+        for side in (-1, 1):
+            canvas.line([(x + side * 0.03, top + 0.05), (x + side * 0.05, hem)], dark, 0.004, 110)
     if garment in ("t-shirt", "sweater", "blouse", "dress", "hoodie", "vest") and neck != "collar":
         deep = 0.055 if neck == "v-neck" else 0.026
         below = looks.inner if garment == "vest" and values["upper.sleeve"][0] != "sleeveless" else looks.skin
@@ -204,6 +212,11 @@ def _front(canvas: Canvas, figure: Figure, values: Values, looks: Looks, hem: fl
                 else ellipse((x, top - 0.018), 0.04, deep + 0.014))
         canvas.mark(hole, below)
         canvas.line([*hole, hole[0]], shade(color, 0.7), 0.006, 200)
+        if garment == "blouse":  # a bow
+            for side in (-1, 1):
+                canvas.mark([(x, top + deep), (x + side * 0.034, top + deep - 0.016),
+                             (x + side * 0.034, top + deep + 0.016)],
+                            shade(color, 0.78))
 
 
 def _edge(canvas: Canvas, figure: Figure, garment: str, looks: Looks, hem: float, inner: RGB, opened: bool) -> None:
@@ -257,7 +270,8 @@ def _collar(canvas: Canvas, figure: Figure, color: RGB, *, tall: bool) -> None:
     if figure.view == "front":
         x += figure.turn * 0.02
         for side in (-1, 1):
-            canvas.part([(x + side * 0.004, y + 0.004), (x + side * half, y - rise), (x + side * (half + 0.012), y + 0.012),
+            canvas.part([(x + side * 0.004, y + 0.004), (x + side * half, y - rise),
+                         (x + side * (half + 0.012), y + 0.012),
                          (x + side * 0.028, y + 0.034)], color, relief=0.5)
     else:
         canvas.part([(x - half, y - rise), (x + half, y - rise), (x + half + 0.008, y + 0.012), (x, y + 0.022),
