@@ -18,17 +18,17 @@ START = "The image shows"
 
 _BAD_PUNCTUATION = re.compile(
     r"\s[.,;:!?](?=\s|$)"  # space before a mark
-    r"|([.,;:!?])\s*[,;:]|[,;:]\s*[.!?](?!\w)|\.{2,}|!{2,}|\?{2,}"  # marks doubled
+    r"|(?<!e\.g)(?<!i\.e)(?<!etc)[.,;:!?]\s*[,;:]|[,;:]\s*[.!?](?!\w)|\.{2,}|!{2,}|\?{2,}"  # marks doubled
     r"|[ \t]{2,}|[\n\r\t]"  # white space that is not one space
     r"|,(?=[^\W\d_])|[a-z][.!?](?=[A-Z][a-z])"  # no space after a mark
 )
 
 # Words that may well stand twice in a sentence: "a dark blue shirt, dark blue jeans and a pair of … and a pair of …".
 _MODIFIERS = word_set("""a an the of and or with in on to from at by her his their its is are as that which it he
-    she they black white gray grey red blue green yellow brown orange pink purple beige tan khaki navy maroon teal olive cream
-    dark light bright pale dark-colored light-colored colored long short long-sleeved short-sleeved sleeveless sleeves
-    cotton-padded casual formal leather plain striped plaid denim pair possibly appears be what looks like off-white
-    """)  # fmt: skip
+    she they black white gray grey red blue green yellow brown orange pink purple beige tan khaki navy maroon teal olive
+    cream dark light bright pale dark-colored light-colored colored long short long-sleeved short-sleeved sleeveless
+    sleeves cotton-padded casual formal leather plain striped plaid denim pair possibly appears be what looks
+    like off-white """)  # fmt: skip
 
 
 def proper_start(text: str) -> bool:
@@ -67,10 +67,11 @@ def no_filler(text: str) -> bool:
 
 def balanced(text: str) -> bool:
     """Every quotation mark, parenthesis and bracket has its other half in the same sentence, in the right order."""
-    return all(_balanced(sentence) for sentence in sentences(text))
+    return all(is_balanced(sentence) for sentence in sentences(text))
 
 
-def _balanced(sentence: str) -> bool:
+def is_balanced(sentence: str) -> bool:
+    """Whether the marks of one sentence pair up: quotation marks, parentheses, brackets."""
     stack: list[str] = []
     closers = {")": "(", "]": "[", "”": "“"}
     for mark in sentence:

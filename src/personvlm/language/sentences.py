@@ -12,15 +12,16 @@ _FINAL = re.compile(r"[.!?…][\"”')\]]*$")
 
 # A sentence of a description has one of these verbs, or a participle after a form of "to be".
 _VERB = re.compile(
-    r"\b(?:is|are|was|were|be|has|have|had|does|do|can|could|may|might|will|would|must|shows?|depicts?|features?|wears?"
-    r"|carr(?:y|ies)|holds?|appears?|seems?|looks?|sits?|stands?|walks?|runs?|rides?|faces?|covers?|obscures?|suggests?"
-    r"|indicates?|includes?|consists?|contains?|displays?|reads?|says?|extends?|reaches?|falls?|hangs?|rests?|leans?"
-    r"|makes?|comes?|goes|uses?|gives?|takes?|keeps?|leaves?|lies?|matches|complements?|reveals?|frames?|hides?|fits?"
-    r"|ends?|begins?|starts?|sports?|dons?|points?|turns?|moves?|pushes|pulls?|talks?|waits?|remains?|stretches"
-    r"|resembles?|occup(?:y|ies)|lacks?|provides?|limits?|prevents?|offers?|creates?|adds?|accompan(?:y|ies)"
-    r"|gazes?|tilts?|continues?|translates?|blends?|implies|drapes?|dangles?|completes?|isn['’]t|aren['’]t)\b|\w['’](?:s|re|ve|d|ll)\b",
+    r"\b(?:is|are|was|were|be|has|have|had|does|do|can|could|may|might|will|would|must|isn['’]t|aren['’]t|shows?|depicts?"
+    r"|features|wears?|carr(?:y|ies)|holds?|appears?|seems?|looks?|sits?|stands?|walks?|runs?|rides?|faces|covers?"
+    r"|obscures?|suggests?|indicates?|includes?|consists?|contains?|displays|reads?|says?|extends?|reach(?:es)?|falls?"
+    r"|hangs?|rests?|leans?|makes?|comes?|goes|uses|gives?|takes?|keeps?|leaves?|lies?|matches|complements?|reveals?"
+    r"|frames|hides?|fits|ends|begins|starts|sports|dons|points|turns|moves|push(?:es)?|pulls?|talks?|waits?|remains?"
+    r"|stretches|resembles?|occup(?:y|ies)|lacks?|provides?|limits?|prevents?|offers?|creates?|adds?|accompan(?:y|ies)"
+    r"|gazes?|tilts?|continues?|translates?|blends?|implies|drapes?|dangles?|completes?)\b|\w['’](?:s|re|ve|d|ll)\b",
     re.IGNORECASE,
 )  # fmt: skip
+
 
 
 def word_set(text: str) -> frozenset[str]:
@@ -111,6 +112,8 @@ def _ends_open(body: str) -> bool:
     last = words[-1].strip("(\"'")
     if _RELATIVE.match(body) and len(words) > 5:  # "… the bag she is carrying"
         return False
+    if len(last) == 1 and last.islower() and body[-1] == last:  # "seen from t": a word was cut
+        return True
     if last in _OPEN and body[-1] not in "\")'":
         return True
     end = len(words)
