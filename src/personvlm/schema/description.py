@@ -50,7 +50,8 @@ class PersonDescription(_Value):
         model: name and version of what produced the description.
 
     Example:
-        >>> PersonDescription(text="The image shows a man.", attributes={"gender": Attribute(value="male", confidence=1)})
+        >>> man = {"gender": Attribute(value="male", confidence=1)}
+        >>> PersonDescription(text="The image shows a man.", attributes=man)
         ... # doctest: +ELLIPSIS
         PersonDescription(text='The image shows a man.', ...)
     """

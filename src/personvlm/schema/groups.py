@@ -70,7 +70,7 @@ class Group:
         return frozenset({value})
 
     def covers(self, general: str, specific: str) -> bool:
-        """Whether ``specific`` is ``general`` or lies below it ("adult" covers "elderly"? no; "blue" "dark blue"? yes)."""
+        """Whether ``specific`` is ``general`` or lies below it: "blue" covers "dark blue", "adult" not "elderly"."""
         return general == specific or specific in self.parents.get(general, ())
 
 
