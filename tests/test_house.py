@@ -101,6 +101,38 @@ print(seconds, *heavy)
     assert min(float(run[0]) for run in runs) < 1.5
 
 
+def test_light_rooms_import_where_nothing_of_training_is_installed() -> None:
+    light = []
+    for path in FILES:
+        relative = path.relative_to(SOURCE)
+        named = relative.parts[0] in ("runtime", "evaluation") and ("torch" in path.stem or "export" in path.stem)
+        if relative.parts[0] not in HEAVY_ROOMS and not named and path.stem != "__main__":
+            light.append(".".join(("personvlm", *relative.with_suffix("").parts)).removesuffix(".__init__"))
+    code = f"""
+import sys
+for name in ("torch", "transformers", "accelerate", "safetensors", "onnx", "matplotlib"):
+    sys.modules[name] = None
+from importlib import import_module
+for name in {light}:
+    import_module(name)
+print("fine")
+"""
+    assert python(code) == "fine"
+
+
+@pytest.mark.skipif(not (SOURCE / "weights" / "edge").is_dir(), reason="this checkout has no shipped weights")
+def test_a_description_loads_no_torch() -> None:
+    code = """
+import sys
+import numpy as np
+from personvlm import Describer
+text = Describer.load().describe(np.full((256, 128, 3), 127, np.uint8), say="all")[0].text
+heavy = [name for name in ("torch", "transformers", "accelerate") if name in sys.modules]
+print(text.startswith("The image shows"), *heavy)
+"""
+    assert python(code) == "True"
+
+
 def test_the_command_line_starts_without_torch_and_onnxruntime() -> None:
     code = """
 import sys
