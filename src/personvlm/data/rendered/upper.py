@@ -25,8 +25,8 @@ class Cut:
 
 CUTS: Mapping[str, Cut] = MappingProxyType({
     "t-shirt": Cut(0.03, 0.006), "shirt": Cut(0.045, 0.006), "blouse": Cut(0.035, 0.006, 0.014),
-    "sweater": Cut(0.02, 0.012), "hoodie": Cut(0.025, 0.016), "jacket": Cut(0.03, 0.014), "suit": Cut(0.085, 0.012,
-                                                                                                      0.004),
+    "sweater": Cut(0.02, 0.012), "hoodie": Cut(0.025, 0.016), "jacket": Cut(0.03, 0.014),
+    "suit": Cut(0.085, 0.012, 0.004),
     "coat": Cut(0.235, 0.016, 0.026), "padded coat": Cut(0.085, 0.034, -0.006), "vest": Cut(0.02, 0.014),
     "dress": Cut(0.2, 0.003, 0.062), "graduation gown": Cut(0.38, 0.022, 0.075), "chef uniform": Cut(0.075, 0.012),
 })
@@ -77,9 +77,9 @@ def arm(canvas: Canvas, figure: Figure, limb: Limb, values: Values, looks: Looks
         if sleeve == "long" and garment in ("sweater", "hoodie", "jacket"):
             cuff = mix(joints[1], joints[2], 0.88)
             canvas.line([cuff, joints[2]], shade(color, 0.78), widths[2] * 1.9, 150)
-        if sleeve == "long" and garment in ("suit",):
-            canvas.limb([mix(limb.middle, limb.end, 0.86), mix(limb.middle, limb.end, 0.9)], [0.016, 0.016], (232,
-                                                                                                              232, 230))
+        if sleeve == "long" and garment == "suit":
+            cuff = mix(limb.middle, limb.end, 0.9)
+            canvas.limb([wrist, cuff], [0.016, 0.016], (232, 232, 230))
 
 
 def _beyond(limb: Limb, length: float) -> Point:
@@ -191,9 +191,8 @@ def _front(canvas: Canvas, figure: Figure, values: Values, looks: Looks, hem: fl
         if not zipped:
             for row in range(6 if garment == "shirt" else 4):
                 y = top + 0.04 + row * (hem - top - 0.05) / (6 if garment == "shirt" else 4)
-                canvas.mark(ellipse((x + 0.006, y), 0.0065, 0.0065), shade(color, 0.4) if sum(color) > 300 else (190,
-                                                                                                                 186,
-                                                                                                                 176))
+                button = shade(color, 0.4) if sum(color) > 300 else (190, 186, 176)
+                canvas.mark(ellipse((x + 0.006, y), 0.0065, 0.0065), button)
         if garment == "shirt":
             canvas.line([(x - 0.016, top), (middle - 0.016, hem)], dark, 0.003, 130)
             canvas.line([(x + 0.03, top + 0.075), (x + 0.075, top + 0.075), (x + 0.075, top + 0.12),
