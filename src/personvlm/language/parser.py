@@ -13,20 +13,14 @@ from dataclasses import dataclass, field
 from personvlm.language.matching import segment
 from personvlm.language.scope import described
 from personvlm.language.tokens import split
-from personvlm.language.words import ABSENT, FACTS, NEGATIONS, PRONOUNS, Phrase, group_of
+from personvlm.language.words import ABSENT, BREAKS, NEGATIONS, PRONOUNS, Phrase, group_of
 from personvlm.schema.groups import GROUP, GROUPS, NONE, Group
 
 _OUTERMOST_FIRST = (
     "graduation gown", "chef uniform", "padded coat", "coat", "suit", "jacket", "vest", "hoodie", "sweater", "dress",
     "blouse", "shirt", "t-shirt",
 )  # fmt: skip
-_REGION_GROUP = {"hair": "hair.garment", "upper": "upper.garment", "lower": "lower.garment", "footwear": "footwear.type"}
-_BREAKS = frozenset((
-    "a", "an", "the", "his", "her", "their", "he", "she", "they", "it", "its", "who", "which", "that", "is", "are",
-    "was", "has", "have", "wearing", "wears", "with", "of", "on", "in", "at", "to", "from", "over", "under",
-    "underneath", "beneath", "by", "near", "while", "carrying", "holding", "appears", "appear", "seems", "but", "as",
-    "for", "along", "paired", ".", ";", ":", "(", ")", "!", "?",
-))  # fmt: skip
+_REGION_GROUP = {"upper": "upper.garment", "lower": "lower.garment", "footwear": "footwear.type"}
 _LINKS = frozenset((
     "is", "are", "appears", "appear", "seems", "to", "be", "in", "a", "an", "color", "colored", "colors", "possibly",
     "likely", "mostly", "primarily", "predominantly", "also", "shade", "of", "shades", "which", "that", "very", "both",
@@ -138,8 +132,8 @@ class _Sentence:
             self._negated = ""
         if self._negated and word in ("nothing", "anything") and self._before(position, "carrying", "holding"):
             self._reading.absent.add("carrying")
-        self._young = word == "young" or (self._young and word not in _BREAKS)
-        self._padded = word in _PADDING or (self._padded and word not in _BREAKS)
+        self._young = word == "young" or (self._young and word not in BREAKS)
+        self._padded = word in _PADDING or (self._padded and word not in BREAKS)
         if word in ("riding", "rides", "ride", "rode", "on", "astride"):
             self._riding = 7
         elif word in _RIDDEN and self._riding and not self._negated:
@@ -147,7 +141,7 @@ class _Sentence:
         if word in _PADDING and self._linked and self._last is not None and self._last.value in _PADDABLE:
             self._last.value = "padded coat"
         self._riding = max(0, self._riding - 1) if word not in (".", ",", ";") else 0
-        if word in _BREAKS or (word in (",", "and", "or") and not self._in_adjectives(position)):
+        if word in BREAKS or (word in (",", "and", "or") and not self._in_adjectives(position)):
             self._flush()
             if word not in _LINKS:
                 self._linked = False
@@ -167,7 +161,7 @@ class _Sentence:
                 return True
             if isinstance(item, Phrase) and item.part == "noun":
                 return index > 0
-            if item in _BREAKS or item == "," or (isinstance(item, Phrase) and item.part == "fact"):
+            if item in BREAKS or item == "," or (isinstance(item, Phrase) and item.part == "fact"):
                 return False
         return False
 
@@ -257,14 +251,14 @@ def _resolve(reading: _Reading) -> dict[str, tuple[str, ...]]:
     if "gender" not in stated and reading.pronouns:
         stated["gender"] = [reading.pronouns[0]]
     result: dict[str, tuple[str, ...]] = {}
-    for group in GROUPS:
-        values = stated.get(group.name, [])
-        if values and group.kind == "set":
-            result[group.name] = tuple(values)
+    for known in GROUPS:
+        values = stated.get(known.name, [])
+        if values and known.kind == "set":
+            result[known.name] = tuple(values)
         elif values:
-            result[group.name] = (_most_specific(group, values),)
-        elif group.name in reading.absent:
-            result[group.name] = (NONE,)
+            result[known.name] = (_most_specific(known, values),)
+        elif known.name in reading.absent:
+            result[known.name] = (NONE,)
     return result
 
 

@@ -13,6 +13,9 @@ _PEOPLE = frozenset((
     "adult", "adults", "persons", "passengers", "female", "male", "someone", "else", "rider", "riders", "bystanders",
 ))  # fmt: skip
 _BLURRED = frozenset(("background", "setting", "scene", "environment", "backdrop", "surroundings"))
+ABOUT_OTHERS = (_PEOPLE | _BLURRED) - {"person", "individual", "man", "woman", "boy", "girl", "child", "male", "female", "adult"}
+"""Words that lead away from the person wherever they stand; the constraint never lets them through."""
+
 _MEN = frozenset(("man", "male", "boy", "man's", "gentleman"))
 _WOMEN = frozenset(("woman", "female", "girl", "woman's", "lady"))
 

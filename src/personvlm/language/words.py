@@ -298,6 +298,14 @@ TRIGGERS = frozenset((
 """Words that the parser gives a meaning to beyond the phrases of the table; the constraint lets them through only
 inside a phrase that it may say, like negations, others and scene, which it never lets through."""
 
+BREAKS = frozenset((
+    "a", "an", "the", "his", "her", "their", "he", "she", "they", "it", "its", "who", "which", "that", "is", "are",
+    "was", "has", "have", "wearing", "wears", "with", "of", "on", "in", "at", "to", "from", "over", "under",
+    "underneath", "beneath", "by", "near", "while", "carrying", "holding", "appears", "appear", "seems", "but", "as",
+    "for", "along", "paired", ".", ";", ":", "(", ")", "!", "?",
+))  # fmt: skip
+"""Words that end a noun phrase: adjectives before them do not wait any longer."""
+
 ABSENT: Mapping[str, Said] = MappingProxyType({
     "headwear": _said("hat"), "eyewear": _said("glasses"), "face": _said("mask"), "neckwear": _said("scarf"),
     "gloves": _said("gloves"), "headphones": _said("headphones"), "wrist": _said("watch"),

@@ -1,0 +1,366 @@
+"""Constrained decoding on words: what contradicts the decided values cannot be said.
+
+The constraint reads along with the parser's own segmentation. It is no template: words that say nothing come in any
+order, and phrases that state a decided value come wherever the parser will read them so. Masked is what would state
+an undecided value, a gendered word where gender is open, an adjective that no coming noun may take, a thing that was
+said already, every negation, and what leads to the scene or to other people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from personvlm.language.legal import CARRY, FUNCTION, GARMENT, WEAR, WORN, Decided, tables
+from personvlm.language.matching import longest, segment, trie
+from personvlm.language.words import BREAKS, PRONOUNS, REGIONS, Phrase
+from personvlm.schema.description import Values
+
+_OPENING = ("the", "image", "shows")
+_ARTICLES = ("a", "an")
+_WORDS_PER_FACT = 5
+_SLACK = 40
+
+
+@dataclass(frozen=True)
+class _State:
+    """What the words so far add up to, as the parser will read them.
+
+    Attributes:
+        said: facts that were stated.
+        regions: regions whose noun was said.
+        pending: (slot, value) of adjectives that wait for their noun, and ``waiting``, the same as facts per region.
+        candidates: regions whose noun may take all of ``pending``.
+        last: the last word, or "" after a phrase.
+        color_last: the last item was a color; ``after_and``: then "and" followed.
+        region: the last noun's region in this sentence.
+        stated: this sentence says something.
+        subject: the person was named.
+        verb: "carrying" or "worn" when a verb still waits for its first object.
+        first: this is the first sentence.
+        slim: a word for the body may still be read as an adjective of a garment ("slim jeans").
+    """
+
+    said: int = 0
+    regions: frozenset[str] = frozenset()
+    pending: tuple[tuple[str, str], ...] = ()
+    candidates: tuple[str, ...] = ()
+    last: str = "."
+    color_last: bool = False
+    after_and: bool = False
+    region: str = ""
+    stated: bool = False
+    subject: bool = False
+    verb: str = ""
+    first: bool = True
+    slim: bool = False
+
+
+class Constraint:
+    """Says which word may come next in one text.
+
+    Args:
+        vocabulary: words of :func:`~personvlm.language.tokens.split`, with ``<pad> <bos> <eos> <unk>`` among them.
+        values: decided values; only these may be stated.
+        complete: do not end before every decided value that the vocabulary can say was said.
+
+    A text ends by itself: towards ``40 + 5 * number of values`` words only what is still to be said, and what closes,
+    is allowed.
+
+    Example:
+        >>> words = ["<pad>", "<bos>", "<eos>", "<unk>", "the", "image", "shows", "a", "man", "woman", "."]
+        >>> constraint = Constraint(words, {"gender": ("male",)})
+        >>> for word in ("the", "image", "shows", "a"):
+        ...     constraint.advance(words.index(word))
+        >>> [word for word, allowed in zip(words, constraint.mask()) if allowed]
+        ['man']
+    """
+
+    def __init__(self, vocabulary: Sequence[str], values: Values, *, complete: bool = True) -> None:
+        self._words = vocabulary if isinstance(vocabulary, tuple) else tuple(vocabulary)
+        self._table = tables(self._words)
+        self._decided = Decided(self._table, values)
+        self._complete = complete
+        self._limit = _SLACK + _WORDS_PER_FACT * len(self._decided.pair)
+        self._count = 0
+        self._state = _State()
+        self._buffer: list[str] = []  # words that may still become part of a longer phrase
+        bit = self._table.bit
+        self._eos, self._stop, self._comma, self._and = bit("<eos>"), bit("."), bit(","), bit("and")
+        self._verbs = (self._table.bits(CARRY), self._table.bits(WEAR))
+        self._opening = tuple(bit(word) for word in _OPENING)
+        if not all(self._opening):
+            self._opening = ()
+        self._pronouns = self._table.bits(word for word, gender in PRONOUNS.items() if gender == self._decided.gender)
+        self._free = self._table.inert & ~self._verbs[0] & ~self._verbs[1] & ~self._table.bits(_OPENING[1:])
+
+    def mask(self) -> NDArray[np.bool_]:
+        """Which words may come next: ``bool [V]``, True on at least one."""
+        bits = self._opening[self._count] if self._count < len(self._opening) else self._allowed()
+        packed = np.frombuffer(bits.to_bytes(len(self._words) // 8 + 1, "little"), np.uint8)
+        return np.unpackbits(packed, count=len(self._words), bitorder="little").view(np.bool_)
+
+    def advance(self, index: int) -> None:
+        """Take the word that was chosen.
+
+        Raises:
+            ValueError: :meth:`mask` does not allow the word.
+        """
+        word = self._words[index]
+        self._count += 1
+        if word == "<eos>":
+            return
+        self._buffer.append(word)
+        while self._buffer and not _open(self._buffer):
+            item = longest(self._buffer, 0) or self._buffer[0]
+            state = self._step(self._state, item)
+            if state is None:
+                raise ValueError(f"{word!r} contradicts the decided values here; mask() says which words may come")
+            self._state = state
+            del self._buffer[: len(item.words) if isinstance(item, Phrase) else 1]
+
+    # Which words may come -------------------------------------------------------------------------------------------
+
+    def _allowed(self) -> int:
+        state = self._read(self._buffer)
+        bits = self._next(state) if state is not None else 0
+        checked = allowed = 0
+        for start in range(len(self._buffer)):
+            node = _walk(self._buffer[start:])
+            for word in node.children if node else ():
+                bit = self._table.bit(word)
+                if not bit or bit & checked:
+                    continue
+                checked |= bit
+                words = [*self._buffer, word]
+                if self._leads_on(words) or (
+                    self._read(words) is not None and (word not in FUNCTION or bit & bits)
+                ):
+                    allowed |= bit
+        bits = (bits & ~checked) | allowed
+        if bits:
+            return bits
+        return self._eos if state is not None and state.last == "." else self._stop
+
+    def _read(self, words: Sequence[str]) -> _State | None:
+        """The state after ``words`` if nothing follows them, or None where they say what they must not."""
+        state: _State | None = self._state
+        for item in segment(words) if words else ():
+            state = self._step(state, item) if state is not None else None
+        return state
+
+    def _leads_on(self, words: list[str]) -> bool:
+        """Whether a phrase that may be said begins with the last of ``words``."""
+        for start in range(len(words)):
+            for phrase in self._decided.starts.get(tuple(words[start:]), ()):
+                if self._read([*words[:start], *phrase.words]) is not None:
+                    return True
+        return False
+
+    def _next(self, state: _State) -> int:
+        if state.pending:
+            return self._after_adjective(state)
+        decided = self._decided
+        missing = decided.required & ~state.said
+        gender = decided.pair.get(("gender", decided.gender or ""), 0)
+        if state.last == "." and self._count and (missing == 0 or not self._complete) and not state.first:
+            if missing == 0:
+                return self._eos
+            bits = self._eos
+        else:
+            bits = 0
+        if state.last == "" and (state.subject if state.first else state.stated):
+            bits |= self._stop
+        named = state.subject or not state.first
+        if missing == 0 and named:
+            return bits or self._stop
+        roots = self._roots(state)
+        persons = decided.persons if not named or state.last == "the" else 0
+        if state.verb or (self._complete and gender & missing):
+            persons = 0
+        closing = self._count + _WORDS_PER_FACT * missing.bit_count() + 10 >= self._limit
+        if state.last in _ARTICLES:
+            fitting = self._table.vowels if state.last == "an" else ~self._table.vowels
+            return bits | ((roots | persons) & fitting)
+        if not roots and not persons:
+            return bits
+        if state.last == "":
+            bits |= self._comma | self._and
+        if closing and named:
+            if not self._complete and bits & (self._stop | self._eos):
+                return bits & (self._stop | self._eos)
+            return bits | roots
+        bits |= self._free & ~self._comma & ~(self._table.bit(state.last) | (0 if state.last == "" else self._and))
+        for article, fitting in (("a", ~self._table.vowels), ("an", self._table.vowels)):
+            if not (roots | persons) & fitting:
+                bits &= ~self._table.bit(article)
+        if missing != gender:
+            bits |= self._pronouns
+        if not state.verb:
+            bits |= self._verbs[0] if self._roots(replace(state, verb="carrying")) else 0
+            bits |= self._verbs[1] if self._roots(replace(state, verb="worn")) else 0
+        return bits | roots | persons
+
+    def _roots(self, state: _State) -> int:
+        """First words of the phrases that may be said now."""
+        bits, said = 0, state.said
+        for facts, groups, on_upper, first in self._decided.facts:
+            if self._new(facts, groups, said) and _expected(state.verb, groups) and (
+                not on_upper or state.region in ("", "upper")
+            ):
+                bits |= first
+        for region in () if state.slim else REGIONS:
+            if region not in state.regions and _expected(state.verb, (region,)):
+                for facts, first in self._decided.nouns[region].items():
+                    if (facts or self._with_later(region, said)) and self._complete_before(region, said):
+                        bits |= first
+                for slot, value, fact, first in self._decided.adjectives[region]:
+                    if not fact & said and self._takes(state, region, slot, value):
+                        bits |= first
+        return bits
+
+    def _after_adjective(self, state: _State) -> int:
+        bits = 0
+        for region in state.candidates:
+            for slot, value, _, first in self._decided.adjectives[region]:
+                if self._takes(state, region, slot, value):
+                    bits |= first
+            if not state.after_and and self._complete_before(region, state.said | self._waiting(state, region)):
+                for first in self._decided.nouns[region].values():
+                    bits |= first
+        if state.color_last and any(self._more_colors(state, region) for region in state.candidates):
+            bits |= self._and
+        return bits
+
+    # What words do --------------------------------------------------------------------------------------------------
+
+    def _step(self, state: _State, item: str | Phrase) -> _State | None:
+        """The state after one more item, or None where it says what it must not."""
+        if isinstance(item, str):
+            return self._word(state, item)
+        if item.part == "adjective":
+            return self._adjective(state, item)
+        return self._noun(state, item) if item.part == "noun" else self._fact(state, item)
+
+    def _word(self, state: _State, word: str) -> _State | None:
+        if word in self._table.content:
+            return None
+        if state.pending:
+            candidates = tuple(region for region in state.candidates if self._more_colors(state, region))
+            if word != "and" or not state.color_last or not candidates:
+                return None
+            return replace(state, candidates=candidates, color_last=False, after_and=True, last=word)
+        said = state.said
+        if word in PRONOUNS:
+            if PRONOUNS[word] != self._decided.gender:
+                return None
+            said |= self._decided.pair["gender", PRONOUNS[word]]
+        if word == ".":
+            return _State(said, state.regions, subject=state.subject, first=False)
+        verb = "carrying" if word in CARRY else "worn" if word in WEAR else state.verb
+        return replace(state, said=said, last=word, verb=verb, slim=state.slim and word not in BREAKS)
+
+    def _adjective(self, state: _State, phrase: Phrase) -> _State | None:
+        slot, value = phrase.facts[0]
+        regions = state.candidates if state.pending else REGIONS
+        candidates = tuple(region for region in regions if region not in state.regions
+                           and _expected(state.verb, (region,)) and self._takes(state, region, slot, value))  # fmt: skip
+        if not candidates or state.slim:
+            return None
+        return replace(state, pending=(*state.pending, (slot, value)), candidates=candidates, last="",
+                       color_last=slot == "color", after_and=False)  # fmt: skip
+
+    def _noun(self, state: _State, phrase: Phrase) -> _State | None:
+        region = phrase.region
+        if region in state.regions or state.after_and or state.slim or not _expected(state.verb, (region,)):
+            return None
+        if state.pending and region not in state.candidates:
+            return None
+        if phrase.facts:
+            if phrase.facts[0] not in self._decided.pair:
+                return None
+        elif self._decided.garment[region] is not None or not (state.pending or self._with_later(region, state.said)):
+            return None
+        said = state.said | self._waiting(state, region)
+        if not self._complete_before(region, said):
+            return None
+        said |= self._decided.bits(phrase.facts)
+        return _State(said, state.regions | {region}, last="", region=region, stated=True, subject=state.subject,
+                      first=state.first)  # fmt: skip
+
+    def _fact(self, state: _State, phrase: Phrase) -> _State | None:
+        if state.pending or any(fact not in self._decided.pair for fact in phrase.facts):
+            return None
+        if any(PRONOUNS.get(word, self._decided.gender) != self._decided.gender for word in phrase.words):
+            return None
+        groups = frozenset(group for group, _ in phrase.facts)
+        facts = self._decided.bits(phrase.facts)
+        if phrase.facts:
+            if not self._new(facts, groups, state.said) or not _expected(state.verb, groups):
+                return None
+            on_upper = any(group.startswith("upper.") for group in groups)
+            if on_upper and state.region not in ("", "upper"):
+                return None
+        elif phrase.region != "person" or state.verb:
+            return None
+        slim = groups == {"body"} and len(phrase.words) == 1
+        return replace(state, said=state.said | facts, last="", verb="", slim=slim, stated=state.stated or bool(phrase.facts),
+                       subject=state.subject or phrase.region == "person")  # fmt: skip
+
+    def _new(self, facts: int, groups: frozenset[str], said: int) -> bool:
+        """Whether a phrase says nothing twice; a gender may come again with an age."""
+        if "gender" in groups and len(groups) > 1:
+            facts &= ~self._decided.pair["gender", self._decided.gender or ""]
+        return not facts & said
+
+    def _takes(self, state: _State, region: str, slot: str, value: str) -> bool:
+        """Whether a noun of ``region`` may take one more adjective after the pending ones."""
+        fact = self._decided.pair.get((f"{region}.{slot}", value), 0)
+        if not fact or fact & state.said or not self._decided.nouns[region]:
+            return False
+        colors = [said for of, said in state.pending if of == "color"]
+        if slot == "color":
+            return value not in colors and (state.after_and if colors else not state.after_and)
+        if state.after_and or any(of == slot for of, _ in state.pending):
+            return False
+        return not (self._complete and colors and len(colors) < self._decided.colors[region])
+
+    def _more_colors(self, state: _State, region: str) -> bool:
+        colors = sum(slot == "color" for slot, _ in state.pending)
+        return colors < self._decided.colors[region]
+
+    def _waiting(self, state: _State, region: str) -> int:
+        return self._decided.bits((f"{region}.{slot}", value) for slot, value in state.pending)
+
+    def _with_later(self, region: str, said: int) -> bool:
+        """Whether "a top" may come bare because something will follow it ("with a logo")."""
+        return region == "upper" and any(on_upper and not facts & said for facts, _, on_upper, _ in self._decided.facts)
+
+    def _complete_before(self, region: str, said: int) -> bool:
+        """Whether everything that can only stand before the noun was said."""
+        return not (self._complete and self._decided.before[region] & ~said)
+
+
+def _expected(verb: str, groups: Sequence[str] | frozenset[str]) -> bool:
+    """Whether a verb that waits for its object may take one of these groups or regions."""
+    if not verb:
+        return True
+    return any(group in WORN if verb == "worn" else group == "carrying" for group in groups)
+
+
+def _walk(words: Sequence[str]):  # type: ignore[no-untyped-def]
+    node = trie()
+    for word in words:
+        node = node.children.get(word)
+        if node is None:
+            return None
+    return node
+
+
+def _open(words: Sequence[str]) -> bool:
+    """Whether a longer phrase begins with these words."""
+    node = _walk(words)
+    return node is not None and bool(node.children)

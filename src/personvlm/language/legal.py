@@ -1,0 +1,162 @@
+"""What decided values let a sentence say: words and phrases of one vocabulary, sorted for the constraint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from personvlm.language.matching import compound
+from personvlm.language.scope import ABOUT_OTHERS
+from personvlm.language.words import NEGATIONS, OTHERS, PRONOUNS, REGIONS, SCENE, TRIGGERS, Fact, Phrase, lexicon
+from personvlm.schema.description import Values
+from personvlm.schema.groups import GROUP, NONE, OTHER, UNKNOWN
+
+FUNCTION = frozenset((
+    "a", "an", "the", "his", "her", "their", "of", "in", "on", "to", "from", "is", "are", "shows", "with", "and",
+))  # fmt: skip
+"""Words inside phrases that also stand alone and then say nothing."""
+
+CARRY = frozenset(("carrying", "carries", "carry", "holding", "holds", "hold"))
+WEAR = frozenset(("wearing", "wears", "wear", "dressed"))
+WORN = frozenset(("headwear", "eyewear", "face", "neckwear", "gloves", "headphones", "wrist", "upper", "lower", "footwear"))
+GARMENT = {"hair": None, "upper": "upper.garment", "lower": "lower.garment", "footwear": "footwear.type"}
+SLOTS = ("length", "color", "sleeve", "pattern", "neckline", "style")
+
+
+@dataclass(frozen=True)
+class Tables:
+    """One vocabulary as the constraint needs it. Sets of words are integers: bit ``i`` stands for word ``i``.
+
+    Attributes:
+        index: word -> its place in the vocabulary.
+        phrases: the phrases of the table that can be spelled with the vocabulary.
+        content: words that mean something; they come only inside a phrase that may be said.
+        inert: words that say nothing by themselves, gendered pronouns and punctuation apart.
+        vowels: words that "an" goes before.
+    """
+
+    index: Mapping[str, int]
+    phrases: tuple[Phrase, ...]
+    content: frozenset[str]
+    inert: int
+    vowels: int
+
+    def bit(self, word: str) -> int:
+        """The word as a set of one; empty where the vocabulary lacks it."""
+        place = self.index.get(word)
+        return 0 if place is None else 1 << place
+
+    def bits(self, words: Iterable[str]) -> int:
+        """Union of :meth:`bit`."""
+        result = 0
+        for word in words:
+            result |= self.bit(word)
+        return result
+
+
+@lru_cache(maxsize=8)
+def tables(vocabulary: tuple[str, ...]) -> Tables:
+    """Tables of a vocabulary, made once."""
+    index = {word: place for place, word in enumerate(vocabulary)}
+    known = lexicon()
+    phrases = [phrase for words, phrase in known.items() if all(word in index for word in words)]
+    phrases += [found for word in vocabulary if (word,) not in known and (found := compound(word))]
+    content = {word for phrase in phrases for word in phrase.words} - FUNCTION
+    content |= NEGATIONS | OTHERS | SCENE | TRIGGERS | ABOUT_OTHERS
+    result = Tables(index, tuple(phrases), frozenset(content), 0, 0)
+    inert = result.bits(word for word in vocabulary if word not in content and word not in PRONOUNS and word[0].isalnum())
+    vowels = result.bits(word for word in vocabulary if word[0] in "aeio" or word.startswith("umbrella"))
+    return Tables(index, result.phrases, result.content, inert, vowels)
+
+
+class Decided:
+    """What one set of decided values allows and asks for.
+
+    Attributes:
+        pair: decided, sayable (group, value) -> its bit in sets of facts.
+        gender: the decided gender, or None.
+        facts: (facts as bits, groups, whether about an upper garment, first words) of the fact phrases that may be said.
+        nouns: region -> (facts as bits, first words) of its noun; a generic noun has no facts.
+        adjectives: region -> [(slot, value, fact as bit, first words)].
+        before: region -> facts that only an adjective can say.
+        colors: region -> number of decided colors.
+        starts: beginning of a phrase that may be said -> such phrases.
+        required: facts that the vocabulary can say.
+        persons: first words of phrases for a person that state nothing ("person").
+    """
+
+    def __init__(self, table: Tables, values: Values) -> None:
+        pairs = [(group, value) for group, given in values.items() for value in given
+                 if value not in (NONE, OTHER, UNKNOWN) and value in GROUP[group].values]  # fmt: skip
+        self.pair: dict[Fact, int] = {fact: 1 << place for place, fact in enumerate(dict.fromkeys(pairs))}
+        self.gender = next((value for group, value in self.pair if group == "gender"), None)
+        self.garment = {region: next((value for group, value in self.pair if group == GARMENT[region]), None)
+                        for region in REGIONS}  # fmt: skip
+        self.colors = {region: sum(group == f"{region}.color" for group, _ in self.pair) for region in REGIONS}
+        self.persons = 0
+        self.starts: dict[tuple[str, ...], list[Phrase]] = {}
+        merged: dict[tuple[int, frozenset[str], bool], int] = {}
+        self.nouns: dict[str, dict[int, int]] = {region: {} for region in REGIONS}
+        adjectives: dict[tuple[str, str, str], int] = {}
+        for phrase in table.phrases:
+            if not self._sayable(phrase):
+                continue
+            for end in range(1, len(phrase.words)):
+                self.starts.setdefault(phrase.words[:end], []).append(phrase)
+            first = table.bit(phrase.words[0])
+            facts = self.bits(phrase.facts) if phrase.part != "adjective" else 0
+            if phrase.part == "adjective":
+                for region in self._regions(phrase):
+                    key = (region, *phrase.facts[0])
+                    adjectives[key] = adjectives.get(key, 0) | first
+            elif phrase.part == "noun":
+                nouns = self.nouns[phrase.region]
+                nouns[facts] = nouns.get(facts, 0) | first
+            elif not phrase.facts:
+                self.persons |= first
+            else:
+                groups = frozenset(group for group, _ in phrase.facts)
+                on_upper = any(group.startswith("upper.") for group in groups)
+                merged[facts, groups, on_upper] = merged.get((facts, groups, on_upper), 0) | first
+        self.facts = [(facts, groups, on_upper, first) for (facts, groups, on_upper), first in merged.items()]
+        self.adjectives: dict[str, list[tuple[str, str, int, int]]] = {region: [] for region in REGIONS}
+        for (region, slot, value), first in adjectives.items():
+            if self.nouns[region]:
+                self.adjectives[region].append((slot, value, self.pair[f"{region}.{slot}", value], first))
+        self._ask()
+
+    def bits(self, facts: Iterable[Fact]) -> int:
+        """Decided facts as a set of bits."""
+        result = 0
+        for fact in facts:
+            result |= self.pair[fact]
+        return result
+
+    def _sayable(self, phrase: Phrase) -> bool:
+        if any(PRONOUNS.get(word, self.gender) != self.gender for word in phrase.words):
+            return False
+        if phrase.part == "adjective":
+            return bool(self._regions(phrase))
+        if phrase.part == "noun":
+            decided = self.garment[phrase.region]
+            return decided is None if not phrase.facts else phrase.facts[0] in self.pair
+        return all(fact in self.pair for fact in phrase.facts) and (bool(phrase.facts) or phrase.region == "person")
+
+    def _regions(self, phrase: Phrase) -> list[str]:
+        slot, value = phrase.facts[0]
+        return [region for region in REGIONS if (f"{region}.{slot}", value) in self.pair]
+
+    def _ask(self) -> None:
+        """What a complete text has to say, and what of it must stand before its noun."""
+        anywhere = 0
+        for facts, _, _, _ in self.facts:
+            anywhere |= facts
+        self.required, self.before = anywhere, dict.fromkeys(REGIONS, 0)
+        for region in REGIONS:
+            for facts in self.nouns[region]:
+                self.required |= facts
+            for _, _, fact, _ in self.adjectives[region]:
+                self.required |= fact
+                if not fact & anywhere:
+                    self.before[region] |= fact
