@@ -86,17 +86,18 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in shown)
 
 
-def print_table(title: str, rows: Mapping[str, Iterable[str]], header: Iterable[str]) -> None:
-    """A small table on stdout; the first column holds the keys of ``rows``."""
+def print_table(title: str, rows: Mapping[str, tuple[str, ...]], header: Iterable[str]) -> None:
+    """A small table on stdout; the first column holds the keys of ``rows``. Columns of figures are set to the right."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(title=title, title_justify="left", box=None, padding=(0, 3, 0, 0), pad_edge=False)
-    for index, name in enumerate(header):
-        table.add_column(name, justify="left" if index == 0 else "right")
-    for name, cells in rows.items():
-        table.add_row(Text(name), *(Text(cell) for cell in cells))
+    lines = [(name, *cells) for name, cells in rows.items()]
+    for name, column in zip(header, zip(*lines, strict=True), strict=True):
+        table.add_column(name, justify="left" if any(char.isalpha() for cell in column for char in cell) else "right")
+    for line in lines:
+        table.add_row(*map(Text, line))
     Console(highlight=False).print(table)
 
 

@@ -34,9 +34,7 @@ def train(
         raise typer.BadParameter("choose one of --encoder and --from")
     out = out or Path("runs", preset)
     with training_extra():
-        from personvlm.data.sources import read_training
         from personvlm.runtime.release import release
-        from personvlm.training.captions import is_taught
         from personvlm.training.recipe import Recipe
         from personvlm.training.run import Start, train_edge
 
@@ -45,9 +43,9 @@ def train(
         if encoder is None and start is None and not quiet:
             print("personvlm: the encoder starts from chance; --encoder DIR with ImageNet weights does far better",
                   file=sys.stderr)  # fmt: skip
-        validation = train_edge(data, out, recipe, Start(None if start else encoder, start), quiet=quiet)
+        trained = train_edge(data, out, recipe, Start(None if start else encoder, start), quiet=quiet)
         if os.environ.get("RANK", "0") == "0":  # of several processes under torchrun, one finishes the work
-            release(out, validation, is_taught([sample.annotations for sample in read_training(data)[0]]))
+            release(out, trained.validation, trained.taught)
             if not quiet:
                 print(f"Model: {out.resolve()}")
 

@@ -1,0 +1,91 @@
+"""`personvlm data`, `train` and `export`: that they reach their rooms, and what they say when they cannot."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from personvlm.cli import main
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str]) -> Run:
+    def call(*arguments: str | Path) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as done:
+            main([str(argument) for argument in arguments])
+        out, err = capfd.readouterr()
+        return int(done.value.code or 0), out, err
+
+    return call
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    lines = []
+    for number in range(20):
+        name = f"{number}.png"
+        Image.new("RGB", (32, 64), "red").save(tmp_path / name)
+        attributes = {"gender": "female", "upper.color": ["red"]}
+        lines.append({"image": name, "identity": f"person {number // 2}", "attributes": attributes})
+    path = tmp_path / "mine.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def test_data_prepare_stats_and_sheet(run: Run, data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "prepared"
+    status, printed, _ = run("data", "prepare", data, "--out", out, "--fractions", "0.6", "0.2", "0.2")
+    assert status == 0
+    assert all(name in printed for name in ("train", "val", "test"))
+    counts = [json.loads(run("data", "stats", out / f"{part}.jsonl", "--json")[1]) for part in ("train", "val", "test")]
+    assert sum(count["samples"] for count in counts) == 20
+    assert sum(count["identities"] for count in counts) == 10, "a person is in one part only"
+    status, printed, _ = run("data", "stats", data)
+    assert status == 0
+    assert "female 20" in printed
+    status, printed, _ = run("data", "sheet", data, "--out", tmp_path / "sheet.png", "--n", "4")
+    assert status == 0
+    assert Path(printed.strip()) == tmp_path / "sheet.png"
+    assert Image.open(tmp_path / "sheet.png").width > 4 * 32
+
+
+@pytest.mark.parametrize("command", [["prepare", "--out", "x"], ["stats"], ["sheet"]])
+def test_missing_data_is_one_clear_line(run: Run, tmp_path: Path, command: list[str]) -> None:
+    status, out, err = run("data", command[0], tmp_path / "nothing.jsonl", *command[1:])
+    assert (status, out) == (1, "")
+    assert err.startswith("personvlm: error: ")
+    assert "nothing.jsonl" in err
+
+
+def test_train_refuses_what_it_cannot_use(run: Run, tmp_path: Path) -> None:
+    assert run("train", "enormous", "--data", tmp_path)[0] == 2
+    assert run("train", "edge", "--data", tmp_path, "--set", "lr")[0] == 2
+    assert run("train", "edge", "--data", tmp_path, "--encoder", tmp_path, "--from", tmp_path)[0] == 2
+    status, _, err = run("train", "edge", "--data", tmp_path, "--set", "hue=1")
+    assert status == 1
+    assert "hue" in err
+    status, _, err = run("train", "edge", "--data", tmp_path, "--out", tmp_path / "out", "-q")
+    assert status == 1
+    assert err.startswith(f"personvlm: error: {tmp_path}")
+
+
+def test_without_torch_the_error_says_what_to_install(tmp_path: Path) -> None:
+    code = f"import sys; sys.modules['torch'] = None\nfrom personvlm.cli import main\nmain(['export', {str(tmp_path)!r}])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("personvlm: error: this command needs torch")
+    assert "personvlm[train]" in done.stderr
+
+
+def test_export_of_nothing_names_the_folder(run: Run, tmp_path: Path) -> None:
+    status, _, err = run("export", tmp_path / "nothing")
+    assert status == 1
+    assert str(tmp_path / "nothing") in err
