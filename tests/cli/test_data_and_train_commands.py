@@ -78,7 +78,8 @@ def test_train_refuses_what_it_cannot_use(run: Run, tmp_path: Path) -> None:
 
 
 def test_without_torch_the_error_says_what_to_install(tmp_path: Path) -> None:
-    code = f"import sys; sys.modules['torch'] = None\nfrom personvlm.cli import main\nmain(['export', {str(tmp_path)!r}])"
+    code = "import sys; sys.modules['torch'] = None\nfrom personvlm.cli import main\n"
+    code += f"main(['export', {str(tmp_path)!r}])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("personvlm: error: this command needs torch")
