@@ -26,6 +26,8 @@ MIN_SIDE = 8
 MAX_PIXELS = 64_000_000
 MAX_BYTES = 32 * 1024 * 1024
 
+_ORIENTATION = 0x0112  # EXIF tag
+
 Source = bytes | Path | str | Image.Image | NDArray[Any]
 
 
@@ -125,7 +127,8 @@ def _open(data: bytes, name: str, max_pixels: int, target: tuple[int, int] | Non
 def _pixels(image: Image.Image, name: str, max_pixels: int) -> NDArray[np.uint8]:
     _check_size(image.width, image.height, name, max_pixels)
     image.load()
-    image = ImageOps.exif_transpose(image)
+    if image.getexif().get(_ORIENTATION, 1) != 1:  # asked first, because exif_transpose copies in any case
+        image = ImageOps.exif_transpose(image)
     return np.array(_rgb(image), np.uint8)
 
 
@@ -141,7 +144,7 @@ def _rgb(image: Image.Image) -> Image.Image:
         layer = image.convert("RGBA")
         white = Image.new("RGBA", layer.size, (255, 255, 255, 255))
         return Image.alpha_composite(white, layer).convert("RGB")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _check_size(width: int, height: int, name: str, max_pixels: int) -> None:
