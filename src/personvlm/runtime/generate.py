@@ -47,7 +47,7 @@ def generate(engine: Engine, tokens: Floats, values: Sequence[Values], tokenizer
     rngs = [np.random.default_rng((sampling.seed, row)) for row in range(count)]
     alive = np.arange(count)
     logits, cache = engine.prefill(tokens, prefix, np.full((count, 1), tokenizer.bos_id, np.int64))
-    for _ in range(max_words):
+    for length in range(1, max_words + 1):
         allowed = np.stack([constraints[row].mask() for row in alive])
         chosen = choose(np.where(allowed, logits, -np.inf), sampling, [rngs[row] for row in alive])
         for row, word in zip(alive, chosen, strict=True):
@@ -57,7 +57,7 @@ def generate(engine: Engine, tokens: Floats, values: Sequence[Values], tokenizer
         if not going.all():
             alive, chosen = alive[going], chosen[going]
             cache = (cache[0][:, going], cache[1][:, going])
-        if len(alive) == 0:
+        if len(alive) == 0 or length == max_words:  # there is no position after the last word
             break
         logits, cache = engine.decode(chosen, cache)
     return [tokenizer.decode(words) for words in texts]
