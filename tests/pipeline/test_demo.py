@@ -137,7 +137,8 @@ def test_pictures_are_described_one_at_a_time(tmp_path: Path, fake_describer: An
         ("upper.color", ("red", "green"), ("red", "white"), "wrong"),
         ("carrying", ("bag",), ("backpack",), "right"),
         ("carrying", ("backpack",), ("none",), "wrong"),
-        ("headwear", "none", ("none",), "right"),
+        ("headwear", "none", ("none",), "absent"),
+        ("headwear", "none", ("hat",), "wrong"),
         ("headwear", None, ("none",), None),
         ("headwear", None, ("hat",), "silent"),
         ("headwear", UNKNOWN, ("hat",), "silent"),
@@ -150,6 +151,6 @@ def test_judging(group: str, said: Any, truth: tuple[str, ...], verdict: str | N
 
 
 def test_counting() -> None:
-    score = count([{"gender": "right", "age": "silent"}, {"gender": "wrong"}, {}])
+    score = count([{"gender": "right", "age": "silent", "headwear": "absent"}, {"gender": "wrong"}, {}])
     assert score == Score(right=1, wrong=1, silent=1)
     assert (score.said, score.known) == (2, 3)

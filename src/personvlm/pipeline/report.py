@@ -116,6 +116,10 @@ def _card(card: Card) -> str:
 </article>"""
 
 
+_RIGHT = '<b class="right" title="right">✓<i>right</i></b>'
+_MARKS = {"right": _RIGHT, "absent": _RIGHT, "wrong": '<b class="wrong" title="wrong">✗<i>wrong</i></b>'}
+
+
 def _facts(described: PersonDescription, truth: Values | None) -> str:
     verdicts: dict[str, Verdict] = judge(described.attributes, truth) if truth else {}
     rows = []
@@ -123,8 +127,7 @@ def _facts(described: PersonDescription, truth: Values | None) -> str:
         if item.value in (UNKNOWN, ()):
             continue
         verdict = verdicts.get(name)
-        mark = {"right": '<b class="right" title="right">✓<i>right</i></b>',
-                "wrong": '<b class="wrong" title="wrong">✗<i>wrong</i></b>'}.get(verdict or "", "")  # fmt: skip
+        mark = _MARKS.get(verdict or "", "")
         really = ""
         if verdict == "wrong" and truth is not None:
             really = f' <small>truth: {_text(", ".join(truth[name]))}</small>'

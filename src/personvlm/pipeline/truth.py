@@ -8,7 +8,7 @@ from typing import Literal
 
 from personvlm.schema import GROUP, NONE, Attribute, Values, values_of
 
-Verdict = Literal["right", "wrong", "silent"]
+Verdict = Literal["right", "wrong", "silent", "absent"]
 
 
 def judge(attributes: Mapping[str, Attribute], truth: Values) -> dict[str, Verdict]:
@@ -16,7 +16,8 @@ def judge(attributes: Mapping[str, Attribute], truth: Values) -> dict[str, Verdi
 
     What is said is right when every value of it is true or a coarser word for something true ("bag" for a backpack,
     "adult" for somebody in their thirties). To say nothing is ``silent``, and no verdict at all where nothing is
-    there: absence is not said unless asked for.
+    there: absence is not said unless asked for. Absence that is known rightly is ``absent``, a verdict of its own:
+    eight groups in which hardly anybody wears anything would make every score look good.
     """
     said = values_of(attributes)
     verdicts: dict[str, Verdict] = {}
@@ -26,6 +27,8 @@ def judge(attributes: Mapping[str, Attribute], truth: Values) -> dict[str, Verdi
             continue
         if not answer:
             verdicts[name] = "silent"
+        elif answer == true == (NONE,):
+            verdicts[name] = "absent"
         else:
             fits = all(any(group.covers(value, fact) for fact in true) for value in answer)
             verdicts[name] = "right" if fits else "wrong"
@@ -34,7 +37,7 @@ def judge(attributes: Mapping[str, Attribute], truth: Values) -> dict[str, Verdi
 
 @dataclass(frozen=True)
 class Score:
-    """Counts over all people. ``said`` is right + wrong."""
+    """Counts over all people, absence that is known rightly left out."""
 
     right: int
     wrong: int
