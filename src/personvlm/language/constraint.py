@@ -8,15 +8,16 @@ said already, every negation, and what leads to the scene or to other people.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from personvlm.language.legal import CARRY, FUNCTION, GARMENT, WEAR, WORN, Decided, tables
-from personvlm.language.matching import longest, segment, trie
-from personvlm.language.words import BREAKS, PRONOUNS, REGIONS, Phrase
+from personvlm.language.legal import CARRY, FUNCTION, WEAR, WORN, Decided, tables
+from personvlm.language.lexicon import Phrase
+from personvlm.language.matching import longest, may_grow, segment, walk
+from personvlm.language.words import BREAKS, PRONOUNS, REGIONS
 from personvlm.schema.description import Values
 
 _OPENING = ("the", "image", "shows")
@@ -32,10 +33,11 @@ class _State:
     Attributes:
         said: facts that were stated.
         regions: regions whose noun was said.
-        pending: (slot, value) of adjectives that wait for their noun, and ``waiting``, the same as facts per region.
+        pending: (slot, value) of adjectives that wait for their noun.
         candidates: regions whose noun may take all of ``pending``.
         last: the last word, or "" after a phrase.
-        color_last: the last item was a color; ``after_and``: then "and" followed.
+        color_last: the last item was a color.
+        after_and: then "and" followed.
         region: the last noun's region in this sentence.
         stated: this sentence says something.
         subject: the person was named.
@@ -80,7 +82,7 @@ class Constraint:
     """
 
     def __init__(self, vocabulary: Sequence[str], values: Values, *, complete: bool = True) -> None:
-        self._words = vocabulary if isinstance(vocabulary, tuple) else tuple(vocabulary)
+        self._words = tuple(word.replace("’", "'") for word in vocabulary)
         self._table = tables(self._words)
         self._decided = Decided(self._table, values)
         self._complete = complete
@@ -114,7 +116,7 @@ class Constraint:
         if word == "<eos>":
             return
         self._buffer.append(word)
-        while self._buffer and not _open(self._buffer):
+        while self._buffer and not may_grow(self._buffer):
             item = longest(self._buffer, 0) or self._buffer[0]
             state = self._step(self._state, item)
             if state is None:
@@ -129,16 +131,15 @@ class Constraint:
         bits = self._next(state) if state is not None else 0
         checked = allowed = 0
         for start in range(len(self._buffer)):
-            node = _walk(self._buffer[start:])
+            node = walk(self._buffer[start:])
             for word in node.children if node else ():
                 bit = self._table.bit(word)
-                if not bit or bit & checked:
+                if bit & checked:
                     continue
                 checked |= bit
                 words = [*self._buffer, word]
-                if self._leads_on(words) or (
-                    self._read(words) is not None and (word not in FUNCTION or bit & bits)
-                ):
+                stands = (word not in FUNCTION or bit & bits) and self._read(words) is not None
+                if bit and (stands or self._leads_on(words)):
                     allowed |= bit
         bits = (bits & ~checked) | allowed
         if bits:
@@ -166,12 +167,11 @@ class Constraint:
         decided = self._decided
         missing = decided.required & ~state.said
         gender = decided.pair.get(("gender", decided.gender or ""), 0)
-        if state.last == "." and self._count and (missing == 0 or not self._complete) and not state.first:
+        bits = 0
+        if state.last == "." and not state.first and (missing == 0 or not self._complete):
             if missing == 0:
                 return self._eos
             bits = self._eos
-        else:
-            bits = 0
         if state.last == "" and (state.subject if state.first else state.stated):
             bits |= self._stop
         named = state.subject or not state.first
@@ -189,10 +189,10 @@ class Constraint:
             return bits
         if state.last == "":
             bits |= self._comma | self._and
-        if closing and named:
+        if closing:
             if not self._complete and bits & (self._stop | self._eos):
                 return bits & (self._stop | self._eos)
-            return bits | roots
+            return bits | roots | persons
         bits |= self._free & ~self._comma & ~(self._table.bit(state.last) | (0 if state.last == "" else self._and))
         for article, fitting in (("a", ~self._table.vowels), ("an", self._table.vowels)):
             if not (roots | persons) & fitting:
@@ -266,9 +266,9 @@ class Constraint:
     def _adjective(self, state: _State, phrase: Phrase) -> _State | None:
         slot, value = phrase.facts[0]
         regions = state.candidates if state.pending else REGIONS
-        candidates = tuple(region for region in regions if region not in state.regions
+        candidates = tuple(region for region in regions if region not in state.regions and not state.slim
                            and _expected(state.verb, (region,)) and self._takes(state, region, slot, value))  # fmt: skip
-        if not candidates or state.slim:
+        if not candidates:
             return None
         return replace(state, pending=(*state.pending, (slot, value)), candidates=candidates, last="",
                        color_last=slot == "color", after_and=False)  # fmt: skip
@@ -279,10 +279,8 @@ class Constraint:
             return None
         if state.pending and region not in state.candidates:
             return None
-        if phrase.facts:
-            if phrase.facts[0] not in self._decided.pair:
-                return None
-        elif self._decided.garment[region] is not None or not (state.pending or self._with_later(region, state.said)):
+        generic = self._decided.garment[region] is None and (state.pending or self._with_later(region, state.said))
+        if not (phrase.facts[0] in self._decided.pair if phrase.facts else generic):
             return None
         said = state.said | self._waiting(state, region)
         if not self._complete_before(region, said):
@@ -307,7 +305,8 @@ class Constraint:
         elif phrase.region != "person" or state.verb:
             return None
         slim = groups == {"body"} and len(phrase.words) == 1
-        return replace(state, said=state.said | facts, last="", verb="", slim=slim, stated=state.stated or bool(phrase.facts),
+        return replace(state, said=state.said | facts, last="", verb="", slim=slim,
+                       stated=state.stated or bool(phrase.facts),
                        subject=state.subject or phrase.region == "person")  # fmt: skip
 
     def _new(self, facts: int, groups: frozenset[str], said: int) -> bool:
@@ -349,18 +348,3 @@ def _expected(verb: str, groups: Sequence[str] | frozenset[str]) -> bool:
     if not verb:
         return True
     return any(group in WORN if verb == "worn" else group == "carrying" for group in groups)
-
-
-def _walk(words: Sequence[str]):  # type: ignore[no-untyped-def]
-    node = trie()
-    for word in words:
-        node = node.children.get(word)
-        if node is None:
-            return None
-    return node
-
-
-def _open(words: Sequence[str]) -> bool:
-    """Whether a longer phrase begins with these words."""
-    node = _walk(words)
-    return node is not None and bool(node.children)

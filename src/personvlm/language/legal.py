@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from personvlm.language.lexicon import Fact, Phrase, lexicon
 from personvlm.language.matching import compound
 from personvlm.language.scope import ABOUT_OTHERS
-from personvlm.language.words import NEGATIONS, OTHERS, PRONOUNS, REGIONS, SCENE, TRIGGERS, Fact, Phrase, lexicon
+from personvlm.language.words import NEGATIONS, OTHERS, PRONOUNS, REGIONS, SCENE, TRIGGERS
 from personvlm.schema.description import Values
 from personvlm.schema.groups import GROUP, NONE, OTHER, UNKNOWN
 
@@ -19,7 +20,9 @@ FUNCTION = frozenset((
 
 CARRY = frozenset(("carrying", "carries", "carry", "holding", "holds", "hold"))
 WEAR = frozenset(("wearing", "wears", "wear", "dressed"))
-WORN = frozenset(("headwear", "eyewear", "face", "neckwear", "gloves", "headphones", "wrist", "upper", "lower", "footwear"))
+WORN = frozenset((
+    "headwear", "eyewear", "face", "neckwear", "gloves", "headphones", "wrist", "upper", "lower", "footwear",
+))  # fmt: skip
 GARMENT = {"hair": None, "upper": "upper.garment", "lower": "lower.garment", "footwear": "footwear.type"}
 SLOTS = ("length", "color", "sleeve", "pattern", "neckline", "style")
 
@@ -65,7 +68,8 @@ def tables(vocabulary: tuple[str, ...]) -> Tables:
     content = {word for phrase in phrases for word in phrase.words} - FUNCTION
     content |= NEGATIONS | OTHERS | SCENE | TRIGGERS | ABOUT_OTHERS
     result = Tables(index, tuple(phrases), frozenset(content), 0, 0)
-    inert = result.bits(word for word in vocabulary if word not in content and word not in PRONOUNS and word[0].isalnum())
+    inert = result.bits(word for word in vocabulary
+                        if word not in content and word not in PRONOUNS and word[0].isalnum())  # fmt: skip
     vowels = result.bits(word for word in vocabulary if word[0] in "aeio" or word.startswith("umbrella"))
     return Tables(index, result.phrases, result.content, inert, vowels)
 
@@ -76,7 +80,7 @@ class Decided:
     Attributes:
         pair: decided, sayable (group, value) -> its bit in sets of facts.
         gender: the decided gender, or None.
-        facts: (facts as bits, groups, whether about an upper garment, first words) of the fact phrases that may be said.
+        facts: (facts as bits, groups, whether about an upper garment, first words) of what may be said as a fact.
         nouns: region -> (facts as bits, first words) of its noun; a generic noun has no facts.
         adjectives: region -> [(slot, value, fact as bit, first words)].
         before: region -> facts that only an adjective can say.

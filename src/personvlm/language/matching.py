@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from personvlm.language.words import ADJECTIVES, Phrase, lexicon
+from personvlm.language.lexicon import Phrase, lexicon
+from personvlm.language.words import ADJECTIVES
 
 
 @dataclass
@@ -30,6 +31,20 @@ def trie() -> Node:
             node = node.children.setdefault(word, Node())
         node.phrase = phrase
     return root
+
+
+def walk(words: Sequence[str]) -> Node | None:
+    """The node that ``words`` lead to, or None where no phrase begins so."""
+    node: Node | None = trie()
+    for word in words:
+        node = node.children.get(word) if node is not None else None
+    return node
+
+
+def may_grow(words: Sequence[str]) -> bool:
+    """Whether a longer phrase begins with these words."""
+    node = walk(words)
+    return node is not None and bool(node.children)
 
 
 def longest(words: Sequence[str], start: int) -> Phrase | None:

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from personvlm.language.lexicon import Phrase, group_of
 from personvlm.language.matching import segment
 from personvlm.language.scope import described
 from personvlm.language.tokens import split
-from personvlm.language.words import ABSENT, BREAKS, NEGATIONS, PRONOUNS, Phrase, group_of
+from personvlm.language.words import ABSENT, BREAKS, NEGATIONS, PRONOUNS
 from personvlm.schema.groups import GROUP, GROUPS, NONE, Group
 
 _OUTERMOST_FIRST = (
@@ -84,7 +85,7 @@ def parse(text: str) -> dict[str, tuple[str, ...]]:
         {'gender': ('male',), 'upper.garment': ('jacket',), 'upper.color': ('black',)}
     """
     reading = _Reading()
-    for sentence in described(split(text)):
+    for sentence in described(split(text.replace("’", "'"))):
         _Sentence(segment(sentence), reading).read()
     return _resolve(reading)
 

@@ -8,14 +8,17 @@ from personvlm.language.words import OTHERS, PRONOUNS, SCENE
 
 _ENDS = frozenset((".", "!", "?", ";"))
 _PEOPLE = frozenset((
-    "person", "person's", "people", "individual", "individuals", "individual's", "man", "men", "woman", "women", "child",
-    "children", "pedestrian", "pedestrians", "figure", "figures", "student", "students", "boy", "girl", "boys", "girls",
-    "adult", "adults", "persons", "passengers", "female", "male", "someone", "else", "rider", "riders", "bystanders",
+    "person", "person's", "people", "individual", "individuals", "individual's", "man", "men", "woman", "women",
+    "child", "children", "pedestrian", "pedestrians", "figure", "figures", "student", "students", "boy", "girl",
+    "boys", "girls", "adult", "adults", "persons", "passengers", "female", "male", "someone", "else", "rider", "riders", "bystanders",
 ))  # fmt: skip
 _BLURRED = frozenset(("background", "setting", "scene", "environment", "backdrop", "surroundings"))
-ABOUT_OTHERS = (_PEOPLE | _BLURRED) - {"person", "individual", "man", "woman", "boy", "girl", "child", "male", "female", "adult"}
+ABOUT_OTHERS = (_PEOPLE | _BLURRED) - {
+    "person", "individual", "man", "woman", "boy", "girl", "child", "male", "female", "adult",
+}
 """Words that lead away from the person wherever they stand; the constraint never lets them through."""
 
+_SUBJECTS = {**PRONOUNS, "they": "several", "their": "several"}
 _MEN = frozenset(("man", "male", "boy", "man's", "gentleman"))
 _WOMEN = frozenset(("woman", "female", "girl", "woman's", "lady"))
 
@@ -31,8 +34,7 @@ def described(words: Sequence[str]) -> list[list[str]]:
     gender: str | None = None
     met_others = False
     for sentence in _sentences(words):
-        subject = next((PRONOUNS.get(word, word) for word in sentence[:2] if word in PRONOUNS or word in ("they", "their")),
-                       None)  # fmt: skip
+        subject = next((_SUBJECTS[word] for word in sentence[:2] if word in _SUBJECTS), None)
         if met_others and gender and subject and subject != gender:
             continue
         part = _own(sentence)

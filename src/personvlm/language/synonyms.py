@@ -122,7 +122,7 @@ SYNONYMS: Mapping[tuple[str, str], str] = MappingProxyType({
         "| large build | fuller figure"
     ),
     ("hair.length", "bald"): "balding | shaved head | hairless | bald-headed",
-        ("hair.color", "blond"): "blonde-haired",
+    ("hair.color", "blond"): "blonde-haired",
     ("hair.color", "gray"): "grey-haired",
     ("headwear", "hat"): (
         "beanie | sun hat | straw hat | fedora | bucket hat | hats | knit hat | winter hat | beret | turban | "
@@ -135,7 +135,9 @@ SYNONYMS: Mapping[tuple[str, str], str] = MappingProxyType({
     ("headwear", "headscarf"): "head scarf | kerchief | hijab | head wrap | head-scarf",
     ("eyewear", "glasses"): "spectacles | eyewear",
     ("eyewear", "sunglasses"): "shades | dark glasses",
-    ("face", "mask"): "facemask | surgical mask | medical mask | masks | facial mask | face covering | face shield mask",
+    ("face", "mask"): (
+        "facemask | surgical mask | medical mask | masks | facial mask | face covering | face shield mask"
+    ),
     ("neckwear", "scarf"): "neckerchief | scarves",
     ("neckwear", "shawl"): "pashmina",
     ("neckwear", "tie"): "bow tie | bowtie",
@@ -205,8 +207,11 @@ SYNONYMS: Mapping[tuple[str, str], str] = MappingProxyType({
         "the camera | facing toward the camera | front-facing | front profile"
     ),
     ("view", "back"): (
-        "back view | rear view | facing away | shows the back of | back of a | back of an | back of the | back of one | back of {his} head | person's back | man's back | woman's back | individual's back | away from the camera | back to the camera | rear-view | "
-        "turned away | from the rear | back is to the camera | back turned | back is turned | back slightly turned | back facing the camera | back is facing the camera | back towards the camera | back toward the camera"
+        "back view | rear view | facing away | shows the back of | back of a | back of an | back of the | back of "
+        "one | back of {his} head | person's back | man's back | woman's back | individual's back | away from the "
+        "camera | back to the camera | rear-view | turned away | from the rear | back is to the camera | back "
+        "turned | back is turned | back slightly turned | back facing the camera | back is facing the camera | "
+        "back towards the camera | back toward the camera"
     ),
     ("view", "side"): "side view | side profile | in profile | sideways | profile view | side-view | profile",
     ("visibility", "full"): "full-body | full body | full-length | full shot | entire body | whole body",

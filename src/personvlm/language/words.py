@@ -10,16 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from types import MappingProxyType
-from typing import Literal
-
-from personvlm.language.synonyms import IGNORED, SEVERAL, SYNONYMS
-from personvlm.language.tokens import split
-from personvlm.schema.groups import GROUP
-
-Part = Literal["fact", "noun", "adjective"]
-Fact = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -36,10 +27,11 @@ class Said:
 
 
 def _said(canonical: str, paraphrases: str = "") -> Said:
-    return Said(canonical, _parts(paraphrases))
+    return Said(canonical, parts(paraphrases))
 
 
-def _parts(text: str) -> tuple[str, ...]:
+def parts(text: str) -> tuple[str, ...]:
+    """Phrases separated by bars."""
     return tuple(part.strip() for part in text.split("|") if part.strip())
 
 
@@ -293,10 +285,12 @@ SCENE = frozenset(("background", "backdrop", "surroundings"))
 TRIGGERS = frozenset((
     "young", "little", "teenage", "padded", "cotton-padded", "cotton", "puffer", "puffy", "quilted", "riding", "rides",
     "ride", "rode", "bicycle", "bike", "scooter", "motorcycle", "motorbike", "moped", "ear", "talking", "speaking",
-    "hooded", "build", "sleeves", "sleeve", "crossed", "folded", "clasped", "positioned", "placed",
+    "hooded", "build", "sleeves", "sleeve", "crossed", "folded", "clasped", "positioned", "placed", "mother", "father",
+    "son", "daughter", "brother", "sister", "wife", "husband", "mom", "dad", "masculine", "feminine", "lady's", "teen",
+    "teenager", "adolescent", "youth", "barefoot", "shirtless",
 ))  # fmt: skip
-"""Words that the parser gives a meaning to beyond the phrases of the table; the constraint lets them through only
-inside a phrase that it may say, like negations, others and scene, which it never lets through."""
+"""Words that mean something beyond the phrases of the table, to the parser or to a reader; the constraint lets them
+through only inside a phrase that it may say, like negations, others and scene, which it never lets through."""
 
 BREAKS = frozenset((
     "a", "an", "the", "his", "her", "their", "he", "she", "they", "it", "its", "who", "which", "that", "is", "are",
@@ -312,71 +306,3 @@ ABSENT: Mapping[str, Said] = MappingProxyType({
     "carrying": _said("anything"),
 })  # fmt: skip
 """Group -> the word whose negation means that the whole group is absent ("no hat")."""
-
-
-@dataclass(frozen=True)
-class Phrase:
-    """A sequence of words that means something.
-
-    Attributes:
-        words: as :func:`~personvlm.language.tokens.split` gives them.
-        part: fact, noun or adjective.
-        facts: (group, value) pairs that it states; of an adjective one (slot, value).
-        region: of a noun, where its adjectives go.
-    """
-
-    words: tuple[str, ...]
-    part: Part
-    facts: tuple[Fact, ...]
-    region: str = ""
-
-
-def _expand(text: str) -> list[tuple[str, ...]]:
-    forms = [text.replace("{his}", word) for word in POSSESSIVES] if "{his}" in text else [text]
-    if "{held}" in text:
-        held = ("", "are ", "clasped ", "held ", "folded ", "are clasped ", "are positioned ", "are placed ", "are held ")
-        forms = [form.replace("{held} ", word) for form in forms for word in held]
-    return [tuple(split(form)) for form in forms]
-
-
-@lru_cache(maxsize=1)
-def lexicon() -> Mapping[tuple[str, ...], Phrase]:
-    """Every phrase of the table by its words. Gendered possessives inside a phrase ("his thirties") state nothing
-    here: pronouns are read by themselves."""
-    found: dict[tuple[str, ...], Phrase] = {}
-
-    def add(key: tuple[str, str], said: Said, part: Part, facts: tuple[Fact, ...], region: str = "") -> None:
-        for text in (*said.spoken, *_parts(SYNONYMS.get(key, ""))):
-            for words in _expand(text):
-                found.setdefault(words, Phrase(words, part, facts, region))
-                if key[0] == "carrying" and not words[-1].endswith("s"):
-                    several = (*words[:-1], words[-1] + ("es" if words[-1].endswith("x") else "s"))
-                    found.setdefault(several, Phrase(several, part, facts, region))
-
-    for text in _parts(IGNORED):
-        for words in _expand(text):
-            found[words] = Phrase(words, "fact", ())
-    for text, said_at_once in SEVERAL.items():
-        for words in _expand(text):
-            found[words] = Phrase(words, "fact", said_at_once)
-    for (age, gender), said in PERSONS.items():
-        facts = (*((("age", age),) if age else ()), *((("gender", gender),) if gender else ()))
-        add(("person", " ".join(filter(None, (age, gender)))), said, "fact", facts, "person")
-    for group, values in FACTS.items():
-        for value, said in values.items():
-            add((group, value), said, "fact", ((group, value),))
-    for group, values in NOUNS.items():
-        for value, said in values.items():
-            add((group, value), said, "noun", ((group, value),), group.split(".")[0])
-    for region, said in GENERIC.items():
-        add(("generic", region), said, "noun", (), region)
-    for slot, values in ADJECTIVES.items():
-        for value, said in values.items():
-            add((slot, value), said, "adjective", (("color" if slot == "hair color" else slot, value),))
-    return MappingProxyType(found)
-
-
-def group_of(region: str, slot: str, value: str) -> str | None:
-    """The group that an adjective fills before a noun of ``region``, or None where it says nothing there."""
-    group = f"{region}.{slot}"
-    return group if group in GROUP and value in GROUP[group].values else None
