@@ -1,0 +1,133 @@
+"""Pretrained weights, from a folder that ``transformers`` saved or from the hub at a pinned revision. Safetensors only.
+
+A pickled checkpoint can run any code when it is opened, so it is refused; ``personvlm convert`` is the way in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from personvlm.base.errors import InputError
+
+HUB: Mapping[str, str] = MappingProxyType({
+    "mobilevit_xs": "apple/mobilevit-x-small",
+    "mobilevit_s": "apple/mobilevit-small",
+    "mobilenet_v2": "google/mobilenet_v2_1.0_224",
+    "mobilenet_v3_small": "timm/mobilenetv3_small_100.lamb_in1k",
+    "efficientnet_b0": "google/efficientnet-b0",
+    "dinov2_small": "facebook/dinov2-small",
+    "gpt2": "distilbert/distilgpt2",
+})  # fmt: skip
+"""Where each part is published."""
+
+REVISIONS: Mapping[str, str] = MappingProxyType({
+    "facebook/dinov2-small": "ed25f3a31f01632728cabb09d1542f84ab7b0056",
+    "distilbert/distilgpt2": "2290a62682d06624634c1f46a6ad5be0f47f38aa",
+})  # fmt: skip
+"""Commits that are known to hold ``model.safetensors``. For the others a commit must be given: the main branch of some
+holds only a pickle, and a branch can change."""
+
+WEIGHTS = "model.safetensors"
+_PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl")
+_PREFIX = re.compile(r"^(mobilevit|mobilenet_v2|efficientnet|dinov2|transformer)\.")
+_HEADS = re.compile(r"^(classifier|lm_head|conv_head|pooler)\b|(^|\.)attn\.(masked_)?bias$")
+"""What published files hold beside the body: heads for other tasks, and masks that old versions of GPT-2 stored."""
+
+
+def load_pretrained(module: nn.Module, source: str, part: str) -> str:
+    """Fill ``module`` with published weights.
+
+    Args:
+        module: a backbone of :mod:`~personvlm.models.vision`, or the ``body`` of a GPT-2 decoder.
+        source: a folder or a ``.safetensors`` file; ``hub``; or ``repository@commit`` on the hub.
+        part: a key of :data:`HUB`.
+
+    Returns:
+        Where the weights came from, for the record.
+
+    Raises:
+        InputError: no weights there, a pickle, a truncated file, a tensor that is missing or of a wrong shape.
+    """
+    path, state = read_weights(_fetched(source, part))
+    body = {_PREFIX.sub("", name): tensor for name, tensor in state.items()}
+    wanted = module.state_dict()
+    fill(module, {name: tensor for name, tensor in body.items() if name in wanted or not _HEADS.search(name)}, path)
+    return str(path)
+
+
+def read_weights(source: Path) -> tuple[Path, dict[str, Tensor]]:
+    """The tensors of a folder's ``model.safetensors`` (or of the file itself), floats as float32.
+
+    Raises:
+        InputError: it is absent, truncated, or a pickle.
+    """
+    path = source / WEIGHTS if source.is_dir() else source
+    if path.suffix in _PICKLES:
+        raise InputError(_pickled(path))
+    if not path.is_file():
+        pickles = sorted(each for each in source.glob("*") if each.suffix in _PICKLES) if source.is_dir() else []
+        absent = f"{path}: no such file; give a folder that holds {WEIGHTS}"
+        raise InputError(_pickled(pickles[0]) if pickles else absent)
+    try:
+        state = load_file(path)
+    except Exception as error:  # safetensors raises its own SafetensorError, and OSError
+        raise InputError(f"{path}: damaged or not safetensors ({error}); fetch or copy it again") from error
+    return path, {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+
+
+@torch.no_grad()
+def fill(module: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
+    """Copy ``state`` into ``module``: every tensor, each of the right shape, and none left over.
+
+    Raises:
+        InputError: names the file and the first tensor that does not fit.
+    """
+    wanted = module.state_dict()
+    for name, tensor in wanted.items():
+        if name.endswith("num_batches_tracked") and name not in state:
+            continue  # a counter that changes nothing; some exporters leave it out
+        if name not in state:
+            raise InputError(f"{path}: has no tensor {name!r}; it is of another model")
+        if state[name].shape != tensor.shape:
+            raise InputError(f"{path}: {name!r} has the shape {list(state[name].shape)}, this model needs "
+                             f"{list(tensor.shape)}; it is of another model or size")  # fmt: skip
+    unknown = [name for name in state if name not in wanted]
+    if unknown:
+        raise InputError(f"{path}: holds {unknown[0]!r}, which this model has not; it is of another model or size")
+    for name, tensor in wanted.items():
+        if name in state:
+            tensor.copy_(state[name])
+
+
+def _pickled(path: Path) -> str:
+    return (f"{path}: a pickled checkpoint, which can run code when it is opened, is not loaded; make it safe with "
+            f"`personvlm convert {path} FOLDER` and give that folder")  # fmt: skip
+
+
+def _fetched(source: str, part: str) -> Path:
+    """The local file of a source, downloaded where it must be."""
+    if source != "hub" and ("@" not in source or Path(source).exists()):
+        path = Path(source)
+        if not path.exists():
+            raise InputError(f"{source}: no such file or folder; give a folder that holds {WEIGHTS}, `hub`, or "
+                             "repository@commit")  # fmt: skip
+        return path
+    repository, _, revision = (HUB[part] if source == "hub" else source).partition("@")
+    revision = revision or REVISIONS.get(repository, "")
+    if not revision:
+        raise InputError(f"{repository}: no commit of it is pinned; give {repository}@COMMIT, one that holds "
+                         f"{WEIGHTS}, or a folder with the weights")  # fmt: skip
+    from huggingface_hub import hf_hub_download
+
+    try:
+        return Path(hf_hub_download(repository, WEIGHTS, revision=revision))
+    except Exception as error:  # network, HTTP and cache errors have no common base
+        raise InputError(f"{repository}@{revision}: {WEIGHTS} cannot be had from the hub ({error}); download it where "
+                         "there is a network and give its folder") from error  # fmt: skip
