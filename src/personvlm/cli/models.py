@@ -29,10 +29,11 @@ def shipped() -> list[dict[str, Any]]:
         AssetError: the package was built without weights.
     """
     folder = files("personvlm").joinpath("weights")
-    found = sorted(folder.iterdir(), key=lambda each: each.name) if folder.is_dir() else []
-    facts = [json.loads(each.joinpath("metrics.json").read_text("utf-8")) for each in found if each.is_dir()]
+    models = sorted(folder.iterdir(), key=lambda each: each.name) if folder.is_dir() else []
+    files_of_facts = [model.joinpath("metrics.json") for model in models if model.joinpath("metrics.json").is_file()]
+    facts = [json.loads(each.read_text("utf-8")) for each in files_of_facts]
     if not facts:
-        raise AssetError(f"no model lies in {folder}: this copy of PersonVLM was built without its weights")
+        raise AssetError(f"no model with its metrics.json lies in {folder}: this copy of PersonVLM was built without")
     return [{name: each[name] for name in ("name", "parameters", "trainable")} for each in facts]
 
 
