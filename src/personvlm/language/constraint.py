@@ -241,6 +241,8 @@ class Constraint:
         """The state after one more item, or None where it says what it must not."""
         if isinstance(item, str):
             return self._word(state, item)
+        if not self._decided.sayable(item):
+            return None
         if item.part == "adjective":
             return self._adjective(state, item)
         return self._noun(state, item) if item.part == "noun" else self._fact(state, item)
@@ -267,7 +269,8 @@ class Constraint:
         slot, value = phrase.facts[0]
         regions = state.candidates if state.pending else REGIONS
         candidates = tuple(region for region in regions if region not in state.regions and not state.slim
-                           and _expected(state.verb, (region,)) and self._takes(state, region, slot, value))  # fmt: skip
+                           and _expected(state.verb, (region,))
+                           and self._takes(state, region, slot, value))  # fmt: skip
         if not candidates:
             return None
         return replace(state, pending=(*state.pending, (slot, value)), candidates=candidates, last="",
@@ -279,8 +282,7 @@ class Constraint:
             return None
         if state.pending and region not in state.candidates:
             return None
-        generic = self._decided.garment[region] is None and (state.pending or self._with_later(region, state.said))
-        if not (phrase.facts[0] in self._decided.pair if phrase.facts else generic):
+        if not (phrase.facts or state.pending or self._with_later(region, state.said)):
             return None
         said = state.said | self._waiting(state, region)
         if not self._complete_before(region, said):
@@ -290,9 +292,7 @@ class Constraint:
                       first=state.first)  # fmt: skip
 
     def _fact(self, state: _State, phrase: Phrase) -> _State | None:
-        if state.pending or any(fact not in self._decided.pair for fact in phrase.facts):
-            return None
-        if any(PRONOUNS.get(word, self._decided.gender) != self._decided.gender for word in phrase.words):
+        if state.pending:
             return None
         groups = frozenset(group for group, _ in phrase.facts)
         facts = self._decided.bits(phrase.facts)
@@ -302,7 +302,7 @@ class Constraint:
             on_upper = any(group.startswith("upper.") for group in groups)
             if on_upper and state.region not in ("", "upper"):
                 return None
-        elif phrase.region != "person" or state.verb:
+        elif state.verb:
             return None
         slim = groups == {"body"} and len(phrase.words) == 1
         return replace(state, said=state.said | facts, last="", verb="", slim=slim,

@@ -33,7 +33,7 @@ class Tables:
 
     Attributes:
         index: word -> its place in the vocabulary.
-        phrases: the phrases of the table that can be spelled with the vocabulary.
+        phrases: phrases of the table that can be spelled with the vocabulary.
         content: words that mean something; they come only inside a phrase that may be said.
         inert: words that say nothing by themselves, gendered pronouns and punctuation apart.
         vowels: words that "an" goes before.
@@ -104,7 +104,7 @@ class Decided:
         self.nouns: dict[str, dict[int, int]] = {region: {} for region in REGIONS}
         adjectives: dict[tuple[str, str, str], int] = {}
         for phrase in table.phrases:
-            if not self._sayable(phrase):
+            if not self.sayable(phrase):
                 continue
             for end in range(1, len(phrase.words)):
                 self.starts.setdefault(phrase.words[:end], []).append(phrase)
@@ -137,8 +137,9 @@ class Decided:
             result |= self.pair[fact]
         return result
 
-    def _sayable(self, phrase: Phrase) -> bool:
-        if any(PRONOUNS.get(word, self.gender) != self.gender for word in phrase.words):
+    def sayable(self, phrase: Phrase) -> bool:
+        """Whether a phrase may be said at all: it says what was decided, in words that the realiser has for it."""
+        if not phrase.spoken or any(PRONOUNS.get(word, self.gender) != self.gender for word in phrase.words):
             return False
         if phrase.part == "adjective":
             return bool(self._regions(phrase))

@@ -10,7 +10,7 @@ from typing import Literal
 
 from personvlm.language.synonyms import IGNORED, SEVERAL, SYNONYMS
 from personvlm.language.tokens import split
-from personvlm.language.words import ADJECTIVES, FACTS, GENERIC, NOUNS, PERSONS, POSSESSIVES, Said, parts
+from personvlm.language.words import ADJECTIVES, FACTS, GENERIC, NOUNS, PERSONS, POSSESSIVES, VIEWS, Said, parts
 from personvlm.schema.groups import GROUP
 
 Part = Literal["fact", "noun", "adjective"]
@@ -25,13 +25,15 @@ class Phrase:
         words: as :func:`~personvlm.language.tokens.split` gives them.
         part: fact, noun or adjective.
         facts: (group, value) pairs that it states; of an adjective one (slot, value).
-        region: of a noun, where its adjectives go.
+        region: of a noun, where its adjectives go; "person" of what names the person.
+        spoken: the realiser may say it. What only the parser knows may tell more than was decided ("leather jacket").
     """
 
     words: tuple[str, ...]
     part: Part
     facts: tuple[Fact, ...]
     region: str = ""
+    spoken: bool = False
 
 
 def _expand(text: str) -> list[tuple[str, ...]]:
@@ -52,7 +54,8 @@ def lexicon() -> Mapping[tuple[str, ...], Phrase]:
     def add(key: tuple[str, str], said: Said, part: Part, facts: tuple[Fact, ...], region: str = "") -> None:
         for text in (*said.spoken, *parts(SYNONYMS.get(key, ""))):
             for words in _expand(text):
-                found.setdefault(words, Phrase(words, part, facts, region))
+                spoken = text in said.spoken and not ("{his}" in text and "the" in words)
+                found.setdefault(words, Phrase(words, part, facts, region, spoken))
                 if key[0] == "carrying" and not words[-1].endswith("s"):
                     several = (*words[:-1], words[-1] + ("es" if words[-1].endswith("x") else "s"))
                     found.setdefault(several, Phrase(several, part, facts, region))
@@ -66,6 +69,8 @@ def lexicon() -> Mapping[tuple[str, ...], Phrase]:
     for (age, gender), said in PERSONS.items():
         facts = (*((("age", age),) if age else ()), *((("gender", gender),) if gender else ()))
         add(("person", " ".join(filter(None, (age, gender)))), said, "fact", facts, "person")
+    for view, said in VIEWS.items():
+        add(("view", view), said, "fact", (("view", view),))
     for group, values in FACTS.items():
         for value, said in values.items():
             add((group, value), said, "fact", ((group, value),))

@@ -161,7 +161,7 @@ class _Sentence:
             if self._is_adjective(item):
                 return True
             if isinstance(item, Phrase) and item.part == "noun":
-                return index > 0
+                return index > 0 or item.words[0] in _PADDING
             if item in BREAKS or item == "," or (isinstance(item, Phrase) and item.part == "fact"):
                 return False
         return False
@@ -209,15 +209,18 @@ class _Sentence:
                 group != "upper.sleeve"
             ):
                 continue
-            elif group == "carrying" and value == "bag" and self._items[position - 1 : position] == ["the"]:
-                if not any(fact[0] == "carrying" for fact in self._reading.facts):
-                    self._reading.facts.append((group, value))
+            elif value == "bag" and self._items[position - 1 : position] == ["the"] and self._holds_a_bag():
+                continue  # the one that was named
             else:
                 self._reading.facts.append((group, value))
         if phrase.region == "person" and self._young and not self._negated:
             if not any(group == "age" and value != "adult" for group, value in phrase.facts):
                 self._reading.facts.append(("age", "young adult"))
             self._young = False
+
+    def _holds_a_bag(self) -> bool:
+        bags = GROUP["carrying"].parents["bag"]
+        return any(group == "carrying" and value in bags for group, value in self._reading.facts)
 
     def _absent(self, group: str) -> None:
         if group in ABSENT and NONE in GROUP[group].values and group != "carrying":

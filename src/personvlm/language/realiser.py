@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 
 from personvlm.language import words
-from personvlm.language.words import ADJECTIVES, FACTS, GENERIC, NOUNS, PERSONS, Said
+from personvlm.language.words import ADJECTIVES, FACTS, GENERIC, NOUNS, PERSONS, VIEWS, Said
 from personvlm.schema.description import Values, check_values
 from personvlm.schema.groups import NONE, OTHER, UNKNOWN
 
@@ -177,7 +177,7 @@ class _Writer:
         if view is None or not self._chance(0.25):
             return subject
         del self._values["view"]
-        return f"a {view} view of {subject}"
+        return f"a {VIEWS[view].canonical} of {subject}"
 
     def _view(self) -> str:
         view = self._one("view")

@@ -10,8 +10,11 @@ _ENDS = frozenset((".", "!", "?", ";"))
 _PEOPLE = frozenset((
     "person", "person's", "people", "individual", "individuals", "individual's", "man", "men", "woman", "women",
     "child", "children", "pedestrian", "pedestrians", "figure", "figures", "student", "students", "boy", "girl",
-    "boys", "girls", "adult", "adults", "persons", "passengers", "female", "male", "someone", "else", "rider", "riders", "bystanders",
+    "boys", "girls", "adult", "adults", "persons", "passengers", "female", "male", "someone", "else", "rider",
+    "riders", "bystanders",
 ))  # fmt: skip
+_SOMEBODY = frozenset(("man", "woman", "boy", "girl", "child", "person", "lady", "male", "female", "individual"))
+_BESIDE = frozenset(("with", "beside", "near", "alongside", "to"))
 _BLURRED = frozenset(("background", "setting", "scene", "environment", "backdrop", "surroundings"))
 ABOUT_OTHERS = (_PEOPLE | _BLURRED) - {
     "person", "individual", "man", "woman", "boy", "girl", "child", "male", "female", "adult",
@@ -88,4 +91,8 @@ def _own(sentence: list[str]) -> list[str]:
         if word in OTHERS and (word in ("someone", "companion", "people", "others") or _PEOPLE & set(following)):
             begins = position < 4 or any(other in ("part", "portion", "parts") for other in sentence[:position])
             return [] if begins else sentence[:position]
+        if word in _BESIDE and following[:1] in (["a"], ["an"]) and _SOMEBODY & set(following) and (
+            _SOMEBODY & set(sentence[:position])
+        ):
+            return sentence[:position]
     return sentence

@@ -265,6 +265,11 @@ PERSONS: Mapping[tuple[str | None, str | None], Said] = MappingProxyType({
 })  # fmt: skip
 """(age, gender) -> how to name the person. The thirties are said after the noun: "a male in his thirties"."""
 
+VIEWS: Mapping[str, Said] = MappingProxyType({
+    "front": _said("front view"), "back": _said("back view"), "side": _said("side view"),
+})  # fmt: skip
+"""The view as a noun: "a back view of a man"."""
+
 POSSESSIVES = ("his", "her", "their", "the")
 PRONOUNS: Mapping[str, str] = MappingProxyType({
     **dict.fromkeys(("he", "his", "him", "himself", "he's"), "male"),

@@ -1,0 +1,109 @@
+"""The parser: the realiser's inverse, and a careful reader of free captions."""
+
+import json
+import os
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from personvlm.language.parser import parse
+from personvlm.language.random_values import random_values
+from personvlm.language.realiser import realise
+from personvlm.schema.groups import GROUPS
+from personvlm.schema.mappings.msp60k import COLUMNS, columns_of
+
+SCORED = (
+    "Female", "Male", "Child", "Elderly", "Bald", "Long hair", "Black hair", "Hat", "Glasses", "Mask", "Helmet",
+    "Gloves", "Back", "Short sleeves", "Long sleeves", "Cotton-padded coat", "Graduation gown", "Chef uniform",
+    "Trousers", "Shorts", "Leather shoes", "Casual shoes", "Boots", "Sandals", "Backpack", "Plastic bag",
+    "Making a phone call", "Hands behind back", "Arms crossed", "Walking", "Standing", "Riding a bicycle",
+    "Riding an scooter",
+)  # fmt: skip
+CAPTIONS = Path(os.environ.get("PERSONVLM_ASSETS", "/nonexistent")) / "data/msp60k/captions.jsonl"
+needs_captions = pytest.mark.skipif(not CAPTIONS.exists(), reason="MSP60K captions are not under PERSONVLM_ASSETS")
+
+
+def test_parse_is_the_inverse_of_realise() -> None:
+    rng = random.Random(11)
+    seen: Counter[tuple[str, str]] = Counter()
+    groups = 0
+    for seed in range(2500):
+        values = random_values(rng, absent=seed % 3 == 0)
+        groups += len(values)
+        seen.update((group, value) for group, given in values.items() for value in given)
+        text = realise(values, seed=seed if seed % 10 else None, say_absent=True)
+        read = parse(text)
+        for name in ("carrying", "activity"):  # the order of things does not matter, that of colors does
+            if name in values:
+                assert set(read[name]) == set(values[name]), text
+                read[name] = values[name]
+        assert read == values, text
+    assert groups / 2500 >= 8
+    assert min(seen[group.name, value] for group in GROUPS for value in group.sayable) >= 20
+
+
+@pytest.mark.parametrize(("text", "values"), [
+    ("A man in a dark-colored shirt, holding a bottle.",
+     {"gender": ("male",), "upper.garment": ("shirt",), "upper.color": ("dark",), "carrying": ("bottle",)}),
+    ("A black jacket over a white shirt and blue jeans.",
+     {"upper.garment": ("jacket",), "upper.color": ("black",), "lower.garment": ("jeans",), "lower.color": ("blue",)}),
+    ("He has no bag but carries an umbrella.", {"gender": ("male",), "carrying": ("umbrella",)}),
+    ("She is not carrying anything. She has no glasses.",
+     {"gender": ("female",), "eyewear": ("none",), "carrying": ("none",)}),
+    ("A person without a hat, wearing a navy hoodie and khaki pants.",
+     {"headwear": ("none",), "upper.garment": ("hoodie",), "upper.color": ("dark blue",),
+      "lower.garment": ("trousers",), "lower.color": ("beige",)}),
+    ("There is no visible text on the white t-shirt.", {"upper.garment": ("t-shirt",), "upper.color": ("white",)}),
+    ("The background shows a person in red. He wears gray shorts.",
+     {"gender": ("male",), "lower.garment": ("shorts",), "lower.color": ("gray",)}),
+    ("A boy in trainers. Another individual's red coat is visible.",
+     {"gender": ("male",), "age": ("child",), "footwear.type": ("sneakers",)}),
+    ("A man walking with another person, a woman. She is wearing a brown dress.",
+     {"gender": ("male",), "posture": ("walking",)}),
+    ("A man walking with a woman in a red dress.", {"gender": ("male",), "posture": ("walking",)}),
+    ("The person appears to be wearing a maroon sweatshirt and possibly spectacles.",
+     {"eyewear": ("glasses",), "upper.garment": ("hoodie",), "upper.color": ("red",)}),
+    ("The jacket is black. The hair is long and brown.",
+     {"hair.length": ("long",), "hair.color": ("brown",), "upper.garment": ("jacket",), "upper.color": ("black",)}),
+    ("A dark, long-sleeved, cotton-padded coat.",
+     {"upper.garment": ("padded coat",), "upper.sleeve": ("long",), "upper.color": ("dark",)}),
+    ("The jacket appears to be padded.", {"upper.garment": ("padded coat",)}),
+    ("His hands are clasped behind his back.", {"gender": ("male",), "activity": ("hands behind back",)}),
+    ("She holds a phone to her ear.", {"gender": ("female",), "activity": ("making a phone call",)}),
+    ("He rides a red electric scooter.", {"gender": ("male",), "posture": ("riding a scooter",)}),
+    ("He stands beside a scooter.", {"gender": ("male",), "posture": ("standing",)}),
+    ("A young Asian man walking away from the camera.",
+     {"gender": ("male",), "age": ("young adult",), "posture": ("walking",), "view": ("back",)}),
+    ('A shirt that reads "COOL KID".', {"upper.garment": ("shirt",)}),
+    ("A reddish-brown skirt with white stripes.", {"lower.garment": ("skirt",), "lower.color": ("brown",)}),
+    ("A long black skirt.", {"lower.garment": ("long skirt",), "lower.color": ("black",)}),
+    ("", {}),
+    ("No, nothing!", {}),
+])  # fmt: skip
+def test_free_text(text: str, values: dict[str, tuple[str, ...]]) -> None:
+    assert parse(text) == values
+
+
+def f1_per_column(stated: list[set[str]], truth: list[set[str]]) -> dict[str, float]:
+    scores = {}
+    for name in SCORED:
+        both = sum(name in said and name in true for said, true in zip(stated, truth, strict=True))
+        total = sum((name in said) + (name in true) for said, true in zip(stated, truth, strict=True))
+        if total:
+            scores[name] = 2 * both / total
+    return scores
+
+
+@needs_captions
+def test_msp60k_captions_against_their_labels_and_what_they_state() -> None:
+    rows = [json.loads(line) for line in CAPTIONS.read_text().splitlines()]
+    stated = [{name for name, value in columns_of(parse(row["answer"])).items() if value} for row in rows]
+    labels = [{name for name, value in zip(COLUMNS, row["one_hot"], strict=True) if value} for row in rows]
+    scores = f1_per_column(stated, labels)
+    assert len(scores) == len(SCORED)
+    assert sum(scores.values()) / len(scores) >= 0.94
+    truth = json.loads((Path(__file__).parent / "msp60k_stated.json").read_text())["rows"]
+    scores = f1_per_column([stated[int(row)] for row in truth], [set(columns) for columns in truth.values()])
+    assert sum(scores.values()) / len(scores) >= 0.97
