@@ -17,6 +17,7 @@ from personvlm.language.sentences import has_final, is_fragment, key, sentences,
 _WORD = r"[^\W_][\w'’-]*"
 _ECHO = re.compile(rf"(?<![\w'’-])({_WORD}(?: {_WORD}){{0,7}})(?:,? (?:and )?\1(?![\w'’-]))+", re.IGNORECASE)
 _JOINT = re.compile(r"(,? and |[,;] (?:and )?)")
+_OTHER = re.compile(r"\b(?:while|whereas|other|another|one|second|left|right)\b", re.IGNORECASE)
 _RUN_ON = re.compile(r"(?<=[a-z)\"]) (?=(?:He|She|They|It|There|His|Her|Their|The (?:image|background|person|individual"
                      r"|man|woman|child|view|setting))(?:['’]s|['’]re)? )")  # fmt: skip
 _MARKS = re.compile(r"(?<!e\.g)(?<!i\.e)(?<!etc)[.,;:!?…](?:\s*[.,;:!?…])+|\.(?:\s*[.!?])+")
@@ -56,6 +57,8 @@ def _without_repeated_items(sentence: str) -> str:
     kept, seen = parts[:1], [key(parts[0])]
     for joint, item in zip(parts[1::2], parts[2::2], strict=True):
         words = key(item)
+        if _OTHER.search(item):  # of someone else the same may be said
+            seen = []
         again = any(words == other or (len(words) > 2 and other[-len(words) :] == words) for other in seen)
         if again and len(words) > 1:
             continue
