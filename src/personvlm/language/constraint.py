@@ -9,12 +9,12 @@ said already, every negation, and what leads to the scene or to other people.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from personvlm.language.legal import CARRY, FUNCTION, WEAR, WORN, Decided, tables
+from personvlm.language.legal import CARRY, FUNCTION, WEAR, WORN, Decided, State, tables
 from personvlm.language.lexicon import Phrase
 from personvlm.language.matching import longest, may_grow, segment, walk
 from personvlm.language.words import BREAKS, PRONOUNS, REGIONS
@@ -24,41 +24,6 @@ _OPENING = ("the", "image", "shows")
 _ARTICLES = ("a", "an")
 _WORDS_PER_FACT = 5
 _SLACK = 40
-
-
-@dataclass(frozen=True)
-class _State:
-    """What the words so far add up to, as the parser will read them.
-
-    Attributes:
-        said: facts that were stated.
-        regions: regions whose noun was said.
-        pending: (slot, value) of adjectives that wait for their noun.
-        candidates: regions whose noun may take all of ``pending``.
-        last: the last word, or "" after a phrase.
-        color_last: the last item was a color.
-        after_and: then "and" followed.
-        region: the last noun's region in this sentence.
-        stated: this sentence says something.
-        subject: the person was named.
-        verb: "carrying" or "worn" when a verb still waits for its first object.
-        first: this is the first sentence.
-        slim: a word for the body may still be read as an adjective of a garment ("slim jeans").
-    """
-
-    said: int = 0
-    regions: frozenset[str] = frozenset()
-    pending: tuple[tuple[str, str], ...] = ()
-    candidates: tuple[str, ...] = ()
-    last: str = "."
-    color_last: bool = False
-    after_and: bool = False
-    region: str = ""
-    stated: bool = False
-    subject: bool = False
-    verb: str = ""
-    first: bool = True
-    slim: bool = False
 
 
 class Constraint:
@@ -88,7 +53,7 @@ class Constraint:
         self._complete = complete
         self._limit = _SLACK + _WORDS_PER_FACT * len(self._decided.pair)
         self._count = 0
-        self._state = _State()
+        self._state = State()
         self._buffer: list[str] = []  # words that may still become part of a longer phrase
         bit = self._table.bit
         self._eos, self._stop, self._comma, self._and = bit("<eos>"), bit("."), bit(","), bit("and")
@@ -146,9 +111,9 @@ class Constraint:
             return bits
         return self._eos if state is not None and state.last == "." else self._stop
 
-    def _read(self, words: Sequence[str]) -> _State | None:
+    def _read(self, words: Sequence[str]) -> State | None:
         """The state after ``words`` if nothing follows them, or None where they say what they must not."""
-        state: _State | None = self._state
+        state: State | None = self._state
         for item in segment(words) if words else ():
             state = self._step(state, item) if state is not None else None
         return state
@@ -161,7 +126,7 @@ class Constraint:
                     return True
         return False
 
-    def _next(self, state: _State) -> int:
+    def _next(self, state: State) -> int:
         if state.pending:
             return self._after_adjective(state)
         decided = self._decided
@@ -177,7 +142,7 @@ class Constraint:
         named = state.subject or not state.first
         if missing == 0 and named:
             return bits or self._stop
-        roots = self._roots(state)
+        roots, carried, worn = self._roots(state)
         persons = decided.persons if not named or state.last == "the" else 0
         if state.verb or (self._complete and gender & missing):
             persons = 0
@@ -200,29 +165,38 @@ class Constraint:
         if missing != gender:
             bits |= self._pronouns
         if not state.verb:
-            bits |= self._verbs[0] if self._roots(replace(state, verb="carrying")) else 0
-            bits |= self._verbs[1] if self._roots(replace(state, verb="worn")) else 0
+            bits |= (self._verbs[0] if carried else 0) | (self._verbs[1] if worn else 0)
         return bits | roots | persons
 
-    def _roots(self, state: _State) -> int:
-        """First words of the phrases that may be said now."""
-        bits, said = 0, state.said
+    def _roots(self, state: State) -> tuple[int, int, int]:
+        """First words of the phrases that may be said now: all of them, those of things carried, those of things worn."""
+        said = state.said
+        carried = worn = rest = 0
         for facts, groups, on_upper, first in self._decided.facts:
-            if self._new(facts, groups, said) and _expected(state.verb, groups) and (
-                not on_upper or state.region in ("", "upper")
-            ):
-                bits |= first
+            if self._new(facts, groups, said) and (not on_upper or state.region in ("", "upper")):
+                if "carrying" in groups:
+                    carried |= first
+                elif groups & WORN:
+                    worn |= first
+                else:
+                    rest |= first
         for region in () if state.slim else REGIONS:
-            if region not in state.regions and _expected(state.verb, (region,)):
+            if region not in state.regions:
+                bits = 0
                 for facts, first in self._decided.nouns[region].items():
                     if (facts or self._with_later(region, said)) and self._complete_before(region, said):
                         bits |= first
                 for slot, value, fact, first in self._decided.adjectives[region]:
                     if not fact & said and self._takes(state, region, slot, value):
                         bits |= first
-        return bits
+                if region in WORN:
+                    worn |= bits
+                else:
+                    rest |= bits
+        fitting = {"carrying": carried, "worn": worn}.get(state.verb, carried | worn | rest)
+        return fitting, carried, worn
 
-    def _after_adjective(self, state: _State) -> int:
+    def _after_adjective(self, state: State) -> int:
         bits = 0
         for region in state.candidates:
             for slot, value, _, first in self._decided.adjectives[region]:
@@ -237,7 +211,7 @@ class Constraint:
 
     # What words do --------------------------------------------------------------------------------------------------
 
-    def _step(self, state: _State, item: str | Phrase) -> _State | None:
+    def _step(self, state: State, item: str | Phrase) -> State | None:
         """The state after one more item, or None where it says what it must not."""
         if isinstance(item, str):
             return self._word(state, item)
@@ -247,7 +221,7 @@ class Constraint:
             return self._adjective(state, item)
         return self._noun(state, item) if item.part == "noun" else self._fact(state, item)
 
-    def _word(self, state: _State, word: str) -> _State | None:
+    def _word(self, state: State, word: str) -> State | None:
         if word in self._table.content:
             return None
         if state.pending:
@@ -261,11 +235,11 @@ class Constraint:
                 return None
             said |= self._decided.pair["gender", PRONOUNS[word]]
         if word == ".":
-            return _State(said, state.regions, subject=state.subject, first=False)
+            return State(said, state.regions, subject=state.subject, first=False)
         verb = "carrying" if word in CARRY else "worn" if word in WEAR else state.verb
         return replace(state, said=said, last=word, verb=verb, slim=state.slim and word not in BREAKS)
 
-    def _adjective(self, state: _State, phrase: Phrase) -> _State | None:
+    def _adjective(self, state: State, phrase: Phrase) -> State | None:
         slot, value = phrase.facts[0]
         regions = state.candidates if state.pending else REGIONS
         candidates = tuple(region for region in regions if region not in state.regions and not state.slim
@@ -276,7 +250,7 @@ class Constraint:
         return replace(state, pending=(*state.pending, (slot, value)), candidates=candidates, last="",
                        color_last=slot == "color", after_and=False)  # fmt: skip
 
-    def _noun(self, state: _State, phrase: Phrase) -> _State | None:
+    def _noun(self, state: State, phrase: Phrase) -> State | None:
         region = phrase.region
         if region in state.regions or state.after_and or state.slim or not _expected(state.verb, (region,)):
             return None
@@ -288,10 +262,10 @@ class Constraint:
         if not self._complete_before(region, said):
             return None
         said |= self._decided.bits(phrase.facts)
-        return _State(said, state.regions | {region}, last="", region=region, stated=True, subject=state.subject,
+        return State(said, state.regions | {region}, last="", region=region, stated=True, subject=state.subject,
                       first=state.first)  # fmt: skip
 
-    def _fact(self, state: _State, phrase: Phrase) -> _State | None:
+    def _fact(self, state: State, phrase: Phrase) -> State | None:
         if state.pending:
             return None
         groups = frozenset(group for group, _ in phrase.facts)
@@ -315,7 +289,7 @@ class Constraint:
             facts &= ~self._decided.pair["gender", self._decided.gender or ""]
         return not facts & said
 
-    def _takes(self, state: _State, region: str, slot: str, value: str) -> bool:
+    def _takes(self, state: State, region: str, slot: str, value: str) -> bool:
         """Whether a noun of ``region`` may take one more adjective after the pending ones."""
         fact = self._decided.pair.get((f"{region}.{slot}", value), 0)
         if not fact or fact & state.said or not self._decided.nouns[region]:
@@ -327,11 +301,11 @@ class Constraint:
             return False
         return not (self._complete and colors and len(colors) < self._decided.colors[region])
 
-    def _more_colors(self, state: _State, region: str) -> bool:
+    def _more_colors(self, state: State, region: str) -> bool:
         colors = sum(slot == "color" for slot, _ in state.pending)
         return colors < self._decided.colors[region]
 
-    def _waiting(self, state: _State, region: str) -> int:
+    def _waiting(self, state: State, region: str) -> int:
         return self._decided.bits((f"{region}.{slot}", value) for slot, value in state.pending)
 
     def _with_later(self, region: str, said: int) -> bool:

@@ -1,4 +1,4 @@
-"""What decided values let a sentence say: words and phrases of one vocabulary, sorted for the constraint."""
+"""What the constraint works on: the words of one vocabulary, what decided values let them say, and how far a text is."""
 
 from __future__ import annotations
 
@@ -165,3 +165,38 @@ class Decided:
                 self.required |= fact
                 if not fact & anywhere:
                     self.before[region] |= fact
+
+
+@dataclass(frozen=True)
+class State:
+    """What the words so far add up to, as the parser will read them.
+
+    Attributes:
+        said: facts that were stated.
+        regions: regions whose noun was said.
+        pending: (slot, value) of adjectives that wait for their noun.
+        candidates: regions whose noun may take all of ``pending``.
+        last: the last word, or "" after a phrase.
+        color_last: the last item was a color.
+        after_and: then "and" followed.
+        region: the last noun's region in this sentence.
+        stated: this sentence says something.
+        subject: the person was named.
+        verb: "carrying" or "worn" when a verb still waits for its first object.
+        first: this is the first sentence.
+        slim: a word for the body may still be read as an adjective of a garment ("slim jeans").
+    """
+
+    said: int = 0
+    regions: frozenset[str] = frozenset()
+    pending: tuple[tuple[str, str], ...] = ()
+    candidates: tuple[str, ...] = ()
+    last: str = "."
+    color_last: bool = False
+    after_and: bool = False
+    region: str = ""
+    stated: bool = False
+    subject: bool = False
+    verb: str = ""
+    first: bool = True
+    slim: bool = False
