@@ -1,6 +1,6 @@
 """Make ``docs/images/demo.png``: run the demo, and take a picture of the top of its report.
 
-Wants Chromium or Chrome (``BROWSER`` names another program), and Pillow to make the file small.
+Wants Chromium or Chrome; ``BROWSER`` names another program.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def main() -> None:
             sys.exit(f"{program} made no picture:\n{done.stderr}")
         PICTURE.parent.mkdir(parents=True, exist_ok=True)
         with Image.open(shot) as image:
-            image.convert("RGB").quantize(128).save(PICTURE, optimize=True)
+            image.convert("RGB").save(PICTURE, optimize=True)
     print(PICTURE)
 
 
