@@ -169,7 +169,7 @@ class Constraint:
         return bits | roots | persons
 
     def _roots(self, state: State) -> tuple[int, int, int]:
-        """First words of the phrases that may be said now: all of them, those of things carried, those of things worn."""
+        """First words of the phrases that may be said now: all, those of things carried, those of things worn."""
         said = state.said
         carried = worn = rest = 0
         for facts, groups, on_upper, first in self._decided.facts:

@@ -1,4 +1,4 @@
-"""What the constraint works on: the words of one vocabulary, what decided values let them say, and how far a text is."""
+"""What the constraint works on: words of one vocabulary, what decided values let them say, how far a text is."""
 
 from __future__ import annotations
 
