@@ -73,7 +73,10 @@ def test_commands_of_the_readme_exist(command: str, capsys: pytest.CaptureFixtur
 def test_links_of_the_readme_lead_somewhere() -> None:
     links = re.findall(r"\]\(([^)#]+)\)", README)
     assert links
-    assert [link for link in links if not link.startswith("http") and not (ROOT / link).exists()] == []
+    missing = {link for link in links if not link.startswith("http") and not (ROOT / link).exists()}
+    if not tool("readme_table").METRICS.is_file():
+        missing -= {"docs/images/demo.png"}  # made by `make picture`, with the weights
+    assert missing == set()
 
 
 def test_where_torch_comes_from(tmp_path: Path) -> None:

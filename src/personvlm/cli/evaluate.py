@@ -39,7 +39,8 @@ def evaluate(
     from personvlm.evaluation.report import parser_table, report
 
     # Into a file or a pipe a table is written whole, not squeezed into 80 columns.
-    Console(highlight=False, width=None if sys.stdout.isatty() else 140).print(parser_table(result) if parser else report(result))
+    width = None if sys.stdout.isatty() else 140
+    Console(highlight=False, width=width).print(parser_table(result) if parser else report(result))
 
 
 def _evaluate(data: Path, form: str, root: Path | None, batch: int, model: Path | None, quiet: bool) -> dict[str, Any]:
