@@ -1,4 +1,4 @@
-"""Edge, the model we ship: encoder, attribute heads, appearance vector, and a decoder over a prefix of what was seen."""
+"""Edge, the model we ship: encoder, attribute heads, appearance vector, and a decoder over what they saw."""
 
 from __future__ import annotations
 

@@ -25,6 +25,9 @@ PRECISION = 0.8
 UNMEASURED = 0.8
 """Threshold of a value that the validation split cannot judge."""
 
+NEVER = 1.01
+"""A threshold that no probability reaches."""
+
 LEAST = 8
 """Fewer people than this with a value say nothing about its threshold."""
 
@@ -61,6 +64,8 @@ def calibrate(engine: Engine, transform: Transform, samples: Sequence[Sample], t
         if name in taught:
             part = (probability[:, where], target[:, where], mask[:, where])
             confident[name] = _confident(name, *part, weights)
+            if name == "visibility":  # that nothing is missing is not worth a word
+                confident[name]["full"] = NEVER
             likely[name] = _likely(name, *part, weights)
     benchmark: dict[str, float] = {}
     if all(sample.source == "peta" for sample in samples):
@@ -73,8 +78,7 @@ def calibrate(engine: Engine, transform: Transform, samples: Sequence[Sample], t
 
 def _blur(scores: NDArray[np.float32]) -> Floats:
     """Scores rounded to a hundredth: a cut between two neighboring crops of 900 is chance, not knowledge."""
-    rounded: Floats = np.round(scores.astype(np.float64), 2)
-    return rounded
+    return np.asarray(np.round(scores.astype(np.float64), 2), np.float64)
 
 
 def _confident(name: str, probability: Floats, target: Floats, mask: Floats, weights: Floats) -> dict[str, float]:
@@ -97,7 +101,7 @@ def _confident(name: str, probability: Floats, target: Floats, mask: Floats, wei
             thresholds[value] = UNMEASURED
             continue
         cut = threshold_for_precision(claimed[known], right[known], PRECISION, None, weights[known])
-        thresholds[value] = 1.01 if cut is None else max(0.4 if group.kind == "exclusive" else 0.3, round(cut, 3))
+        thresholds[value] = NEVER if cut is None else max(0.4 if group.kind == "exclusive" else 0.3, round(cut, 3))
     return thresholds
 
 

@@ -53,9 +53,12 @@ def text_batch(annotations: list[Annotations], tokenizer: Tokenizer, seed: tuple
     return torch.stack(prefixes), words
 
 
-def is_taught(annotations: list[Annotations]) -> dict[str, tuple[str, ...]]:
-    """Per group the values that at least one label shows fully known: only these may ever be said."""
-    taught: dict[str, set[str]] = {}
+def taught_values(annotations: list[Annotations]) -> dict[str, tuple[str, ...]]:
+    """Per group the values that at least one label shows fully known: only these may ever be said.
+
+    ``visibility`` is taught by augmentation, which knows what it has cut off.
+    """
+    taught: dict[str, set[str]] = {"visibility": set(GROUP["visibility"].values)}
     for item in annotations:
         for name, known in item.known.items():
             if GROUP[name].kind == "set" or len(known.present) == 1:

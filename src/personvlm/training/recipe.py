@@ -36,7 +36,8 @@ class Recipe:
     Attributes:
         phases: run one after the other under one learning-rate schedule.
         batch: crops per step over all processes; half as many people, two crops each.
-        lr: peak learning rate of new parts; the encoder takes ``encoder_lr`` times it.
+        lr: peak learning rate of new parts; the encoder takes ``encoder_lr`` times it, and the decoder, which starts
+            when the schedule has come down already, ``decoder_lr`` times.
         warmup: share of all steps.
         ema: decay of the averaged weights, which are the ones that are kept.
         label_smoothing: of the text loss.
@@ -51,6 +52,7 @@ class Recipe:
     batch: int = 64
     lr: float = 1e-3
     encoder_lr: float = 0.5
+    decoder_lr: float = 4.0
     weight_decay: float = 0.02
     warmup: float = 0.04
     clip: float = 1.0

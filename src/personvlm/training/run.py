@@ -19,6 +19,7 @@ from personvlm.language.realiser import realise
 from personvlm.language.vocabulary import PersonVocabulary
 from personvlm.models.config import EdgeConfig
 from personvlm.models.edge import EdgeVLM
+from personvlm.training.captions import taught_values
 from personvlm.training.curves import plot
 from personvlm.training.dataset import TrainingSet
 from personvlm.training.loop import make_accelerator, train
@@ -38,6 +39,14 @@ class Start:
     model: Path | None = None
 
 
+@dataclass(frozen=True)
+class Trained:
+    """What is left of a run beside its files: the samples to calibrate on, and the values that had a label."""
+
+    validation: list[Sample]
+    taught: dict[str, tuple[str, ...]]
+
+
 def domain_vocabulary() -> PersonVocabulary:
     """Every word that the realiser uses, the same on every machine."""
     rng = random.Random(0)
@@ -49,7 +58,7 @@ def domain_vocabulary() -> PersonVocabulary:
 
 
 def train_edge(data: Path, out: Path, recipe: Recipe, start: Start, *, cache: Path | None = None,
-               quiet: bool = False) -> list[Sample]:  # fmt: skip
+               quiet: bool = False) -> Trained:  # fmt: skip
     """Train edge on the folder ``data`` and leave the model in ``out``; goes on where a killed run stopped.
 
     Args:
@@ -59,7 +68,7 @@ def train_edge(data: Path, out: Path, recipe: Recipe, start: Start, *, cache: Pa
         cache: folder for decoded pictures; ``out/cache`` by default.
 
     Returns:
-        The validation samples, on which the model is to be calibrated.
+        What calibration needs to know.
 
     Raises:
         InputError: the data, the start, or what stands in ``out`` does not fit.
@@ -67,12 +76,13 @@ def train_edge(data: Path, out: Path, recipe: Recipe, start: Start, *, cache: Pa
     train_samples, val_samples = read_training(data)
     out.mkdir(parents=True, exist_ok=True)
     _check_same_recipe(out, recipe)
-    transform, tokenizer = Transform(), domain_vocabulary()
+    size = recipe.phases[-1]
+    transform, tokenizer = Transform(height=size.height, width=size.width), domain_vocabulary()
     cache = cache or out / "cache"
     training = TrainingSet(train_samples, transform, cache, recipe.source_weight, recipe.identity_power, quiet)
     validation = TrainingSet(val_samples, transform, cache, quiet=quiet)
     torch.manual_seed(recipe.seed)
-    model = initial_model(EdgeConfig(vocabulary=len(tokenizer)), start, training, transform)
+    model = initial_model(EdgeConfig(len(tokenizer), height=size.height, width=size.width), start, training, transform)
     accelerator = make_accelerator(recipe)
     objective = EdgeObjective(training, recipe, transform, tokenizer, accelerator, model.config.max_text)
     judge = EdgeVLM(model.config).to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -90,7 +100,7 @@ def train_edge(data: Path, out: Path, recipe: Recipe, start: Start, *, cache: Pa
         transform.save(out)
         recipe.save(out)
         plot(out / "curves.csv", out / "curves.png")
-    return val_samples
+    return Trained(val_samples, taught_values([sample.annotations for sample in train_samples]))
 
 
 def initial_model(config: EdgeConfig, start: Start, data: TrainingSet, transform: Transform) -> EdgeVLM:

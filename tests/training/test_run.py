@@ -1,0 +1,101 @@
+"""Training for real, at a size that takes seconds: it learns, and it survives being killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from personvlm.base.errors import InputError
+from personvlm.training.loop import learning_rate, read_curves
+from personvlm.training.recipe import Phase, Recipe
+from personvlm.training.run import Start, domain_vocabulary, train_edge
+
+SMALL = Recipe(phases=(Phase(2, 64, 32, False), Phase(198, 64, 32, True)), batch=8, precision="no", evaluate_every=1000,
+               checkpoint_minutes=60)  # fmt: skip
+
+
+def test_two_hundred_steps_lower_every_loss(folder: Path, tmp_path: Path) -> None:
+    train_edge(folder, tmp_path, SMALL, Start(), quiet=True)
+    curves = read_curves(tmp_path / "curves.csv")
+    for name in ("loss", "attributes", "text"):
+        values = [value for _, series, value in curves if series == name]
+        assert np.mean(values[-20:]) <= 0.8 * np.mean(values[:20]), name
+    for file in ("config.json", "model.safetensors", "vocabulary.json", "transform.json", "recipe.json", "curves.png"):
+        assert (tmp_path / file).stat().st_size > 0, file
+    assert Recipe.load(tmp_path) == SMALL
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from personvlm.training.recipe import Phase, Recipe
+from personvlm.training.run import Start, train_edge
+recipe = Recipe(phases=(Phase(12, 64, 32, False), Phase(12, 64, 32, True)), batch=8, precision="no",
+                evaluate_every=1000, checkpoint_minutes=0.0)
+train_edge(Path(sys.argv[1]), Path(sys.argv[2]), recipe, Start(), cache=Path(sys.argv[3]), quiet=True)
+"""
+
+
+def test_a_killed_run_ends_where_an_uninterrupted_one_does(folder: Path, tmp_path: Path) -> None:
+    def command(out: str) -> list[str]:
+        return [sys.executable, "-c", SCRIPT, str(folder), str(tmp_path / out), str(tmp_path / "cache")]
+
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    subprocess.run(command("whole"), check=True, env=environment)
+    killed = subprocess.Popen(command("killed"), env=environment)
+    state = tmp_path / "killed" / "checkpoint" / "state.json"
+    deadline = time.monotonic() + 120
+    while not (state.is_file() and json.loads(state.read_text() or '{"step": 0}')["step"] >= 5):
+        assert killed.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    killed.send_signal(signal.SIGKILL)
+    assert killed.wait() == -signal.SIGKILL
+    subprocess.run(command("killed"), check=True, env=environment)
+    whole, resumed = (load_file(tmp_path / out / "model.safetensors") for out in ("whole", "killed"))
+    for name, tensor in whole.items():
+        np.testing.assert_allclose(resumed[name], tensor, atol=1e-3, err_msg=name)
+    steps = [step for step, name, _ in read_curves(tmp_path / "killed" / "curves.csv") if name == "loss"]
+    assert steps == list(range(24))
+
+
+def test_another_recipe_does_not_continue_a_run(folder: Path, tmp_path: Path) -> None:
+    SMALL.save(tmp_path)
+    with pytest.raises(InputError, match="another recipe"):
+        train_edge(folder, tmp_path, replace(SMALL, lr=1.0), Start(), quiet=True)
+
+
+def test_settings_from_the_command_line() -> None:
+    recipe = Recipe().with_settings({"lr": "0.5", "steps": "46", "precision": "no"})
+    assert (recipe.lr, recipe.steps, recipe.precision) == (0.5, 46, "no")
+    assert [phase.text for phase in recipe.phases] == [False, True]
+    with pytest.raises(InputError, match="nope"):
+        recipe.with_settings({"nope": "1"})
+    with pytest.raises(InputError, match="lr=fast"):
+        recipe.with_settings({"lr": "fast"})
+
+
+def test_schedule_warms_up_and_comes_down() -> None:
+    recipe = replace(Recipe(), phases=(Phase(100, 64, 32, False),), warmup=0.1)
+    rates = [learning_rate(step, recipe) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == 1.0
+    assert rates[9] == 1.0
+    assert all(a >= b for a, b in zip(rates[10:], rates[11:], strict=False))
+    assert rates[-1] < 0.02
+
+
+def test_vocabulary_is_small_and_the_same_every_time() -> None:
+    first, second = domain_vocabulary(), domain_vocabulary()
+    assert first.words == second.words
+    assert len(first) < 700
