@@ -25,6 +25,8 @@ from personvlm.language.cleanup import (
 )
 from personvlm.language.normalise import normalise
 from personvlm.language.quality import check
+from personvlm.language.random_values import random_values
+from personvlm.language.realiser import realise
 
 ASSETS = os.environ.get("PERSONVLM_ASSETS", "")
 MSP60K = Path(ASSETS) / "data" / "msp60k" / "captions.jsonl"
@@ -168,6 +170,20 @@ def test_a_good_caption_passes_every_step_unchanged(text: str) -> None:
     assert not failed(text)
     for step in STEPS:
         assert step(text) == text
+    assert clean(text) == text
+
+
+def test_what_the_realiser_says_passes_unchanged() -> None:
+    dice = random.Random(3)
+    texts = [realise(random_values(dice), seed=None if index % 2 else index) for index in range(1000)]
+    assert not [(text, failed(text)) for text in texts if failed(text)]
+    assert not [(text, clean(text)) for text in texts if clean(text) != text]
+    assert not [(text, normalise(text)) for text in texts if normalise(text) != text]
+
+
+@pytest.mark.parametrize("tail", ["a suit, suit trousers and boots.", "light and light blue trousers."])
+def test_an_item_that_goes_on_differently_is_no_repetition(tail: str) -> None:
+    text = "The image shows a person wearing " + tail
     assert clean(text) == text
 
 

@@ -15,7 +15,12 @@ from personvlm.language.quality import is_balanced
 from personvlm.language.sentences import has_final, is_fragment, key, sentences, trim_open_end, upper_first
 
 _WORD = r"[^\W_][\w'’-]*"
-_ECHO = re.compile(rf"(?<![\w'’-])({_WORD}(?: {_WORD}){{0,7}})(?:,? (?:and )?\1(?![\w'’-]))+", re.IGNORECASE)
+# The same words again: at once ("a hat a hat"), or as the next item of a list, but not where that goes on differently
+# ("a suit, suit trousers", "dark and dark blue").
+_ECHO = re.compile(
+    rf"(?<![\w'’-])((?!and ){_WORD}(?: {_WORD}){{0,7}})(?: \1(?![\w'’-])|(?:,|,? and) \1(?=[.,;:!?)]|$| and ))+",
+    re.IGNORECASE,
+)
 _JOINT = re.compile(r"(,? and |[,;] (?:and )?)")
 _OTHER = re.compile(r"\b(?:while|whereas|other|another|one|second|left|right)\b", re.IGNORECASE)
 _RUN_ON = re.compile(r"(?<=[a-z)\"]) (?=(?:He|She|They|It|There|His|Her|Their|The (?:image|background|person|individual"

@@ -128,7 +128,8 @@ def _repeats(sentence: str) -> bool:
         return True
     seen: set[tuple[str, ...]] = set()
     for words in stretches:
-        if any(words[i : i + 2] == words[i + 2 : i + 4] for i in range(len(words) - 3)):
+        if any(words[i : i + 2] == words[i + 2 : i + 4] and set(words[i : i + 2]) - _MODIFIERS
+               for i in range(len(words) - 3)):  # fmt: skip
             return True
         for i in range(len(words) - 2):
             phrase = words[i : i + 3]
