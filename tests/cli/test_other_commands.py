@@ -35,6 +35,24 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"personvlm {__version__}\n"
 
 
+def test_models_are_what_ships_and_the_stages(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("personvlm.cli.models.files", lambda package: tmp_path)
+    assert status_of("models") == 1
+    assert "built without" in capsys.readouterr().err
+    (tmp_path / "weights" / "edge").mkdir(parents=True)
+    metrics = {"name": "edge", "version": "1", "parameters": 1_234_567, "trainable": 1_200_000, "test": {}}
+    (tmp_path / "weights" / "edge" / "metrics.json").write_text(json.dumps(metrics))
+    assert status_of("models", "--json") == 0
+    first, *stages = json.loads(capsys.readouterr().out)
+    assert first == {"name": "edge", "parameters": 1_234_567, "trainable": 1_200_000}
+    counts = {"stage1": 7_257_136, "stage2": 33_838_640, "stage3": 93_783_600, "stage4": 98_505_264}
+    assert {each["name"]: each["parameters"] for each in stages} == counts
+    assert status_of("models") == 0
+    assert "1,234,567" in capsys.readouterr().out
+
+
 def test_an_error_of_ours_is_one_line_and_status_1(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,8 +13,8 @@ from personvlm.cli.output import print_json, print_table
 
 
 def models(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False) -> None:
-    """List the models with their numbers of parameters."""
-    found = shipped()
+    """List the models with their numbers of parameters: what ships and, where torch is, the stages of the study."""
+    found = shipped() + stages()
     if as_json:
         print_json(found)
         return
@@ -35,6 +35,17 @@ def shipped() -> list[dict[str, Any]]:
     if not facts:
         raise AssetError(f"no model with its metrics.json lies in {folder}: this copy of PersonVLM was built without")
     return [{name: each[name] for name in ("name", "parameters", "trainable")} for each in facts]
+
+
+def stages() -> list[dict[str, Any]]:
+    """The same of the published study's stages; nothing where the ``train`` extra, which counts them, is missing."""
+    try:
+        from personvlm.models.sizes import sizes
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] == "personvlm":
+            raise
+        return []
+    return [{name: each[name] for name in ("name", "parameters", "trainable")} for each in sizes()]
 
 
 def schema() -> None:

@@ -16,38 +16,66 @@ from personvlm.cli.describe import Quiet
 
 
 def train(
-    preset: Annotated[Literal["edge"], typer.Argument(help="Which model.")],
+    preset: Annotated[
+        Literal["edge", "stage1", "stage2", "stage3", "stage4"],
+        typer.Argument(help="The model that ships, or a stage of the published study."),
+    ],
     data: Annotated[Path, typer.Option(help="A folder as `personvlm data prepare` writes it, or with public sets.")],
     out: Annotated[Path | None, typer.Option(help="Folder for the model (default: runs/PRESET).")] = None,
     encoder: Annotated[
-        Path | None, typer.Option(help="Folder with a MobileNetV2 in safetensors to start from (ImageNet weights).")
+        str | None, typer.Option(help="Folder with ImageNet weights (safetensors); stages: or hub, NAME@COMMIT, random.")
     ] = None,
-    start: Annotated[Path | None, typer.Option("--from", help="Folder with a whole model to go on from.")] = None,
+    decoder: Annotated[str | None, typer.Option(help="Stages 3 and 4: the same for the decoder.")] = None,
+    tokenizer: Annotated[str | None, typer.Option(help="Stages 3 and 4: the same for the tokenizer.")] = None,
+    images: Annotated[Path | None, typer.Option(help="Stages: folder that MSP60K's picture paths start from.")] = None,
+    start: Annotated[Path | None, typer.Option("--from", help="edge: folder with a whole model to go on from.")] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe, as in --set lr=0.0005.")
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Train a model, calibrate it and leave it ready for `describe --model`. A run that was stopped goes on."""
+    """Train a model. A run that was stopped goes on. edge is calibrated too, and ready for `describe --model`."""
     changes = dict(_pair(text) for text in settings or [])
+    out = out or Path("runs", preset)
+    for_stages, for_edge = (decoder, tokenizer, images), (start,)
+    if any(given is not None for given in (for_stages if preset == "edge" else for_edge)):
+        wrong = "--decoder, --tokenizer and --images are" if preset == "edge" else "--from is"
+        raise typer.BadParameter(f"{wrong} not for {preset}")
+    with training_extra():
+        if preset == "edge":
+            _train_edge(data, out, changes, None if encoder is None else Path(encoder), start, quiet)
+        else:
+            from personvlm.training.stages import StageStart, run_stage
+
+            given = {"encoder": encoder, "decoder": decoder, "tokenizer": tokenizer}
+            weights = StageStart(**{name: value for name, value in given.items() if value is not None})
+            run_stage(preset, data, out, changes, weights, images=images, quiet=quiet)
+    if not quiet and _first_process():
+        print(f"Model: {out.resolve()}")
+
+
+def _train_edge(
+    data: Path, out: Path, changes: dict[str, str], encoder: Path | None, start: Path | None, quiet: bool
+) -> None:
+    from personvlm.runtime.release import release
+    from personvlm.training.recipe import Recipe
+    from personvlm.training.run import Start, train_edge
+
     if encoder is not None and start is not None:
         raise typer.BadParameter("choose one of --encoder and --from")
-    out = out or Path("runs", preset)
-    with training_extra():
-        from personvlm.runtime.release import release
-        from personvlm.training.recipe import Recipe
-        from personvlm.training.run import Start, train_edge
+    recipe = Recipe().with_settings(changes)
+    encoder = encoder or _known_encoder()
+    if encoder is None and start is None and not quiet:
+        print("personvlm: the encoder starts from chance; --encoder DIR with ImageNet weights does far better",
+              file=sys.stderr)  # fmt: skip
+    trained = train_edge(data, out, recipe, Start(None if start else encoder, start), quiet=quiet)
+    if _first_process():
+        release(out, trained.validation, trained.taught)
 
-        recipe = Recipe().with_settings(changes)
-        encoder = encoder or _known_encoder()
-        if encoder is None and start is None and not quiet:
-            print("personvlm: the encoder starts from chance; --encoder DIR with ImageNet weights does far better",
-                  file=sys.stderr)  # fmt: skip
-        trained = train_edge(data, out, recipe, Start(None if start else encoder, start), quiet=quiet)
-        if os.environ.get("RANK", "0") == "0":  # of several processes under torchrun, one finishes the work
-            release(out, trained.validation, trained.taught)
-            if not quiet:
-                print(f"Model: {out.resolve()}")
+
+def _first_process() -> bool:
+    """Of several processes under torchrun, one finishes the work."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def export(directory: Annotated[Path, typer.Argument(help="A folder with config.json and model.safetensors.")],
