@@ -23,7 +23,7 @@ def train(
     data: Annotated[Path, typer.Option(help="A folder as `personvlm data prepare` writes it, or with public sets.")],
     out: Annotated[Path | None, typer.Option(help="Folder for the model (default: runs/PRESET).")] = None,
     encoder: Annotated[
-        str | None, typer.Option(help="Folder with ImageNet weights (safetensors); stages: or hub, NAME@COMMIT, random.")
+        str | None, typer.Option(help="Folder of ImageNet weights (safetensors); stages: or hub, NAME@COMMIT, random.")
     ] = None,
     decoder: Annotated[str | None, typer.Option(help="Stages 3 and 4: the same for the decoder.")] = None,
     tokenizer: Annotated[str | None, typer.Option(help="Stages 3 and 4: the same for the tokenizer.")] = None,
