@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,14 @@ class Describes(Protocol):
         """One description per picture, in order."""
 
 
+@runtime_checkable
+class Likely(Protocol):
+    """A describer that can also say how likely a text is, given a picture."""
+
+    def score(self, inputs: Sequence[Path], texts: Sequence[str], /, *, batch: int) -> Floats:
+        """Negative log-likelihood per character ``[N]``."""
+
+
 def evaluate(
     describer: Describes,
     samples: Sequence[Sample],
@@ -59,8 +67,9 @@ def evaluate(
 
     Returns:
         ``n``, ``people``, ``text`` (:func:`~personvlm.evaluation.facts.score_text`), ``baselines`` (the same scoring
-        of ``predicted_heads`` and ``true_labels``), ``heads``, ``said``, ``quality``, ``consistency``. It holds
-        nothing that JSON cannot: a figure that is not defined is None.
+        of ``predicted_heads`` and ``true_labels``), ``heads``, ``said``, ``quality``, ``consistency``, and
+        ``likelihood`` (:func:`score_likelihood`) where the describer can tell. It holds nothing that JSON cannot: a
+        figure that is not defined is None.
 
     Raises:
         InputError: there are no samples.
@@ -92,7 +101,23 @@ def evaluate(
         "said": score_said(read_certain, samples),
         "quality": score_quality([description.text for description in [*everything, *certain]]),
         "consistency": float(np.mean(agreeing)),
+        "likelihood": score_likelihood(describer, samples, batch) if isinstance(describer, Likely) else None,
     }
+
+
+def score_likelihood(describer: Likely, samples: Sequence[Sample], batch: int = 16) -> dict[str, float]:
+    """Whether the decoder looks: the likelihood of each picture's own reference, and of another's.
+
+    The reference is the canonical sentence of the labels. ``shuffled`` gives every picture the reference of the next
+    one in a fixed random order; a decoder that ignored its picture would find both equally likely.
+    """
+    images = [sample.image for sample in samples]
+    texts = [realise(values_of_annotations(sample.annotations)) for sample in samples]
+    order = np.random.default_rng(0).permutation(len(samples))
+    other = dict(zip(order.tolist(), np.roll(order, 1).tolist(), strict=True))
+    own = float(describer.score(images, texts, batch=batch).mean())
+    shuffled = float(describer.score(images, [texts[other[i]] for i in range(len(texts))], batch=batch).mean())
+    return {"nll_per_character": own, "shuffled": shuffled, "rise": shuffled / own - 1.0}
 
 
 def score_quality(texts: Sequence[str]) -> dict[str, Any]:

@@ -69,6 +69,10 @@ def certain_table(result: Mapping[str, Any]) -> Table:
     failed = [f"{name} {percent(share)}" for name, share in quality["checks"].items() if share < 1]
     table.add_row("well-formed texts", percent(quality["pass_rate"]), ", ".join(failed))
     table.add_row("texts that agree with their JSON", percent(result["consistency"]), "")
+    if result["likelihood"] is not None:
+        likelihood = result["likelihood"]
+        note = f"{likelihood['nll_per_character']:.3f} -> {likelihood['shuffled']:.3f} nats"
+        table.add_row("rise of NLL per character, pictures shuffled", percent(likelihood["rise"]), note)
     return table
 
 

@@ -24,6 +24,7 @@ _OPENING = ("the", "image", "shows")
 _ARTICLES = ("a", "an")
 _WORDS_PER_FACT = 5
 _SLACK = 40
+_TIRED = 3
 
 
 class Constraint:
@@ -34,8 +35,9 @@ class Constraint:
         values: decided values; only these may be stated.
         complete: do not end before every decided value that the vocabulary can say was said.
 
-    A text ends by itself: towards ``40 + 5 * number of values`` words only what is still to be said, and what closes,
-    is allowed.
+        limit: about how many words a text may have at most; ``40 + 5 * number of values`` by default.
+
+    A text ends by itself: towards the limit only what is still to be said, and what closes, is allowed.
 
     Example:
         >>> words = ["<pad>", "<bos>", "<eos>", "<unk>", "the", "image", "shows", "a", "man", "woman", "."]
@@ -46,14 +48,19 @@ class Constraint:
         ['man']
     """
 
-    def __init__(self, vocabulary: Sequence[str], values: Values, *, complete: bool = True) -> None:
+    def __init__(self, vocabulary: Sequence[str], values: Values, *, complete: bool = True,
+                 limit: int | None = None) -> None:  # fmt: skip
         self._words = tuple(word.replace("’", "'") for word in vocabulary)
         self._table = tables(self._words)
         self._decided = Decided(self._table, values)
         self._complete = complete
-        self._limit = _SLACK + _WORDS_PER_FACT * len(self._decided.pair)
+        most = _SLACK + _WORDS_PER_FACT * len(self._decided.pair)
+        self._limit = most if limit is None else min(limit, most)
         self._count = 0
         self._state = State()
+        self._last = ""
+        self._late: dict[str, int] = {}  # how often each word came since the text has had to close
+        self._tired = 0  # words that came so often that they lead nowhere
         self._buffer: list[str] = []  # words that may still become part of a longer phrase
         bit = self._table.bit
         self._eos, self._stop, self._comma, self._and = bit("<eos>"), bit("."), bit(","), bit("and")
@@ -80,6 +87,11 @@ class Constraint:
         self._count += 1
         if word == "<eos>":
             return
+        self._last = word
+        if self._closing(self._state):
+            self._late[word] = self._late.get(word, 0) + 1
+            if self._late[word] >= _TIRED:
+                self._tired |= self._table.bit(word)
         self._buffer.append(word)
         while self._buffer and not may_grow(self._buffer):
             item = longest(self._buffer, 0) or self._buffer[0]
@@ -95,6 +107,7 @@ class Constraint:
         state = self._read(self._buffer)
         bits = self._next(state) if state is not None else 0
         checked = allowed = 0
+        closing = state is not None and self._closing(state)
         for start in range(len(self._buffer)):
             node = walk(self._buffer[start:])
             for word in node.children if node else ():
@@ -103,10 +116,12 @@ class Constraint:
                     continue
                 checked |= bit
                 words = [*self._buffer, word]
-                stands = (word not in FUNCTION or bit & bits) and self._read(words) is not None
+                stands = (bit & bits or not (closing or word in FUNCTION)) and self._read(words) is not None
                 if bit and (stands or self._leads_on(words)):
                     allowed |= bit
-        bits = (bits & ~checked) | allowed
+        bits = ((bits & ~checked) | allowed) & ~self._table.bit(self._last)  # no word comes twice in a row
+        if closing:
+            bits = bits & ~self._tired or bits
         if bits:
             return bits
         return self._eos if state is not None and state.last == "." else self._stop
@@ -146,7 +161,6 @@ class Constraint:
         persons = decided.persons if not named or state.last == "the" else 0
         if state.verb or (self._complete and gender & missing):
             persons = 0
-        closing = self._count + _WORDS_PER_FACT * missing.bit_count() + 10 >= self._limit
         if state.last in _ARTICLES:
             fitting = self._table.vowels if state.last == "an" else ~self._table.vowels
             return bits | ((roots | persons) & fitting)
@@ -154,7 +168,7 @@ class Constraint:
             return bits
         if state.last == "":
             bits |= self._comma | self._and
-        if closing:
+        if self._closing(state):
             if not self._complete and bits & (self._stop | self._eos):
                 return bits & (self._stop | self._eos)
             return bits | roots | persons
@@ -167,6 +181,11 @@ class Constraint:
         if not state.verb:
             bits |= (self._verbs[0] if carried else 0) | (self._verbs[1] if worn else 0)
         return bits | roots | persons
+
+    def _closing(self, state: State) -> bool:
+        """Whether what is left of the limit is needed for what is still to be said."""
+        missing = self._decided.required & ~state.said
+        return self._count + _WORDS_PER_FACT * missing.bit_count() + 10 >= self._limit
 
     def _roots(self, state: State) -> tuple[int, int, int]:
         """First words of the phrases that may be said now: all, those of things carried, those of things worn."""

@@ -39,7 +39,7 @@ class EdgeConfig:
     layers: int = 4
     heads: int = 4
     ffn: int = 768
-    max_text: int = 112
+    max_text: int = 128
     schema_version: int = SCHEMA_VERSION
 
     @property

@@ -20,7 +20,7 @@ from personvlm.language.tokenizer import Tokenizer, load_tokenizer
 from personvlm.models.config import EdgeConfig
 from personvlm.runtime.calibration import Calibration, Say
 from personvlm.runtime.engine import Engine, OnnxEngine
-from personvlm.runtime.generate import Sampling, generate
+from personvlm.runtime.generate import Sampling, generate, score
 from personvlm.schema import DescribeResult, PersonDescription, values_of
 
 Picture = str | Path | bytes | Image.Image | NDArray[np.uint8]
@@ -128,6 +128,21 @@ class Describer:
             for text, score, attribute, embedding, quality in zip(texts, scores, attributes, seen.embedding,
                                                                   seen.quality, strict=True)
         ]  # fmt: skip
+
+    def score(self, inputs: Sequence[Picture], texts: Sequence[str], *, batch: int = 16) -> NDArray[np.float64]:
+        """Negative log-likelihood per character ``[N]`` of given texts, one per picture, in nats.
+
+        The decoder sees what it sees when it describes under ``--say all``: visual tokens and the decided attributes.
+        """
+        if len(inputs) != len(texts):
+            raise InputError(f"{len(texts)} texts for {len(inputs)} pictures: give one text per picture")
+        parts = [np.zeros(0)]
+        for start in range(0, len(inputs), batch):
+            seen = self.engine.encode(self.transform([self._read(item) for item in inputs[start : start + batch]]))
+            rows = self.calibration.probabilities(seen.logits)
+            values = [values_of(self.calibration.decide(self.calibration.scores(row), "all")) for row in rows]
+            parts.append(score(self.engine, seen.tokens, values, texts[start : start + batch], self.tokenizer))
+        return np.concatenate(parts)
 
     def _read(self, picture: Picture) -> NDArray[np.uint8]:
         return decode(Path(picture) if isinstance(picture, str) else picture)

@@ -14,6 +14,9 @@ from personvlm.models.prefix import encode_values
 from personvlm.runtime.engine import Cache, Engine, Floats
 from personvlm.schema import Values
 
+_CLOSING = 10
+"""Words kept back for the end of a sentence, so that no text is cut off inside one."""
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -42,7 +45,7 @@ def generate(engine: Engine, tokens: Floats, values: Sequence[Values], tokenizer
         return []
     sampling = sampling or Sampling()
     prefix = np.stack([encode_values(item) for item in values])
-    constraints = [Constraint(tokenizer.words, item) for item in values]
+    constraints = [Constraint(tokenizer.words, item, limit=max_words - _CLOSING) for item in values]
     texts: list[list[int]] = [[] for _ in range(count)]
     rngs = [np.random.default_rng((sampling.seed, row)) for row in range(count)]
     alive = np.arange(count)

@@ -1,0 +1,151 @@
+"""What the describer promises, whatever its weights."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from personvlm.base.errors import InputError
+from personvlm.language.parser import parse
+from personvlm.runtime.describer import Describer
+from personvlm.runtime.engine import Floats, OnnxEngine, Seen
+from personvlm.runtime.generate import Sampling
+from personvlm.schema import values_of
+from personvlm.schema.groups import column_slices
+
+People = list[NDArray[np.uint8]]
+GENDERED = {"he", "she", "his", "her", "male", "female", "man", "woman", "boy", "girl", "him", "hers"}
+
+
+@pytest.fixture(scope="module")
+def describer(folder: Path) -> Describer:
+    return Describer.load(folder)
+
+
+def test_alone_or_in_any_batch_the_answer_is_the_same(describer: Describer, people: People) -> None:
+    alone = [describer.describe(person)[0] for person in people]
+    for batch in (2, 4, 9):
+        together = describer.describe(people, batch=batch)
+        assert [item.text for item in together] == [item.text for item in alone]
+        assert [values_of(item.attributes) for item in together] == [values_of(item.attributes) for item in alone]
+
+
+@pytest.mark.parametrize("say", ["confident", "all"])
+def test_text_never_contradicts_attributes(describer: Describer, people: People, say: str) -> None:
+    for person in describer.describe(people, say=say, sampling=Sampling(temperature=1.5, seed=4)):  # type: ignore[arg-type]
+        decided = values_of(person.attributes)
+        for group, values in parse(person.text).items():
+            assert set(values) <= set(decided[group]), person.text
+
+
+def test_realiser_takes_no_part(describer: Describer, people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = describer.describe(people, say="all")
+
+    def refuse(*_: object, **__: object) -> str:
+        raise AssertionError("a sentence came from the realiser")
+
+    monkeypatch.setattr("personvlm.language.realiser.realise", refuse)
+    assert describer.describe(people, say="all") == before
+
+
+class Noisy:
+    """An engine whose logits of some groups are replaced by noise."""
+
+    def __init__(self, engine: OnnxEngine, groups: tuple[str, ...]) -> None:
+        self.engine, self.groups = engine, groups
+        self.prefill, self.decode = engine.prefill, engine.decode
+
+    def encode(self, pixels: Floats) -> Seen:
+        seen = self.engine.encode(pixels)
+        logits = seen.logits.copy()
+        for name in self.groups:
+            where = column_slices()[name]
+            logits[:, where] = np.random.default_rng(1).normal(0, 9, logits[:, where].shape)
+        return seen._replace(logits=logits)
+
+
+def test_gender_and_age_switched_off_leave_no_trace(describer: Describer, people: People) -> None:
+    assert isinstance(describer.engine, OnnxEngine)
+    noisy = Describer(Noisy(describer.engine, ("gender", "age")), describer.transform, describer.tokenizer,
+                      describer.calibration, describer.name, describer.max_words)  # fmt: skip
+    plain = describer.describe(people, say="all", gender=False, age=False)
+    assert noisy.describe(people, say="all", gender=False, age=False) == plain
+    for person in plain:
+        assert not GENDERED & set(person.text.lower().replace(".", "").replace(",", "").split())
+        assert not {"gender", "age"} & (person.attributes.keys() | person.scores.keys())
+
+
+def test_every_kind_of_input(describer: Describer, people: People, tmp_path: Path) -> None:
+    path = tmp_path / "größe 1.png"
+    Image.fromarray(people[0]).save(path)
+    expected = describer.describe([people[0]])
+    stream = io.BytesIO()
+    Image.fromarray(people[0]).save(stream, "PNG")
+    given = [str(path), path, stream.getvalue(), Image.fromarray(people[0])]
+    for picture in given:
+        assert describer.describe(picture) == expected  # type: ignore[arg-type]
+    assert describer.describe(given) == expected * 4  # type: ignore[arg-type]
+    assert describer.describe([]) == []
+
+
+def test_a_bad_picture_costs_only_itself(describer: Describer, people: People) -> None:
+    results = list(describer.results([people[0], b"no picture", people[1]], names=["a", "b", "c"], batch=2))
+    assert [result.input for result in results] == ["a", "b", "c"]
+    assert [result.description is None for result in results] == [False, True, False]
+    assert results[1].error
+    assert results[2].description == describer.describe(people[1])[0]
+    with pytest.raises(InputError):
+        describer.describe([b"no picture"])
+    with pytest.raises(InputError, match="batch"):
+        list(describer.results(people, batch=0))
+
+
+def test_sampling_follows_its_seed(describer: Describer, people: People) -> None:
+    def texts(seed: int) -> list[str]:
+        drawn = describer.describe(people, say="all", sampling=Sampling(temperature=1.2, seed=seed))
+        return [person.text for person in drawn]
+
+    assert texts(1) == texts(1)
+    assert texts(1) != texts(2)
+
+
+def test_scores_are_probabilities(describer: Describer, people: People) -> None:
+    for person in describer.describe(people):
+        for group in ("gender", "age", "hair.color"):
+            assert sum(person.scores[group].values()) == pytest.approx(1.0, abs=1e-5)
+        assert all(0 <= p <= 1 for values in person.scores.values() for p in values.values())
+        assert np.linalg.norm(person.embedding or ()) == pytest.approx(1.0, abs=1e-4)
+
+
+def test_likelihood_of_texts(describer: Describer, people: People) -> None:
+    texts = ["The image shows a male.", "The image shows a person with black hair. They are wearing a black t-shirt."]
+    together = describer.score(people[:2], texts)
+    alone = [describer.score(people[i : i + 1], texts[i : i + 1])[0] for i in range(2)]
+    np.testing.assert_allclose(together, alone, rtol=1e-5)
+    assert (together > 0).all()
+    with pytest.raises(InputError, match="one text per picture"):
+        describer.score(people[:2], texts[:1])
+
+
+@pytest.mark.parametrize("name", ["config.json", "vision.onnx", "decoder.onnx", "calibration.json", "transform.json",
+                                  "vocabulary.json"])  # fmt: skip
+def test_a_broken_folder_is_refused_by_name(folder: Path, tmp_path: Path, name: str) -> None:
+    for file in folder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / name).write_bytes(b"{ broken")
+    with pytest.raises(InputError, match=name):
+        Describer.load(tmp_path)
+    (tmp_path / name).unlink()
+    with pytest.raises(InputError, match=name):
+        Describer.load(tmp_path)
+
+
+def test_sentences_begin_as_they_should(describer: Describer, people: People) -> None:
+    for say in ("confident", "all"):
+        for person in describer.describe(people, say=say):  # type: ignore[arg-type]
+            assert person.text.startswith("The image shows")
