@@ -1,4 +1,4 @@
-"""Fill the README's table from the ``metrics.json`` of the shipped weights, so that no figure is typed by hand.
+"""Fill the table of README and model card from the ``metrics.json`` of the shipped weights, so that no figure is typed by hand.
 
     python tools/readme_table.py          write it
     python tools/readme_table.py --check  exit status 1 where README and metrics differ
@@ -17,6 +17,7 @@ from personvlm.evaluation.report import ROWS, percent
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
+CARD = ROOT / "src" / "personvlm" / "weights" / "edge" / "MODEL_CARD.md"
 METRICS = ROOT / "src" / "personvlm" / "weights" / "edge" / "metrics.json"
 BEGIN, END = "<!-- metrics:begin -->", "<!-- metrics:end -->"
 NOTHING = "*No weights are shipped yet; `make table` fills this in from their metrics.json.*"
@@ -54,20 +55,22 @@ def table(metrics: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def filled(readme: str, block: str) -> str:
-    """``readme`` with ``block`` between the two markers."""
-    before, rest = readme.split(BEGIN)
+def filled(document: str, block: str) -> str:
+    """``document`` with ``block`` between the two markers."""
+    before, rest = document.split(BEGIN)
     _, after = rest.split(END)
     return f"{before}{BEGIN}\n{block}\n{END}{after}"
 
 
-def wanted() -> str:
-    """The README as it should be."""
+def wanted(document: Path = README) -> str:
+    """The README, or the model card, as it should be."""
     block = table(json.loads(METRICS.read_text("utf-8"))) if METRICS.is_file() else NOTHING
-    return filled(README.read_text("utf-8"), block)
+    return filled(document.read_text("utf-8"), block)
 
 
 if __name__ == "__main__":
     if "--check" in sys.argv[1:]:
-        sys.exit(README.read_text("utf-8") != wanted() and "README.md: the table is stale; run `make table`")
-    README.write_text(wanted(), "utf-8")
+        stale = [path.name for path in (README, CARD) if path.read_text("utf-8") != wanted(path)]
+        sys.exit(stale and f"{' and '.join(stale)}: the table is stale; run `make table`")
+    for path in (README, CARD):
+        path.write_text(wanted(path), "utf-8")

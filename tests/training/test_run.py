@@ -22,7 +22,7 @@ from personvlm.training.recipe import Phase, Recipe
 from personvlm.training.run import Start, domain_vocabulary, train_edge
 
 SMALL = Recipe(phases=(Phase(2, 64, 32, False), Phase(198, 64, 32, True)), batch=8, precision="no", evaluate_every=1000,
-               checkpoint_minutes=60)  # fmt: skip
+               checkpoint_minutes=60, rendered=4)  # fmt: skip
 
 
 def test_two_hundred_steps_lower_every_loss(folder: Path, tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ from pathlib import Path
 from personvlm.training.recipe import Phase, Recipe
 from personvlm.training.run import Start, train_edge
 recipe = Recipe(phases=(Phase(12, 64, 32, False), Phase(12, 64, 32, True)), batch=8, precision="no",
-                evaluate_every=1000, checkpoint_minutes=0.0)
+                evaluate_every=1000, checkpoint_minutes=0.0, rendered=0)
 train_edge(Path(sys.argv[1]), Path(sys.argv[2]), recipe, Start(), cache=Path(sys.argv[3]), quiet=True)
 """
 

@@ -44,11 +44,12 @@ class Recipe:
         weights: what each loss counts for.
         identity_power: a person with n crops is drawn in proportion to n to this power (0: all people alike).
         source_weight: multiplies that, by source.
+        rendered: how many drawn people are added to the data.
         random_text: share of text rows whose attributes are drawn at random instead of read from labels.
         checkpoint_minutes: time between checkpoints.
     """
 
-    phases: tuple[Phase, ...] = (Phase(3200, 192, 96, False), Phase(1200, 256, 128, True))
+    phases: tuple[Phase, ...] = (Phase(2800, 192, 96, False), Phase(1300, 256, 128, True))
     batch: int = 64
     lr: float = 1e-3
     encoder_lr: float = 0.5
@@ -62,7 +63,10 @@ class Recipe:
     weight_identity: float = 0.3
     weight_quality: float = 0.2
     identity_power: float = 0.5
-    source_weight: tuple[tuple[str, float], ...] = (("orientation", 3.0), ("ccp", 0.6), ("clothing_attribute", 0.5))
+    source_weight: tuple[tuple[str, float], ...] = (
+        ("orientation", 3.0), ("ccp", 0.35), ("clothing_attribute", 0.3), ("rendered", 0.4),
+    )  # fmt: skip
+    rendered: int = 1000
     random_text: float = 0.3
     precision: str = "bf16"
     seed: int = 0

@@ -22,6 +22,7 @@ from personvlm.models.edge import EdgeVLM
 from personvlm.training.captions import taught_values
 from personvlm.training.curves import plot
 from personvlm.training.dataset import TrainingSet
+from personvlm.training.drawn import drawn_people
 from personvlm.training.loop import make_accelerator, train
 from personvlm.training.objective import EdgeObjective
 from personvlm.training.recipe import Recipe
@@ -79,6 +80,7 @@ def train_edge(data: Path, out: Path, recipe: Recipe, start: Start, *, cache: Pa
     size = recipe.phases[-1]
     transform, tokenizer = Transform(height=size.height, width=size.width), domain_vocabulary()
     cache = cache or out / "cache"
+    train_samples += drawn_people(cache, recipe.rendered, recipe.seed, quiet)
     training = TrainingSet(train_samples, transform, cache, recipe.source_weight, recipe.identity_power, quiet)
     validation = TrainingSet(val_samples, transform, cache, quiet=quiet)
     torch.manual_seed(recipe.seed)
