@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from personvlm.models.config import EdgeConfig
 from personvlm.runtime.calibration import Calibration, Say
 from personvlm.runtime.engine import Engine, OnnxEngine
 from personvlm.runtime.generate import Sampling, generate, score
-from personvlm.schema import DescribeResult, PersonDescription, values_of
+from personvlm.schema import Attribute, DescribeResult, PersonDescription, values_of
 
 Picture = str | Path | bytes | Image.Image | NDArray[np.uint8]
 """A path, encoded bytes, a PIL image, or an RGB array ``uint8 [H, W, 3]``."""
@@ -120,7 +120,7 @@ class Describer:
         hidden = frozenset(name for name, on in (("gender", gender), ("age", age)) if not on)
         scores = [self.calibration.scores(row, hidden) for row in probabilities]
         attributes = [self.calibration.decide(item, say) for item in scores]
-        texts = generate(self.engine, seen.tokens, [values_of(item) for item in attributes], self.tokenizer,
+        texts = generate(self.engine, seen.tokens, [_worth_saying(item) for item in attributes], self.tokenizer,
                          self.max_words, sampling)  # fmt: skip
         return [
             PersonDescription(text=text, scores=score, attributes=attribute, embedding=tuple(embedding.tolist()),
@@ -140,7 +140,7 @@ class Describer:
         for start in range(0, len(inputs), batch):
             seen = self.engine.encode(self.transform([self._read(item) for item in inputs[start : start + batch]]))
             rows = self.calibration.probabilities(seen.logits)
-            values = [values_of(self.calibration.decide(self.calibration.scores(row), "all")) for row in rows]
+            values = [_worth_saying(self.calibration.decide(self.calibration.scores(row), "all")) for row in rows]
             parts.append(score(self.engine, seen.tokens, values, texts[start : start + batch], self.tokenizer))
         return np.concatenate(parts)
 
@@ -159,6 +159,12 @@ def _listed(inputs: Picture | Iterable[Picture]) -> list[Picture]:
     if isinstance(inputs, np.ndarray):
         return [inputs] if inputs.ndim == 3 else list(inputs)
     return list(inputs)
+
+
+def _worth_saying(attributes: Mapping[str, Attribute]) -> dict[str, tuple[str, ...]]:
+    """What a sentence states of decided attributes: that nothing of the person is missing goes without saying."""
+    values = values_of(attributes)
+    return {name: value for name, value in values.items() if (name, *value) != ("visibility", "full")}
 
 
 def _name(picture: Picture, index: int) -> str:

@@ -74,9 +74,25 @@ def _write(module: nn.Module, example: tuple[Tensor, ...], path: Path, inputs: l
                           training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False)  # fmt: skip
     graph = onnx.load(str(path))
     halve(graph)
-    graph.producer_name, graph.doc_string = "personvlm", ""
+    shorten(graph)
     onnx.checker.check_model(graph)
     onnx.save(graph, str(path))
+
+
+def shorten(model: onnx.ModelProto) -> None:
+    """Drop what only a reader of the graph would want: the tracer's long names are a fiftieth of the file."""
+    model.producer_name, model.doc_string = "personvlm", ""
+    kept = {value.name for value in (*model.graph.input, *model.graph.output)}
+    short: dict[str, str] = {"": ""}
+    for node in model.graph.node:
+        node.name = node.doc_string = ""
+        del node.metadata_props[:]
+        for names in (node.input, node.output):
+            for index, name in enumerate(names):
+                names[index] = name if name in kept else short.setdefault(name, f"_{len(short):x}")
+    for tensor in model.graph.initializer:
+        tensor.name = short.get(tensor.name, tensor.name)
+    del model.graph.value_info[:]
 
 
 def halve(model: onnx.ModelProto, least: int = 64) -> None:

@@ -13,15 +13,19 @@ from personvlm.data.rendered import rendered_samples
 from personvlm.data.sample import Sample
 from personvlm.schema import Annotations
 
-NOT_TAUGHT = ("gender", "age", "posture")
-"""What a drawing shows by convention only must not be learned from it."""
+TAUGHT = (
+    "hair.length", "hair.color", "headwear", "eyewear", "neckwear", "upper.garment", "upper.sleeve", "upper.pattern",
+    "upper.neckline", "upper.color", "lower.garment", "lower.color", "footwear.type", "footwear.color", "carrying",
+    "view",
+)  # fmt: skip
+"""What may be learned from a drawing. Who somebody is and what they do is drawn by convention only."""
 
 
 def drawn_people(folder: Path, count: int, seed: int, quiet: bool = False) -> list[Sample]:
     """``count`` rendered people, drawn once into ``folder`` and read from there afterwards."""
     if count == 0:
         return []
-    place = folder / f"rendered-{count}-{seed}"
+    place = folder / f"rendered-{count}-{seed}-{len(TAUGHT)}"
     listing = place / "all.jsonl"
     if not listing.is_file():
         place.mkdir(parents=True, exist_ok=True)
@@ -30,7 +34,7 @@ def drawn_people(folder: Path, count: int, seed: int, quiet: bool = False) -> li
         for index, (image, values) in enumerate(track(people, "drawing people", count, disable=quiet or count < 200)):
             path = place / f"{index:05d}.png"
             Image.fromarray(image).save(path)
-            known = {name: value for name, value in values.items() if name not in NOT_TAUGHT}
+            known = {name: value for name, value in values.items() if name in TAUGHT}
             samples.append(Sample(path, Annotations.build(known), source="rendered"))
         write_personvlm(samples, listing, place)
     return [Sample(each.image, each.annotations, source="rendered") for each in read_samples(listing, "personvlm")]
