@@ -70,6 +70,18 @@ def test_a_killed_run_ends_where_an_uninterrupted_one_does(folder: Path, tmp_pat
     assert steps == list(range(24))
 
 
+def test_the_decoder_alone_leaves_the_eyes_as_they_are(folder: Path, tmp_path: Path) -> None:
+    short = replace(SMALL, phases=(Phase(2, 64, 32, False), Phase(3, 64, 32, True)))
+    train_edge(folder, tmp_path / "first", short, Start(), quiet=True)
+    only_text = short.with_settings({"vision": "false"})
+    assert [phase.text for phase in only_text.phases] == [True]
+    train_edge(folder, tmp_path / "second", only_text, Start(model=tmp_path / "first"), quiet=True)
+    first, second = (load_file(tmp_path / out / "model.safetensors") for out in ("first", "second"))
+    changed = {name.partition(".")[0] for name, tensor in first.items() if not np.array_equal(tensor, second[name])}
+    assert changed <= {"decoder", "attributes", "projection"}
+    assert "decoder" in changed
+
+
 def test_another_recipe_does_not_continue_a_run(folder: Path, tmp_path: Path) -> None:
     SMALL.save(tmp_path)
     with pytest.raises(InputError, match="another recipe"):

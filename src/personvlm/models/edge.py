@@ -35,6 +35,7 @@ class EdgeVLM(nn.Module):
     def __init__(self, config: EdgeConfig) -> None:
         super().__init__()
         self.config = config
+        self.frozen = False
         rows, cols = config.grid
         self.encoder = MobileNetV2Encoder()
         channels = self.encoder.channels
@@ -46,6 +47,20 @@ class EdgeVLM(nn.Module):
         nn.init.normal_(self.attributes.weight, std=0.02)
         positions = rows * cols + len(slots()) + config.max_text
         self.decoder = PrefixDecoder(config.vocabulary, config.dim, config.layers, config.heads, config.ffn, positions)
+
+    def freeze_eyes(self) -> None:
+        """Only the decoder learns from here on; the frozen batch norms stay frozen in training mode too."""
+        self.frozen = True
+        for part in (self.encoder, self.heads, self.embedding, self.quality):
+            part.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> EdgeVLM:
+        """As in torch, but for what is frozen."""
+        super().train(mode)
+        if self.frozen:
+            self.encoder.eval()
+            self.heads.eval()
+        return self
 
     def see(self, pixels: Tensor) -> Seen:
         """``float [N, 3, H, W]``, as the transform gives it -> :class:`Seen`."""

@@ -45,6 +45,7 @@ class Recipe:
         identity_power: a person with n crops is drawn in proportion to n to this power (0: all people alike).
         source_weight: multiplies that, by source.
         rendered: how many drawn people are added to the data.
+        vision: False trains the decoder alone, on frozen eyes, in the text phases only.
         random_text: share of text rows whose attributes are drawn at random instead of read from labels.
         checkpoint_minutes: time between checkpoints.
     """
@@ -67,6 +68,7 @@ class Recipe:
         ("orientation", 3.0), ("ccp", 0.35), ("clothing_attribute", 0.3), ("rendered", 0.4),
     )  # fmt: skip
     rendered: int = 1000
+    vision: bool = True
     random_text: float = 0.3
     precision: str = "bf16"
     seed: int = 0
@@ -103,10 +105,17 @@ class Recipe:
                     counts[-1] += int(text) - sum(counts)
                     pairs = zip(recipe.phases, counts, strict=True)
                     recipe = replace(recipe, phases=tuple(replace(phase, steps=max(1, n)) for phase, n in pairs))
+                elif kinds.get(name) is bool:
+                    if text not in ("true", "false"):
+                        raise InputError(f"--set {name}={text}: true or false")
+                    switched: dict[str, Any] = {name: text == "true"}
+                    recipe = replace(recipe, **switched)
+                    if not recipe.vision:
+                        recipe = replace(recipe, phases=tuple(phase for phase in recipe.phases if phase.text))
                 elif kinds.get(name) in (int, float, str):
                     recipe = replace(recipe, **{name: kinds[name](text)})
                 else:
-                    legal = [key for key, kind in kinds.items() if kind in (int, float, str)]
+                    legal = [key for key, kind in kinds.items() if kind in (bool, int, float, str)]
                     raise InputError(f"--set {name}: no such setting; legal: steps, {', '.join(legal)}")
             except InputError:
                 raise

@@ -85,6 +85,8 @@ def train_edge(data: Path, out: Path, recipe: Recipe, start: Start, *, cache: Pa
     validation = TrainingSet(val_samples, transform, cache, quiet=quiet)
     torch.manual_seed(recipe.seed)
     model = initial_model(EdgeConfig(len(tokenizer), height=size.height, width=size.width), start, training, transform)
+    if not recipe.vision:
+        model.freeze_eyes()
     accelerator = make_accelerator(recipe)
     objective = EdgeObjective(training, recipe, transform, tokenizer, accelerator, model.config.max_text)
     judge = EdgeVLM(model.config).to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
