@@ -81,6 +81,8 @@ class StageConfig:
             raise InputError(f"encoder {self.encoder!r} is not offered; legal: {', '.join(TRANSFORMS)}")
         if self.decoder not in ("cross", "gpt2"):
             raise InputError(f"decoder {self.decoder!r} is not offered; legal: cross, gpt2")
+        if not 0 <= self.frozen_layers <= self.layers:
+            raise InputError(f"{self.name}: {self.frozen_layers} of {self.layers} layers cannot be frozen")
         prefix = self.visual_tokens if self.decoder == "gpt2" else 0
         if self.dim % self.heads or prefix + self.max_text > self.positions:
             raise InputError(f"{self.name}: {self.dim} is not a multiple of {self.heads} heads, or {self.positions} "

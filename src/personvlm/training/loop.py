@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 
 from personvlm.training.checkpoint import load_checkpoint, save_checkpoint
 from personvlm.training.recipe import Recipe
+from personvlm.training.stopping import EarlyStopping
 
 Losses = dict[str, Tensor]
 Objective = Callable[[nn.Module, int], Losses]
@@ -32,36 +34,42 @@ def learning_rate(step: int, recipe: Recipe) -> float:
     return 0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * min(1.0, done)))
 
 
-def make_optimizer(model: nn.Module, recipe: Recipe, encoder: str = "encoder.") -> torch.optim.AdamW:
-    """AdamW without decay on norms, biases and other vectors; the encoder at its own rate."""
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
+    """AdamW without decay on norms, biases and other vectors; encoder and decoder at rates of their own."""
+    scales = {"encoder": recipe.encoder_lr, "decoder": recipe.decoder_lr}
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            groups.setdefault((name.startswith(encoder), parameter.ndim > 1), []).append(parameter)
+            scale = scales.get(name.partition(".")[0], 1.0)
+            groups.setdefault((scale, parameter.ndim > 1), []).append(parameter)
     return torch.optim.AdamW([
-        {"params": parameters, "scale": recipe.encoder_lr if in_encoder else 1.0, "lr": recipe.lr,
-         "weight_decay": recipe.weight_decay if decays else 0.0}
-        for (in_encoder, decays), parameters in groups.items()
+        {"params": parameters, "scale": scale, "lr": recipe.lr, "weight_decay": recipe.weight_decay if decays else 0.0}
+        for (scale, decays), parameters in groups.items()
     ], betas=(0.9, 0.98))  # fmt: skip
 
 
 def train(model: nn.Module, objective: Objective, recipe: Recipe, out: Path, *,
           evaluate: Callable[[dict[str, Tensor]], dict[str, float]] | None = None,
-          accelerator: Accelerator | None = None, quiet: bool = False) -> dict[str, Tensor]:  # fmt: skip
+          accelerator: Accelerator | None = None, stopping: EarlyStopping | None = None,
+          quiet: bool = False) -> dict[str, Tensor]:  # fmt: skip
     """Train ``model`` in place to the end of the recipe, from the checkpoint in ``out`` where there is one.
 
     Args:
         objective: gives the losses of a step; all that is random in it must follow from the step's number.
         evaluate: figures of the averaged weights, asked every ``recipe.evaluate_every`` steps and at the end.
+        stopping: may end the run early on those figures, on every process at once, and keeps the best weights.
 
     Returns:
-        The averaged weights, a state dict.
+        The averaged weights of the last step, a state dict.
     """
     accelerator = accelerator or make_accelerator(recipe)
     optimizer = make_optimizer(model, recipe)
     average = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
     resumed = load_checkpoint(out, model, average, optimizer)
     first = 0 if resumed is None else int(resumed["step"])
+    if stopping is not None and resumed is not None:
+        stopping.restore(resumed.get("stopping", {}))
+    end = first if stopping is not None and stopping.stopped else recipe.steps
     log = Curves(out / "curves.csv", first, accelerator.is_main_process)
     wrapped, optimizer = accelerator.prepare(model, optimizer)
     average = {name: tensor.to(accelerator.device) for name, tensor in average.items()}
@@ -70,7 +78,7 @@ def train(model: nn.Module, objective: Objective, recipe: Recipe, out: Path, *,
     with Progress(*columns, disable=quiet or not accelerator.is_main_process) as progress:
         task = progress.add_task("training", total=recipe.steps, completed=first)
         started, seen = time.monotonic(), 0
-        for step in range(first, recipe.steps):
+        for step in range(first, end):
             torch.manual_seed(recipe.seed * 1_000_003 + step)
             factor = learning_rate(step, recipe)
             for group in optimizer.param_groups:
@@ -88,13 +96,18 @@ def train(model: nn.Module, objective: Objective, recipe: Recipe, out: Path, *,
             progress.update(task, advance=1, description=f"loss {log.recent():.3f}  {rate:.0f} crops/s")
             last = step + 1 == recipe.steps
             if last or (step + 1) % recipe.evaluate_every == 0:
-                if evaluate is not None and accelerator.is_main_process:
-                    log.note(step, evaluate(average))
+                figures = evaluate(average) if evaluate is not None and accelerator.is_main_process else {}
+                log.note(step, figures)
                 log.flush()
+                if stopping is not None:
+                    last = stopping.after(figures, average, accelerator) or last
             if accelerator.is_main_process and (last or time.monotonic() - saved > 60 * recipe.checkpoint_minutes):
                 log.flush()
-                save_checkpoint(out, step + 1, model, average, _inner(optimizer), {})
+                extra = {} if stopping is None else {"stopping": stopping.state()}
+                save_checkpoint(out, step + 1, model, average, _inner(optimizer), extra)
                 saved = time.monotonic()
+            if last:
+                break
     accelerator.wait_for_everyone()
     return average
 
@@ -102,7 +115,9 @@ def train(model: nn.Module, objective: Objective, recipe: Recipe, out: Path, *,
 def make_accelerator(recipe: Recipe) -> Accelerator:
     """Device, precision and processes as they are found; parameters that a phase leaves unused are allowed."""
     unused = DistributedDataParallelKwargs(find_unused_parameters=True)
-    return Accelerator(mixed_precision=recipe.precision, kwargs_handlers=[unused])
+    # Without `cpu`, accelerate ignores torchrun where there is no GPU, and each process would train on its own.
+    several_on_cpu = int(os.environ.get("WORLD_SIZE", "1")) > 1 and not torch.cuda.is_available()
+    return Accelerator(mixed_precision=recipe.precision, cpu=several_on_cpu, kwargs_handlers=[unused])
 
 
 def _inner(optimizer: Any) -> torch.optim.Optimizer:
