@@ -153,3 +153,27 @@ def test_fast_enough_for_decoding() -> None:
                 constraint.advance(INDEX[word])
         best = min(best, (time.perf_counter() - began) / sum(map(len, texts)))
     assert best < 250e-6  # about 30 microseconds on an idle machine
+
+
+def test_a_limit_neither_refuses_what_the_realiser_says_nor_cuts_a_text_off() -> None:
+    rng, chance = random.Random(7), np.random.default_rng(7)
+    many = sorted((random_values(rng) for _ in range(400)), key=lambda values: -sum(map(len, values.values())))[:60]
+    for seed, values in enumerate(many):
+        constraint = Constraint(WORDS, values, limit=118)
+        for word in (*split(realise(values, seed=seed)), "<eos>"):
+            assert constraint.mask()[INDEX[word]], f"{word!r} in {realise(values, seed=seed)}"
+            constraint.advance(INDEX[word])
+    liking = chance.random(len(WORDS))  # a decoder that likes some words and goes on liking them
+    for values in many:
+        constraint, length = Constraint(WORDS, values, limit=118), 0
+        while WORDS[place := int(np.where(constraint.mask(), liking, -1.0).argmax())] != "<eos>":
+            constraint.advance(place)
+            length += 1
+            assert length < 128, values
+
+
+def test_a_text_that_must_close_finishes_its_phrase() -> None:
+    constraint = Constraint(WORDS, {"gender": ("male",), "age": ("thirties",)}, limit=12)
+    for word in split("the image shows a man. his"):
+        constraint.advance(INDEX[word])
+    assert allowed(constraint) == {"thirties"}

@@ -23,6 +23,7 @@ from personvlm.schema.description import Values
 _OPENING = ("the", "image", "shows")
 _ARTICLES = ("a", "an")
 _WORDS_PER_FACT = 5
+_RESERVED = 0.6
 _SLACK = 40
 _TIRED = 3
 
@@ -34,7 +35,6 @@ class Constraint:
         vocabulary: words of :func:`~personvlm.language.tokens.split`, with ``<pad> <bos> <eos> <unk>`` among them.
         values: decided values; only these may be stated.
         complete: do not end before every decided value that the vocabulary can say was said.
-
         limit: about how many words a text may have at most; ``40 + 5 * number of values`` by default.
 
     A text ends by itself: towards the limit only what is still to be said, and what closes, is allowed.
@@ -56,6 +56,9 @@ class Constraint:
         self._complete = complete
         most = _SLACK + _WORDS_PER_FACT * len(self._decided.pair)
         self._limit = most if limit is None else min(limit, most)
+        # Under a tight limit less is kept back for each fact, or a text with many facts would have to close at once.
+        share = _RESERVED * self._limit / max(1, len(self._decided.pair))
+        self._reserve = _WORDS_PER_FACT if self._limit == most else min(_WORDS_PER_FACT, share)
         self._count = 0
         self._state = State()
         self._last = ""
@@ -106,20 +109,23 @@ class Constraint:
     def _allowed(self) -> int:
         state = self._read(self._buffer)
         bits = self._next(state) if state is not None else 0
-        checked = allowed = 0
+        checked = allowed = onward = 0
         closing = state is not None and self._closing(state)
         for start in range(len(self._buffer)):
             node = walk(self._buffer[start:])
-            for word in node.children if node else ():
+            for word, child in node.children.items() if node else ():
                 bit = self._table.bit(word)
                 if bit & checked:
                     continue
                 checked |= bit
                 words = [*self._buffer, word]
-                stands = (bit & bits or not (closing or word in FUNCTION)) and self._read(words) is not None
-                if bit and (stands or self._leads_on(words)):
+                reads = self._read(words) is not None
+                if bit and ((reads and child.phrase) or self._leads_on(words)):
+                    onward |= bit
+                elif bit and reads and (bit & bits or not (closing or word in FUNCTION)):
                     allowed |= bit
-        bits = ((bits & ~checked) | allowed) & ~self._table.bit(self._last)  # no word comes twice in a row
+        bits = onward if closing and onward else (bits & ~checked) | allowed | onward
+        bits &= ~self._table.bit(self._last)  # no word comes twice in a row
         if closing:
             bits = bits & ~self._tired or bits
         if bits:
@@ -185,7 +191,7 @@ class Constraint:
     def _closing(self, state: State) -> bool:
         """Whether what is left of the limit is needed for what is still to be said."""
         missing = self._decided.required & ~state.said
-        return self._count + _WORDS_PER_FACT * missing.bit_count() + 10 >= self._limit
+        return self._count + self._reserve * missing.bit_count() + 10 >= self._limit
 
     def _roots(self, state: State) -> tuple[int, int, int]:
         """First words of the phrases that may be said now: all, those of things carried, those of things worn."""
