@@ -205,3 +205,17 @@ def test_the_converter_reads_weights_and_runs_nothing(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=f"{name}.*{message}"):
             convert(tmp_path / name, tmp_path / "out")
     assert not (tmp_path / "ran").exists()
+
+
+def test_the_convert_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from personvlm.cli import main
+
+    torch.save({"a": torch.ones(2)}, tmp_path / "a.pt")
+    with pytest.raises(SystemExit) as done:
+        main(["convert", str(tmp_path / "a.pt"), str(tmp_path / "out")])
+    assert done.value.code in (0, None)
+    assert "1 tensors" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as refused:
+        main(["convert", str(tmp_path / "b.pt"), str(tmp_path / "out")])
+    assert refused.value.code == 1
+    assert "b.pt: no such file" in capsys.readouterr().err

@@ -43,6 +43,7 @@ app.command("schema")(models.schema)
 app.command("models")(models.models)
 app.command("train")(train.train)
 app.command("export")(train.export)
+app.command("convert")(train.convert)
 app.add_typer(data.app, name="data")
 
 

@@ -89,6 +89,20 @@ def export(directory: Annotated[Path, typer.Argument(help="A folder with config.
                 print(f"{directory / name}: {size / 1e6:.1f} MB")
 
 
+def convert(
+    checkpoint: Annotated[Path, typer.Argument(help="A pickled checkpoint: .pt, .pth or .bin.")],
+    directory: Annotated[Path, typer.Argument(help="Folder for model.safetensors.")],
+    quiet: Quiet = False,
+) -> None:
+    """Make a pickled checkpoint safe to load: its weights as safetensors. No code in the file runs."""
+    with training_extra():
+        from personvlm.models.convert import convert as write
+
+        count = write(checkpoint, directory)
+    if not quiet:
+        print(f"{directory / 'model.safetensors'}: {count} tensors")
+
+
 @contextmanager
 def training_extra() -> Iterator[None]:
     """Turn the absence of torch and its like into an error that says what to do.
