@@ -25,11 +25,17 @@ PRECISION = 0.8
 UNMEASURED = 0.8
 """Threshold of a value that the validation split cannot judge."""
 
+LOWEST = 0.45
+"""Nothing less probable than this is said, however well it did on validation."""
+
 NEVER = 1.01
 """A threshold that no probability reaches."""
 
 LEAST = 8
 """Fewer people than this with a value say nothing about its threshold."""
+
+NOTHING = (NONE, OTHER, "plain")
+"""Values that mean that there is nothing with a name of its own."""
 
 Floats = NDArray[np.float64]
 
@@ -82,26 +88,26 @@ def _blur(scores: NDArray[np.float32]) -> Floats:
 
 
 def _confident(name: str, probability: Floats, target: Floats, mask: Floats, weights: Floats) -> dict[str, float]:
-    """Per value (parents too) the lowest probability at which saying it is right in :data:`PRECISION` of cases."""
+    """Per value (parents too) the lowest probability at which saying it is right in :data:`PRECISION` of cases.
+
+    A partial label ("collar, or round, or something else") cannot tell whether a value is right, so it does not count.
+    """
     group, thresholds = GROUP[name], {}
+    exclusive = group.kind == "exclusive"
     best = probability.argmax(1)
     for value in group.values:
-        if value in group.parents and group.kind == "exclusive":
-            members = [group.columns.index(leaf) for leaf in group.parents[value]]
-            claimed, right = probability[:, members].sum(1), target[:, members].max(1)
-            said = np.isin(best, members)
+        members = [group.columns.index(leaf) for leaf in sorted(group.leaves(value))]
+        claimed, admissible = probability[:, members].sum(1), target[:, members].sum(1)
+        if exclusive:
+            said, known = np.isin(best, members), (mask[:, 0] > 0) & np.isin(admissible, (0, target.sum(1)))
         else:
-            index = group.columns.index(value)
-            claimed, right = probability[:, index], target[:, index]
-            said = best == index if group.kind == "exclusive" else claimed > 0.2
-        known = said & (mask.max(1) > 0)
-        if group.kind == "set":
-            known = said & (mask[:, group.columns.index(value)] > 0)
-        if weights[known].sum() < LEAST:
+            said, known = claimed > LOWEST, mask[:, members[0]] > 0
+        judged = said & known
+        if weights[judged].sum() < LEAST:
             thresholds[value] = UNMEASURED
             continue
-        cut = threshold_for_precision(claimed[known], right[known], PRECISION, None, weights[known])
-        thresholds[value] = NEVER if cut is None else max(0.4 if group.kind == "exclusive" else 0.3, round(cut, 3))
+        cut = threshold_for_precision(claimed[judged], admissible[judged] > 0, PRECISION, None, weights[judged])
+        thresholds[value] = NEVER if cut is None else max(LOWEST, round(cut, 3))
     return thresholds
 
 
@@ -111,7 +117,7 @@ def _likely(name: str, probability: Floats, target: Floats, mask: Floats, weight
     if group.kind == "exclusive":
         return {}
     if name.endswith(".color"):
-        return dict.fromkeys(group.values, 0.45)
+        return dict.fromkeys(group.values, LOWEST)
     thresholds = {}
     for index, value in enumerate(group.columns):
         known = mask[:, index] > 0
@@ -123,5 +129,3 @@ def _likely(name: str, probability: Floats, target: Floats, mask: Floats, weight
                                   weights=weights[known], balance=1.0 if value == "bag" else 0.0)  # fmt: skip
             thresholds[value] = float(cut[0])
     return thresholds
-
-

@@ -11,7 +11,11 @@ from personvlm.language.random_values import random_values
 from personvlm.language.realiser import realise
 from personvlm.language.tokenizer import Tokenizer
 from personvlm.models.prefix import encode_values
-from personvlm.schema import GROUP, GROUPS, NONE, OTHER, Annotations, Values
+from personvlm.schema import GROUP, GROUPS, NONE, OTHER, Annotations
+
+
+UNLABELLED = 0.2
+"""Chance of each group that nobody labelled to be decided, with a random value, in a text row."""
 
 
 def labelled_values(annotations: Annotations, rng: random.Random, keep: float = 1.0) -> dict[str, tuple[str, ...]]:
@@ -42,9 +46,12 @@ def text_batch(annotations: list[Annotations], tokenizer: Tokenizer, seed: tuple
     rng = random.Random(f"{seed[0]} {seed[1]}")
     prefixes, rows = [], []
     for item in annotations:
-        values: Values = labelled_values(item, rng, keep=rng.uniform(0.4, 1.2))
+        values = labelled_values(item, rng, keep=rng.uniform(0.4, 1.2))
         if rng.random() < random_share or not values:
             values = random_values(rng)
+        else:  # what this set never labels must be said as fluently as the rest: the view, a collar, glasses
+            extra = random_values(rng, share=UNLABELLED)
+            values |= {name: value for name, value in extra.items() if name not in item.known}
         canonical = rng.random() < 0.5
         text = realise(values, seed=None if canonical else rng.getrandbits(31))
         prefixes.append(torch.from_numpy(encode_values(values)))
