@@ -6,6 +6,7 @@ Training adds augmentation on top (:mod:`personvlm.training.augment`), with the 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -102,7 +103,6 @@ class Augment:
     cut: float = 0.06
 
 
-
 def swap_sides(text: str) -> str:
     """The caption of the mirrored picture: left becomes right and right becomes left.
 
@@ -110,5 +110,4 @@ def swap_sides(text: str) -> str:
         >>> swap_sides("He holds a bag in his left hand, on the right.")
         'He holds a bag in his right hand, on the left.'
     """
-    words = text.split("left")
-    return "left".join(part.replace("right", "\0") for part in words).replace("left", "right").replace("\0", "left")
+    return re.sub(r"\b(left|right)\b", lambda side: "right" if side[0] == "left" else "left", text)
