@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from personvlm.base.errors import InputError
-from personvlm.data.own import write_personvlm
+from personvlm.data.own import read_personvlm, write_personvlm
 from personvlm.data.readers import READERS, read_orientation, read_samples, track_of
 from personvlm.data.sample import Sample
 from personvlm.schema import NONE, Annotations, Known
@@ -185,3 +185,11 @@ def test_real_sets_are_read_whole(path: str, format: str, count: int) -> None:
     samples = read_samples(DATA / path, format)
     assert len(samples) == count
     assert all(sample.annotations.known or format == "clothing_attribute" for sample in samples)
+
+
+def test_line_breaks_that_json_allows_inside_a_text_do_not_end_a_line(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    caption = "one\u2028two\x85three"
+    write_personvlm([Sample(tmp_path / "a.png", Annotations(), (caption,))], tmp_path / "all.jsonl", tmp_path)
+    (tmp_path / "all.jsonl").write_bytes((tmp_path / "all.jsonl").read_bytes().replace(b"\n", b"\r\n"))
+    assert read_personvlm(tmp_path / "all.jsonl")[0].captions == (caption,)

@@ -19,7 +19,8 @@ def read_lines(path: Path, required: Sequence[str] = ("image",)) -> Iterator[tup
     Raises:
         InputError: the file is missing or not UTF-8, or a line is not a JSON object or lacks a required key.
     """
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
+    # Not splitlines(): it also breaks at characters that JSON allows inside a string, such as U+2028.
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():
             continue
         try:
