@@ -14,6 +14,7 @@ from personvlm.data.sample import Sample
 from personvlm.data.sheet import caption_of, sheet
 from personvlm.data.splits import prepare, split_by_identity
 from personvlm.data.stats import rows, stats
+from personvlm.data.transform import swap_sides
 from personvlm.schema import Annotations
 
 
@@ -135,3 +136,19 @@ def test_a_broken_picture_is_shown_as_its_error(folder: Path) -> None:
         sheet([], folder / "s.png")
     with pytest.raises(InputError, match="cannot be written"):
         sheet(samples, folder / "no" / "s.png")
+
+
+def test_sides_change_as_words_and_not_inside_others() -> None:
+    text = "A bright red coat, the left sleeve copyrighted; right leg leftover."
+    assert swap_sides(text) == "A bright red coat, the right sleeve copyrighted; left leg leftover."
+
+
+def test_prepare_neither_overwrites_its_source_nor_trips_over_a_file(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    source = tmp_path / "train.jsonl"
+    source.write_text('{"image": "a.png"}\n')
+    with pytest.raises(InputError, match="overwritten"):
+        prepare(source, "personvlm", tmp_path)
+    with pytest.raises(InputError, match="no folder can be made"):
+        prepare(source, "personvlm", tmp_path / "a.png")
+    assert source.read_text() == '{"image": "a.png"}\n'

@@ -93,20 +93,26 @@ def prepare(source: Path, format: str, out: Path, fractions: Sequence[float] = (
         What ``dataset.json`` holds: source, format, root, seed, fractions, and counts per split.
 
     Raises:
-        InputError: what the reader refuses, or fractions that do not add up.
+        InputError: what the reader refuses, fractions that do not add up, or a source that would be overwritten.
     """
     samples = read_samples(source, format, root)
     if not samples:
         raise InputError(f"{source}: no samples")
+    written = [out / f"{name}.jsonl" for name in SPLITS]
+    if source.resolve() in (path.resolve() for path in written):
+        raise InputError(f"{source}: would be overwritten by its own part; take another --out, or rename it")
     root = (source.parent if root is None else root).resolve()
     parts = split_by_identity(samples, fractions, seed)
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{out}: no folder can be made here ({error.strerror}); name another --out") from None
     report: dict[str, Any] = {
         "source": str(source), "format": format, "root": os.path.relpath(root, out.resolve()), "seed": seed,
         "fractions": list(fractions), "splits": {},
     }  # fmt: skip
-    for name, part in zip(SPLITS, parts, strict=True):
-        write_personvlm(part, out / f"{name}.jsonl", root)
+    for name, path, part in zip(SPLITS, written, parts, strict=True):
+        write_personvlm(part, path, root)
         people = {sample.identity for sample in part} - {None}
         report["splits"][name] = {"samples": len(part), "identities": len(people)}
     (out / DATASET).write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
