@@ -16,7 +16,7 @@ from personvlm.evaluation.facts import HEADLINE, values_of_annotations
 from personvlm.evaluation.report import percent, report
 from personvlm.language.realiser import realise
 from personvlm.metrics.facts import instance_f1, mean_accuracy
-from personvlm.schema import GROUP, Attribute, PersonDescription
+from personvlm.schema import GROUP, Annotations, Attribute, PersonDescription
 from personvlm.schema.mappings import peta
 
 LABELS = (
@@ -159,3 +159,24 @@ def test_report_shows_every_baseline_and_refuses_to_go_without(samples):
 
 def test_percent_never_rounds_up_to_perfect():
     assert [percent(1.0), percent(0.9999), percent(None), percent(0.8642)] == ["100.0 %", "99.9 %", "–", "86.4 %"]
+
+
+def test_heads_of_other_data_know_partial_labels_and_parents(tmp_path):
+    facts = [{"view": ("front", "side"), "carrying": ("backpack",)}, {"view": "back", "carrying": ("none",)}]
+    own = [Sample(tmp_path / f"{row}.jpg", Annotations.build(known)) for row, known in enumerate(facts)]
+    said = [PersonDescription(text="", attributes={"view": Attribute(value=view, confidence=1.0),
+                                                   "carrying": Attribute(value=carried, confidence=1.0)})
+            for view, carried in (("front", ("backpack",)), ("back", ("none",)))]  # fmt: skip
+    scored = score_heads(said, own, {}, resamples=5)
+    assert scored["F1"] == 1.0, "neither the side view nor the bag was missed"
+    assert "view=side" in scored["labels"]
+    assert scored["labels"]["view=side"]["positives"] == 0
+    assert scored["labels"]["carrying=bag"]["recall"] == 1.0
+
+
+def test_a_model_that_was_not_taught_a_group_is_scored_all_the_same(samples):
+    descriptions = [description.model_copy(update={"scores": {"gender": description.scores["gender"]}})
+                    for description in Oracle(samples).describe([s.image for s in samples], say="all", batch=1)]
+    scored = score_heads(descriptions, samples, {}, resamples=5)
+    assert scored["labels"]["personalMale"]["recall"] == 1.0
+    assert scored["labels"]["accessoryHat"]["recall"] == 0.0

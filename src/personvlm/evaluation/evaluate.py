@@ -21,7 +21,7 @@ from personvlm.language.quality import check, well_formed
 from personvlm.language.realiser import realise
 from personvlm.metrics.facts import instance_metrics, label_metrics, nanmean, ratio
 from personvlm.metrics.intervals import bootstrap_interval, sums_per_identity
-from personvlm.schema import PersonDescription, Values, values_of
+from personvlm.schema import GROUP, PersonDescription, Values, values_of
 from personvlm.schema.groups import columns
 from personvlm.schema.mappings import peta
 
@@ -141,7 +141,7 @@ def score_heads(
 
     PETA's pictures: the 35 labels of the usual benchmark, where a label that is not named counts as absent, read from
     calibrated scores and ``thresholds``. Others: every value of the schema that is annotated, read from the decided
-    attributes.
+    attributes, where a backpack is a bag as well. A partial label judges only the values that it rules out.
     """
     if all(sample.source == "peta" for sample in samples):
         names: Sequence[str] = peta.BENCHMARK
@@ -153,8 +153,10 @@ def score_heads(
         names = [f"{group}={value}" for group, value in columns()]
         arrays = [sample.annotations.arrays() for sample in samples]
         targets, known = (np.stack([pair[side] for pair in arrays]) > 0 for side in (0, 1))
+        known &= ~(targets & _left_open(samples))
         decided = [values_of(description.attributes) for description in descriptions]
-        predictions = np.array([[value in values.get(group, ()) for group, value in columns()] for values in decided])
+        predictions = np.array([[any(GROUP[group].covers(value, said) for said in values.get(group, ()))
+                                 for group, value in columns()] for values in decided], bool)  # fmt: skip
     labels = label_metrics(targets, predictions, known)
     instance = instance_metrics(targets, predictions, known)
     identities = [sample.identity for sample in samples]
@@ -180,6 +182,12 @@ def score_heads(
             for i, name in enumerate(names) if labels.support[i] > 0
         },
     }  # fmt: skip
+
+
+def _left_open(samples: Sequence[Sample]) -> NDArray[np.bool_]:
+    """Columns ``[N, C]`` of exclusive groups whose label admits several values."""
+    return np.array([[group in (known := sample.annotations.known) and GROUP[group].kind == "exclusive"
+                      and len(known[group].present) > 1 for group, _ in columns()] for sample in samples])  # fmt: skip
 
 
 def _reread(values: Values) -> Values:

@@ -6,6 +6,7 @@ body shape, helmet nor gloves, and dresses only as whatever else they look like.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
@@ -152,15 +153,16 @@ def benchmark_targets(labels: Iterable[str]) -> np.ndarray:
 def benchmark_scores(scores: Mapping[str, Mapping[str, float]]) -> np.ndarray:
     """Probabilities of the 35 labels from the calibrated ``scores`` of a description: ``float32 [35]``.
 
-    ``accessoryNothing`` is the product of the four groups' probabilities of none.
+    ``accessoryNothing`` is the product of the four groups' probabilities of none. A label whose group has no scores,
+    because the model was not taught it, counts as absent: 0.
     """
     result = np.zeros(len(BENCHMARK), np.float32)
     for index, label in enumerate(BENCHMARK):
         if label == "accessoryNothing":
-            glasses = scores["eyewear"]
-            result[index] = (scores["headwear"][NONE] * scores["neckwear"][NONE] * scores["headphones"][NONE]
-                             * (1.0 - glasses.get("sunglasses", 0.0)))  # fmt: skip
+            bare = [scores.get(group, {}).get(NONE, 0.0) for group in ("headwear", "neckwear", "headphones")]
+            sunglasses = scores.get("eyewear", {}).get("sunglasses", 0.0)
+            result[index] = math.prod(bare) * (1.0 - sunglasses)
         else:
             group, values = _FROM_SCORES[label]
-            result[index] = sum(scores[group].get(value, 0.0) for value in values)
+            result[index] = sum(scores.get(group, {}).get(value, 0.0) for value in values)
     return result
