@@ -55,8 +55,8 @@ class TrainingSet:
             people.setdefault(person, []).append(index)
         self.people = [np.array(rows) for rows in people.values()]
         self.identity = np.full(len(self.samples), -1, np.int64)
-        for number, (person, rows) in enumerate(people.items()):
-            if "#" not in person:
+        for number, rows in enumerate(self.people):
+            if self.samples[rows[0]].identity:
                 self.identity[rows] = number
         weights = dict(source_weight)
         drawn = np.array([len(rows) ** identity_power * weights.get(self.samples[rows[0]].source, 1.0)
