@@ -56,4 +56,3 @@ def _evaluate(data: Path, form: str, root: Path | None, batch: int, model: Path 
             print(f"personvlm: {len(samples)} pictures: {name}", file=sys.stderr)
 
     return evaluate(describer, samples, describer.calibration.benchmark, batch=batch, progress=stage)
-

@@ -129,4 +129,3 @@ def hardware_line() -> str:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return (f"{processor}, {cores} core{'s' * (cores != 1)}, {platform.system()}, Python {platform.python_version()}, "
             f"onnxruntime {version('onnxruntime')}, no GPU")  # fmt: skip
-

@@ -140,4 +140,3 @@ def _facts(described: PersonDescription, truth: Values | None) -> str:
     table = f"<table>{''.join(rows)}</table>" if rows else ""
     silent = [f"{name} ({', '.join((truth or {})[name])})" for name in verdicts if verdicts[name] == "silent"]
     return table + (f'<p class="silent">Not said: {_text("; ".join(silent))}</p>' if silent else "")
-
