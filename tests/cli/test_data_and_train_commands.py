@@ -90,3 +90,17 @@ def test_export_of_nothing_names_the_folder(run: Run, tmp_path: Path) -> None:
     status, _, err = run("export", tmp_path / "nothing")
     assert status == 1
     assert str(tmp_path / "nothing") in err
+
+
+def test_the_options_of_the_published_commands_reach_the_recipe(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch", reason="training needs the train extra")
+    seen: dict[str, str] = {}
+    monkeypatch.setattr("personvlm.training.stages.run_stage",
+                        lambda stage, data, out, settings, *_, **__: seen.update(settings, stage=stage))  # fmt: skip
+    status, _, err = run("train", "stage2", "--data", str(tmp_path), "--epochs", "3", "--batch-size", "8", "--learning-rate",
+               "2e-4", "--set", "patience=2")  # fmt: skip
+    assert status == 0, err
+    assert seen == {"stage": "stage2", "epochs": "3", "batch_size": "8", "learning_rate": "0.0002", "patience": "2"}
+    assert run("train", "edge", "--data", str(tmp_path), "--epochs", "3")[0] == 2

@@ -29,13 +29,21 @@ def train(
     tokenizer: Annotated[str | None, typer.Option(help="Stages 3 and 4: the same for the tokenizer.")] = None,
     images: Annotated[Path | None, typer.Option(help="Stages: folder that MSP60K's picture paths start from.")] = None,
     start: Annotated[Path | None, typer.Option("--from", help="edge: folder with a whole model to go on from.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Stages: passes over the data.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Crops per step and process.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(min=0.0, help="Peak learning rate.")] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe, as in --set lr=0.0005.")
     ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Train a model. A run that was stopped goes on. edge is calibrated too, and ready for `describe --model`."""
-    changes = dict(_pair(text) for text in settings or [])
+    names = ("steps", "batch", "lr") if preset == "edge" else ("epochs", "batch_size", "learning_rate")
+    named = zip(names, (epochs, batch_size, learning_rate), strict=True)
+    changes = {name: str(value) for name, value in named if value is not None}
+    changes |= dict(_pair(text) for text in settings or [])
+    if preset == "edge" and epochs is not None:
+        raise typer.BadParameter("edge counts steps, not epochs: give --set steps=N")
     out = out or Path("runs", preset)
     for_stages, for_edge = (decoder, tokenizer, images), (start,)
     if any(given is not None for given in (for_stages if preset == "edge" else for_edge)):
