@@ -99,7 +99,8 @@ def _confident(name: str, probability: Floats, target: Floats, mask: Floats, wei
         members = [group.columns.index(leaf) for leaf in sorted(group.leaves(value))]
         claimed, admissible = probability[:, members].sum(1), target[:, members].sum(1)
         if exclusive:
-            said, known = np.isin(best, members), (mask[:, 0] > 0) & np.isin(admissible, (0, target.sum(1)))
+            settled = (admissible == 0) | (admissible == target.sum(1))
+            said, known = np.isin(best, members), (mask[:, 0] > 0) & settled
         else:
             said, known = claimed > LOWEST, mask[:, members[0]] > 0
         judged = said & known
