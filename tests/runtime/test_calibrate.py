@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from personvlm.runtime.calibrate import UNMEASURED, _confident
+from personvlm.runtime.calibrate import NEVER, UNMEASURED, _confident
 from personvlm.schema import GROUP, Annotations, Known
 from personvlm.schema.groups import column_slices
 
@@ -18,13 +18,15 @@ def thresholds(name: str, best: str, known: Known) -> dict[str, float]:
     return _confident(name, np.tile(row, (PEOPLE, 1)), target, mask, np.ones(PEOPLE))
 
 
-def test_a_label_that_may_mean_nothing_confirms_nothing() -> None:
-    open_label = Known(frozenset({"none", "glasses"}))
-    assert thresholds("eyewear", "glasses", open_label)["glasses"] == UNMEASURED
+def test_a_partial_label_confirms_none_of_its_values_and_refutes_the_others() -> None:
+    bare_or_glasses = Known(frozenset({"none", "glasses"}))
+    assert thresholds("eyewear", "glasses", bare_or_glasses)["glasses"] == UNMEASURED
     assert thresholds("eyewear", "glasses", Known(frozenset({"glasses"})))["glasses"] == 0.6
-    assert thresholds("eyewear", "none", open_label)["none"] == 0.6
-    assert thresholds("eyewear", "sunglasses", open_label)["sunglasses"] > 1.0, "ruled out, so always wrong"
+    assert thresholds("eyewear", "sunglasses", bare_or_glasses)["sunglasses"] == NEVER
 
 
-def test_a_choice_between_kinds_of_the_same_thing_confirms_each() -> None:
-    assert thresholds("headwear", "hat", Known(frozenset({"hat", "cap"})))["hat"] == 0.6
+def test_a_parent_is_confirmed_by_a_label_that_admits_its_leaves_only() -> None:
+    adult = Known(GROUP["age"].leaves("adult"))
+    found = thresholds("age", "thirties", adult)
+    assert found["adult"] == 0.8, "0.6 and twice 0.1"
+    assert found["thirties"] == UNMEASURED
