@@ -24,8 +24,10 @@ _BAD_PUNCTUATION = re.compile(
 )
 
 # Words that may well stand twice in a sentence: "a dark blue shirt, dark blue jeans and a pair of … and a pair of …".
-_MODIFIERS = word_set("""a an the of and or with in on to from at by her his their its is are as that which it he
-    she they black white gray grey red blue green yellow brown orange pink purple beige tan khaki navy maroon teal olive
+_FUNCTION = word_set("""a an the of and or with in on to from at by her his their its is are as that which it he
+    she they""")
+_MODIFIERS = _FUNCTION | word_set("""
+    black white gray grey red blue green yellow brown orange pink purple beige tan khaki navy maroon teal olive
     cream dark light bright pale dark-colored light-colored colored long short long-sleeved short-sleeved sleeveless
     sleeves cotton-padded casual formal leather plain striped plaid denim pair possibly appears be what looks
     like off-white """)  # fmt: skip
@@ -128,6 +130,8 @@ def _repeats(sentence: str) -> bool:
         return True
     seen: set[tuple[str, ...]] = set()
     for words in stretches:
+        if _stammers(words):
+            return True
         if any(words[i : i + 2] == words[i + 2 : i + 4] and set(words[i : i + 2]) - _MODIFIERS
                for i in range(len(words) - 3)):  # fmt: skip
             return True
@@ -137,6 +141,12 @@ def _repeats(sentence: str) -> bool:
                 return True
             seen.add(phrase)
     return False
+
+
+def _stammers(words: tuple[str, ...]) -> bool:
+    """Two or three words without meaning that follow themselves: "is with his are with his are"."""
+    return any(words[i : i + n] == words[i + n : i + 2 * n] and not set(words[i : i + n]) - _FUNCTION
+               for n in (2, 3) for i in range(len(words) - 2 * n + 1))  # fmt: skip
 
 
 def well_formed(text: str) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personvlm.language.constraint import Constraint
+from personvlm.language.quality import well_formed
 from personvlm.language.tokenizer import Tokenizer
 from personvlm.models.prefix import encode_values
 from personvlm.runtime.engine import Cache, Engine, Floats
@@ -37,15 +38,29 @@ def generate(engine: Engine, tokens: Floats, values: Sequence[Values], tokenizer
         values: what each text states: its prefix, and what no word may contradict.
         max_words: upper bound of a text in words; a row that reaches it ends there.
 
-    A row that has ended takes no further part: it is taken out of the batch, so that a long sentence does not make
-    its neighbors pay, and no row sees another.
+    Every decided value has to be said before a text may end. Where the decoder has no sentence for one and strays, the
+    row is written again without that duty: it then leaves the value to the JSON.
     """
+    sampling = sampling or Sampling()
+    texts = _write(engine, tokens, values, tokenizer, max_words, sampling, complete=True)
+    astray = [row for row, text in enumerate(texts) if not well_formed(text)]
+    again = _write(engine, tokens[astray], [values[row] for row in astray], tokenizer, max_words, sampling,
+                   complete=False)  # fmt: skip
+    for row, text in zip(astray, again, strict=True):
+        texts[row] = text
+    return texts
+
+
+def _write(engine: Engine, tokens: Floats, values: Sequence[Values], tokenizer: Tokenizer, max_words: int,
+           sampling: Sampling, *, complete: bool) -> list[str]:  # fmt: skip
+    """A row that has ended takes no further part: it is taken out of the batch, so that a long sentence does not make
+    its neighbors pay, and no row sees another."""
     count = len(values)
     if count == 0:
         return []
-    sampling = sampling or Sampling()
     prefix = np.stack([encode_values(item) for item in values])
-    constraints = [Constraint(tokenizer.words, item, limit=max_words - _CLOSING) for item in values]
+    constraints = [Constraint(tokenizer.words, item, complete=complete, limit=max_words - _CLOSING)
+                   for item in values]  # fmt: skip
     texts: list[list[int]] = [[] for _ in range(count)]
     rngs = [np.random.default_rng((sampling.seed, row)) for row in range(count)]
     alive = np.arange(count)

@@ -13,9 +13,12 @@ from personvlm.language.tokenizer import Tokenizer
 from personvlm.models.prefix import encode_values
 from personvlm.schema import GROUP, GROUPS, NONE, OTHER, Annotations
 
-
 UNLABELLED = 0.2
 """Chance of each group that nobody labelled to be decided, with a random value, in a text row."""
+
+
+COARSE = 0.2
+"""Chance of each group to be said by its parent, as happens where no leaf passes its threshold."""
 
 
 def labelled_values(annotations: Annotations, rng: random.Random, keep: float = 1.0) -> dict[str, tuple[str, ...]]:
@@ -51,13 +54,24 @@ def text_batch(annotations: list[Annotations], tokenizer: Tokenizer, seed: tuple
             values = random_values(rng)
         else:  # what this set never labels must be said as fluently as the rest: the view, a collar, glasses
             extra = random_values(rng, share=UNLABELLED)
-            values |= {name: value for name, value in extra.items() if name not in item.known}
+            settled = {name for name, known in item.known.items() if len(known.present) == 1 or known.absent}
+            values |= {name: value for name, value in extra.items() if name not in settled}
+            values = {name: coarsened(name, said) if rng.random() < COARSE else said for name, said in values.items()}
         canonical = rng.random() < 0.5
         text = realise(values, seed=None if canonical else rng.getrandbits(31))
         prefixes.append(torch.from_numpy(encode_values(values)))
         rows.append(torch.tensor(tokenizer.encode(text, ends=True)[:max_words]))
     words = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=tokenizer.pad_id)
     return torch.stack(prefixes), words
+
+
+def coarsened(name: str, values: tuple[str, ...]) -> tuple[str, ...]:
+    """The same, less exactly: a parent in place of its leaves ("adult", "bag"), where there is one."""
+    for parent, leaves in GROUP[name].parents.items():
+        if set(values) & set(leaves):
+            rest = tuple(value for value in values if value not in leaves and value != parent)
+            return (parent, *rest)
+    return values
 
 
 def taught_values(annotations: list[Annotations]) -> dict[str, tuple[str, ...]]:
