@@ -17,7 +17,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from personvlm.base.errors import InputError
-from personvlm.training.loop import learning_rate, read_curves
+from personvlm.training.loop import Curves, learning_rate, read_curves
 from personvlm.training.recipe import Phase, Recipe
 from personvlm.training.run import Start, domain_vocabulary, train_edge
 
@@ -112,3 +112,15 @@ def test_vocabulary_is_small_and_the_same_every_time() -> None:
     first, second = domain_vocabulary(), domain_vocabulary()
     assert first.words == second.words
     assert len(first) < 700
+
+
+def test_a_line_that_a_kill_left_half_written_is_no_row(tmp_path: Path) -> None:
+    path = tmp_path / "curves.csv"
+    whole = "step,name,value\r\n0,loss,1.5\r\n1,loss,1.25\r\n"
+    for rest in ("", "2", "2,lo", "2,loss,", "2,loss,1.1", "x,loss,1\r\n", "2,loss\r\n"):
+        path.write_text(whole + rest, newline="")
+        assert read_curves(path) == [(0, "loss", 1.5), (1, "loss", 1.25)], rest
+        Curves(path, 1, True)
+        assert read_curves(path) == [(0, "loss", 1.5)], rest
+    path.write_text("step,na")
+    assert read_curves(path) == []

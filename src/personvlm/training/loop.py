@@ -172,6 +172,12 @@ class Curves:
 
 
 def read_curves(path: Path) -> list[tuple[int, str, float]]:
-    """Rows of a curves file: (step, name, value)."""
-    with path.open(newline="") as file:
-        return [(int(row["step"]), row["name"], float(row["value"])) for row in csv.DictReader(file)]
+    """Rows of a curves file: (step, name, value). What a kill left of a line, unended or unreadable, is no row."""
+    rows = []
+    for cells in csv.reader(path.read_text().split("\n")[1:-1]):
+        try:
+            step, name, value = cells
+            rows.append((int(step), name, float(value)))
+        except ValueError:
+            continue
+    return rows
