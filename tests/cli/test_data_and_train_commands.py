@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from personvlm.base.errors import InputError
 from personvlm.cli import main
+from personvlm.data.sources import read_training
+from personvlm.data.splits import prepare
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -99,8 +102,35 @@ def test_the_options_of_the_published_commands_reach_the_recipe(
     seen: dict[str, str] = {}
     monkeypatch.setattr("personvlm.training.stages.run_stage",
                         lambda stage, data, out, settings, *_, **__: seen.update(settings, stage=stage))  # fmt: skip
-    status, _, err = run("train", "stage2", "--data", str(tmp_path), "--epochs", "3", "--batch-size", "8", "--learning-rate",
-               "2e-4", "--set", "patience=2")  # fmt: skip
+    status, _, err = run("train", "stage2", "--data", str(tmp_path), "--epochs", "3", "--batch-size", "8",
+                         "--learning-rate", "2e-4", "--set", "patience=2")  # fmt: skip
     assert status == 0, err
     assert seen == {"stage": "stage2", "epochs": "3", "batch_size": "8", "learning_rate": "0.0002", "patience": "2"}
     assert run("train", "edge", "--data", str(tmp_path), "--epochs", "3")[0] == 2
+
+
+def test_too_few_people_for_a_split_are_said(run: Run, data: Path, tmp_path: Path) -> None:
+    lines = data.read_text().splitlines(keepends=True)
+    data.write_text("".join(lines[:4]))
+    out = tmp_path / "prepared"
+    status, _, err = run("data", "prepare", data, "--out", out)
+    assert status == 0
+    empty = [part for part in ("train", "val", "test") if not (out / f"{part}.jsonl").read_text()]
+    assert empty
+    assert err.count("warning") == len(empty)
+    assert all(f"{part}.jsonl holds no samples" in err for part in empty)
+    data.write_text("".join(lines))
+    assert run("data", "prepare", data, "--out", out, "--fractions", "0.5", "0.5", "0")[2] == "", "none were asked for"
+
+
+def test_an_empty_validation_set_is_named(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "prepared"
+    prepare(data, "personvlm", out)
+    for part, other in (("val", "train"), ("train", "val")):
+        (out / f"{part}.jsonl").write_text("")
+        with pytest.raises(InputError, match=rf"{part}\.jsonl holds no samples: too few people.*--fractions"):
+            read_training(out)
+        prepare(data, "personvlm", out)
+        assert (out / f"{other}.jsonl").read_text()
+    with pytest.raises(InputError, match="no training data"):
+        read_training(tmp_path)

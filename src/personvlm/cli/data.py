@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -38,6 +39,10 @@ def prepare(
     from personvlm.data.splits import prepare as split
 
     done = split(source, form, out, fractions, seed, root)
+    for (name, part), share in zip(done["splits"].items(), fractions, strict=True):
+        if share and not part["samples"]:
+            print(f"personvlm: warning: {out / name}.jsonl holds no samples: too few people for the split; "
+                  "give more people, or a larger share with --fractions", file=sys.stderr)  # fmt: skip
     if not quiet:
         rows = {name: (str(part["samples"]), str(part["identities"])) for name, part in done["splits"].items()}
         print_table(str(out), rows, ("part", "pictures", "people"))

@@ -34,6 +34,10 @@ def read_training(directory: Path) -> tuple[list[Sample], list[Sample]]:
             train += read_samples(directory / name / file, name)
     if (directory / "orientation" / "all.jsonl").is_file():
         train += read_orientation(directory / "orientation" / "all.jsonl", split="train")
+    for name, part in (("train", train), ("val", val)):
+        if not part and (directory / f"{name}.jsonl").is_file():
+            raise InputError(f"{directory}: {name}.jsonl holds no samples: too few people for the split; prepare it "
+                             "again with more people, or with other shares as in --fractions 0.6 0.2 0.2")  # fmt: skip
     if not train or not val:
         raise InputError(f"{directory}: no training data; it needs train.jsonl and val.jsonl (made by `personvlm data "
                          "prepare`), or the folder peta/ with both")  # fmt: skip
