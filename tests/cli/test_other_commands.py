@@ -46,11 +46,15 @@ def test_models_are_what_ships_and_the_stages(
     (tmp_path / "weights" / "edge" / "metrics.json").write_text(json.dumps(metrics))
     assert status_of("models", "--json") == 0
     first, *stages = json.loads(capsys.readouterr().out)
-    assert first == {"name": "edge", "parameters": 1_234_567, "trainable": 1_200_000}
+    assert first == {"name": "edge", "parameters": 1_234_567, "trainable": 1_200_000, "budget": 0.0123}
     counts = {"stage1": 7_257_136, "stage2": 33_838_640, "stage3": 93_783_600, "stage4": 98_505_264}
     assert {each["name"]: each["parameters"] for each in stages} == counts
+    assert all(each["budget"] == round(each["parameters"] / 100e6, 4) for each in stages)
+    assert all(sum(each["parts"].values()) == each["parameters"] for each in stages)
     assert status_of("models") == 0
-    assert "1,234,567" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "1,234,567" in out
+    assert "98.5%" in out
 
 
 def test_an_error_of_ours_is_one_line_and_status_1(
@@ -89,3 +93,49 @@ def test_evaluate_without_data_names_the_file(capsys: pytest.CaptureFixture[str]
 def test_the_program_runs_as_a_module_and_as_a_script() -> None:
     done = subprocess.run([sys.executable, "-m", "personvlm", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == f"personvlm {__version__}\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("command", [("schema",), ("--version",), ("describe", "nothing.jpg", "--jsonl"),
+                                     ("describe", "nothing.jpg", "--csv")])  # fmt: skip
+def test_output_that_cannot_be_written_is_one_line(command: tuple[str, ...]) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-c", DESCRIBES_NOTHING, *command], stdout=full, stderr=subprocess.PIPE,
+                              text=True, check=False)  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == "personvlm: error: input or output: No space left on device\n"
+
+
+DESCRIBES_NOTHING = """
+import sys
+from personvlm.cli import main
+from personvlm.runtime.describer import Describer
+from personvlm.schema import DescribeResult
+class Nobody:
+    def results(self, inputs, *, names, **options):
+        return (DescribeResult(input=name, error="nothing is there") for name in names)
+Describer.load = lambda path=None: Nobody()
+main(sys.argv[1:])
+"""
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    running = subprocess.Popen([sys.executable, "-m", "personvlm", "schema"], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE)  # fmt: skip
+    assert running.stdout is not None
+    assert running.stderr is not None
+    running.stdout.close()
+    with running.stderr as errors:
+        assert errors.read() == b""
+    assert running.wait() == 1
+
+
+def test_an_error_of_the_system_names_the_file(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fails(path: Path | None = None) -> None:
+        (tmp_path / "closed" / "file").read_text()
+
+    monkeypatch.setattr("personvlm.runtime.describer.Describer.load", fails)
+    assert status_of("describe", "a.jpg") == 1
+    assert capsys.readouterr() == ("", f"personvlm: error: {tmp_path / 'closed' / 'file'}: No such file or directory\n")

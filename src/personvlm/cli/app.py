@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -54,7 +54,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
             # File names need not be text. A byte that is none leaves as `\udcXX`, which is also legal inside JSON.
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
-        app(args=None if arguments is None else list(arguments))
+        try:
+            app(args=None if arguments is None else list(arguments))
+        finally:
+            print(end="", flush=True)  # whatever is still held back fails here, where it can be caught
     except PersonVLMError as error:
-        print(f"personvlm: error: {error}", file=sys.stderr)
-        sys.exit(1)
+        _fail(str(error))
+    except OSError as error:
+        if error.filename is None:  # stdout: what it refused must not be tried again when the process ends
+            sys.stdout = io.StringIO()
+        if isinstance(error, BrokenPipeError):  # whoever read has seen enough
+            sys.exit(1)
+        _fail(f"{error.filename or 'input or output'}: {error.strerror or error}")
+
+
+def _fail(reason: str) -> NoReturn:
+    print(f"personvlm: error: {reason}", file=sys.stderr)
+    sys.exit(1)

@@ -18,23 +18,29 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON 
     if as_json:
         print_json(found)
         return
-    rows = {model["name"]: (f"{model['parameters']:,}", f"{model['trainable']:,}") for model in found}
-    print_table("Models", rows, ("name", "parameters", "trainable"))
+    rows = {model["name"]: (f"{model['parameters']:,}", f"{model['trainable']:,}", f"{model['budget']:.1%}")
+            for model in found}  # fmt: skip
+    print_table("Models", rows, ("name", "parameters", "trainable", "of 100M"))
 
 
 def shipped() -> list[dict[str, Any]]:
-    """``name``, ``parameters`` and ``trainable`` of every model inside the package, as its metrics.json has them.
+    """Every model inside the package as its metrics.json has it.
+
+    Each has ``name``, ``parameters``, ``trainable``, ``budget`` (share of 100M, 0..1) and, where they are known,
+    ``parts`` (name -> parameters).
 
     Raises:
         AssetError: the package was built without weights.
     """
+    from personvlm.models.presets import BUDGET
+
     folder = files("personvlm").joinpath("weights")
     models = sorted(folder.iterdir(), key=lambda each: each.name) if folder.is_dir() else []
     files_of_facts = [model.joinpath("metrics.json") for model in models if model.joinpath("metrics.json").is_file()]
     facts = [json.loads(each.read_text("utf-8")) for each in files_of_facts]
     if not facts:
         raise AssetError(f"no model with its metrics.json lies in {folder}: this copy of PersonVLM was built without")
-    return [{name: each[name] for name in ("name", "parameters", "trainable")} for each in facts]
+    return [_row({"budget": round(each["parameters"] / BUDGET, 4), **each}) for each in facts]
 
 
 def stages() -> list[dict[str, Any]]:
@@ -45,7 +51,11 @@ def stages() -> list[dict[str, Any]]:
         if (error.name or "").split(".")[0] == "personvlm":
             raise
         return []
-    return [{name: each[name] for name in ("name", "parameters", "trainable")} for each in sizes()]
+    return [_row(each) for each in sizes()]
+
+
+def _row(facts: dict[str, Any]) -> dict[str, Any]:
+    return {name: facts[name] for name in ("name", "parameters", "trainable", "budget", "parts") if name in facts}
 
 
 def schema() -> None:
