@@ -69,3 +69,14 @@ def test_a_foreign_document_is_read() -> None:
 def test_what_is_no_metadata_is_refused(xml: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         from_xml(xml)
+
+
+@pytest.mark.parametrize(("said", "values"), [
+    ("true", {"neckwear": ("scarf",), "gloves": ("gloves",), "carrying": ("box",)}),
+    (" 1 ", {"neckwear": ("scarf",), "gloves": ("gloves",), "carrying": ("box",)}),
+    ("false", {"gloves": ("none",)}), ("0", {"gloves": ("none",)}), ("maybe", {}), ("", {}),
+])  # fmt: skip
+def test_booleans_are_read_in_every_form_of_xml_schema(said: str, values: dict[str, tuple[str, ...]]) -> None:
+    xml = f"""<HumanBody xmlns="{BODY}"><Clothing><Scarf><Wear>{said}</Wear></Scarf><Gloves><Wear>{said}</Wear></Gloves>
+      </Clothing><Belonging><Box><Lug>{said}</Lug></Box></Belonging></HumanBody>"""
+    assert values_of(from_xml(xml).attributes) == values

@@ -49,6 +49,7 @@ _COLOR_PATHS = (("Clothing/Tops/Color", "upper.color"), ("Clothing/Bottoms/Color
                 ("Clothing/Shoes/Color", "footwear.color"))  # fmt: skip
 _BAGS = (("backpack", "Backpack"), ("shoulder bag", "SingleShoulderBag"), ("messenger bag", "SingleShoulderBag"),
          ("bag", "Other"))  # fmt: skip
+_BOOLEANS: Mapping[str, str] = MappingProxyType({"true": "true", "1": "true", "false": "false", "0": "false"})
 _ORDER: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "HumanBody": ("BodyMetric", "Clothing", "Belonging", "Behaviour"),
     "Clothing": ("Scarf", "Gloves", "Tops", "Bottoms", "Shoes"),
@@ -127,6 +128,8 @@ def _read(body: ET.Element) -> Values:
     values: dict[str, tuple[str, ...]] = {}
     for path, group, names in _PATHS:
         text = _text(body, path).replace("FornalPants", "FormalPants")  # ONVIF's schema once had the slip
+        if path.endswith("/Wear"):
+            text = _BOOLEANS.get(text, "")
         said = next((value for value, name in names.items() if name == text), None)
         if said is not None and group not in values:  # the style of trousers says more than their category
             values[group] = (said,)
@@ -152,7 +155,7 @@ def _carried(body: ET.Element) -> tuple[str, ...]:
         carried += [leaf, "bag"] if leaf else ["bag"]
     if body.find(_path("Belonging/Umbrella")) is not None:
         carried.append("umbrella")
-    if _text(body, "Belonging/Box/Lug") in ("true", "1"):
+    if _BOOLEANS.get(_text(body, "Belonging/Box/Lug")) == "true":
         carried.append("box")
     if _text(body, "Belonging/Cart/Category") == "BabyCarriage":
         carried.append("stroller")
