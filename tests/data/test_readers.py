@@ -12,6 +12,7 @@ from personvlm.base.errors import InputError
 from personvlm.data.own import read_personvlm, write_personvlm
 from personvlm.data.readers import READERS, read_orientation, read_samples, track_of
 from personvlm.data.sample import Sample
+from personvlm.data.splits import prepare
 from personvlm.schema import NONE, Annotations, Known
 from personvlm.schema.mappings import msp60k
 from personvlm.schema.mappings.clothing_attribute import FIELDS
@@ -87,6 +88,13 @@ def test_ccp_and_clothing_attribute(tmp_path: Path) -> None:
     ("personvlm", {"image": "a.jpg", "attributes": {"gender": 1}}, "line 2: 'gender' must be a text or a list"),
     ("personvlm", {"image": "a.jpg", "attributes": {"gender": {"present": []}}}, "line 2: 'gender': only a set"),
     ("personvlm", {"image": "a.jpg", "attributes": {"carrying": {"present": ["box"], "absent": ["box"]}}}, "both"),
+    ("personvlm", {"image": "a.jpg", "attributes": {"carrying": ["none", "backpack"]}},
+     "line 2: 'carrying': 'none' and 'backpack' contradict each other; take one"),
+    ("personvlm", {"image": "a.jpg", "attributes": {"carrying": {"present": ["none", "box"]}}}, "'none' and 'box'"),
+    ("personvlm", {"image": "a.jpg", "attributes": {"carrying": {"present": ["backpack"], "absent": ["bag"]}}},
+     "line 2: 'carrying': 'backpack' is present and 'bag'.*take 'bag' out of 'absent'"),
+    ("personvlm", {"image": "a.jpg", "attributes": {"upper.color": {"present": ["dark blue"], "absent": ["blue"]}}},
+     "line 2: 'upper.color': 'dark blue' is present and 'blue'"),
     ("personvlm", {"image": 3}, "line 2: 'image' must be the path"), ("personvlm", {"identity": "x"}, "no 'image'"),
 ])  # fmt: skip
 def test_a_malformed_line_is_named(tmp_path: Path, format: str, row: Any, reason: str) -> None:
@@ -193,3 +201,22 @@ def test_line_breaks_that_json_allows_inside_a_text_do_not_end_a_line(tmp_path: 
     write_personvlm([Sample(tmp_path / "a.png", Annotations(), (caption,))], tmp_path / "all.jsonl", tmp_path)
     (tmp_path / "all.jsonl").write_bytes((tmp_path / "all.jsonl").read_bytes().replace(b"\n", b"\r\n"))
     assert read_personvlm(tmp_path / "all.jsonl")[0].captions == (caption,)
+
+
+def test_a_file_name_that_is_no_text_is_written_and_read_back(tmp_path: Path) -> None:
+    folder = os.fsencode(tmp_path / "f") + b"\xe9"
+    try:
+        os.mkdir(folder)
+    except OSError:
+        pytest.skip("this file system takes only names that are text")
+    image = Path(os.fsdecode(folder), os.fsdecode(b"caf\xe9 \xc3\xa4.png"))
+    Image.new("RGB", (8, 8)).save(image)
+    sample = Sample(image, Annotations.build({"gender": "male"}), ("Ein Träger.",), source="x")
+    write_personvlm([sample], tmp_path / "all.jsonl", tmp_path)
+    assert read_personvlm(tmp_path / "all.jsonl") == [sample]
+    prepare(tmp_path / "all.jsonl", "personvlm", tmp_path / "out", (1.0, 0.0, 0.0), root=image.parents[1])
+    assert [found.image.resolve() for found in read_personvlm(tmp_path / "out" / "train.jsonl")] == [image.resolve()]
+    inside = image.parent / "mine.jsonl"
+    write_personvlm([sample], inside, image.parent)
+    prepare(inside, "personvlm", tmp_path / "out", (1.0, 0.0, 0.0))
+    assert [found.image.resolve() for found in read_personvlm(tmp_path / "out" / "train.jsonl")] == [image.resolve()]

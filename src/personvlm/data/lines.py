@@ -53,6 +53,16 @@ def read_text(path: Path) -> str:
         raise InputError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
 
 
+def to_json(value: Any, *, indent: int | None = None) -> str:
+    """JSON that a UTF-8 file can hold: as it reads, or in ASCII where a name that is no text stands in it."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:  # half of a pair, which is how Python passes bytes on that are no text
+        return json.dumps(value, indent=indent)
+    return text
+
+
 def missing_images(images: Iterable[Path]) -> list[Path]:
     """Those that do not exist. One listing per folder instead of one look per picture: 17,000 take milliseconds."""
     folders: dict[Path, frozenset[str]] = {}

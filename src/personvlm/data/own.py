@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from personvlm.base.errors import InputError
-from personvlm.data.lines import check_images, read_lines, read_text
+from personvlm.data.lines import check_images, read_lines, read_text, to_json
 from personvlm.data.sample import Sample
 from personvlm.schema import GROUP, NONE, Annotations, Known
 
@@ -61,7 +61,10 @@ def read_personvlm(path: Path, root: Path | None = None) -> list[Sample]:
 
 
 def write_personvlm(samples: Iterable[Sample], path: Path, root: Path) -> None:
-    """Write JSON Lines that :func:`read_personvlm` reads back as equal samples, image paths relative to ``root``."""
+    """Write JSON Lines that :func:`read_personvlm` reads back as equal samples, image paths relative to ``root``.
+
+    A file name that is no text is kept, its bytes as ``\\udcXX``.
+    """
     with path.open("w", encoding="utf-8") as file:
         for sample in samples:
             row: dict[str, Any] = {"image": Path(os.path.relpath(sample.image.resolve(), root.resolve())).as_posix()}
@@ -74,7 +77,7 @@ def write_personvlm(samples: Iterable[Sample], path: Path, root: Path) -> None:
                 row["labels"] = list(sample.labels)
             if sample.source:
                 row["source"] = sample.source
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            file.write(to_json(row) + "\n")
 
 
 def _root_of(path: Path) -> Path:
@@ -155,11 +158,27 @@ def _annotations(attributes: Mapping[str, Any]) -> Annotations:
         parts = {key: frozenset(_strings(name, given.get(key))) for key in ("present", "absent")}
         for value in parts["present"] | parts["absent"]:
             GROUP[name].leaves(value)
-        both = sorted(parts["present"] & parts["absent"])
-        if both:
-            raise ValueError(f"{name!r}: {both[0]!r} is both present and absent")
         known[name] = Known(**parts)
+    for name, fact in known.items():
+        _check_consistent(name, fact)
     return Annotations(known)
+
+
+def _check_consistent(name: str, fact: Known) -> None:
+    """Raises ``ValueError`` where a set says of one thing that it is there and that it is not."""
+    if GROUP[name].kind != "set":
+        return
+    both = sorted(fact.present & fact.absent)
+    if both:
+        raise ValueError(f"{name!r}: {both[0]!r} is both present and absent; take it out of one of the lists")
+    things = sorted(fact.present - {NONE})
+    if NONE in fact.present and things:
+        raise ValueError(f"{name!r}: {NONE!r} and {things[0]!r} contradict each other; take one of them out")
+    for parent, leaves in GROUP[name].parents.items():
+        there = sorted(fact.present & set(leaves))
+        if there and parent in fact.absent:
+            raise ValueError(f"{name!r}: {there[0]!r} is present and {parent!r}, which it is one of, absent; "
+                             f"take {parent!r} out of 'absent'")  # fmt: skip
 
 
 def _strings(name: str, given: Any) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections import defaultdict
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from personvlm.base.errors import InputError
+from personvlm.data.lines import to_json
 from personvlm.data.own import DATASET, write_personvlm
 from personvlm.data.readers import read_samples
 from personvlm.data.sample import Sample
@@ -66,7 +66,8 @@ def _key(sample: Sample, root: str) -> str:
 
 
 def _hash(*parts: object) -> int:
-    return int.from_bytes(hashlib.sha256("\x1f".join(map(str, parts)).encode()).digest()[:8], "big")
+    text = "\x1f".join(map(str, parts)).encode("utf-8", "surrogatepass")  # file names need not be text
+    return int.from_bytes(hashlib.sha256(text).digest()[:8], "big")
 
 
 def _draw(missing: Sequence[float], number: int) -> int:
@@ -115,5 +116,5 @@ def prepare(source: Path, format: str, out: Path, fractions: Sequence[float] = (
         write_personvlm(part, path, root)
         people = {sample.identity for sample in part} - {None}
         report["splits"][name] = {"samples": len(part), "identities": len(people)}
-    (out / DATASET).write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (out / DATASET).write_text(to_json(report, indent=2) + "\n", encoding="utf-8")
     return report
