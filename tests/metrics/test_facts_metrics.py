@@ -5,8 +5,6 @@ import pytest
 
 from personvlm.metrics.facts import (
     best_thresholds,
-    best_thresholds_balanced,
-    best_thresholds_f1,
     confusion,
     hallucination_and_omission,
     identity_weights,
@@ -127,18 +125,18 @@ def brute_force(probability, target, known, weights, figure):
 
 
 @pytest.mark.parametrize("seed", range(10))
-@pytest.mark.parametrize(("chooser", "figure"), [
-    (best_thresholds_balanced, "balanced_accuracy"), (best_thresholds_f1, "f1")])
-def test_thresholds_reach_what_trying_every_cut_reaches(seed, chooser, figure):
+@pytest.mark.parametrize(("balance", "figure"), [(1.0, "balanced_accuracy"), (0.0, "f1")])
+def test_thresholds_reach_what_trying_every_cut_reaches(seed, balance, figure):
     targets, _, known, weights = random_case(seed, samples=60, labels=4)
     rng = np.random.default_rng(seed + 100)
     probabilities = np.round(0.5 * rng.random(targets.shape) + 0.3 * targets, 2)  # rounding makes ties
-    thresholds = chooser(probabilities, targets, known, weights)
+    thresholds = best_thresholds(probabilities, targets, known, weights, balance=balance)
     reached = getattr(label_metrics(targets, probabilities >= thresholds, known, weights), figure)
     for label in range(targets.shape[1]):
         column = probabilities[:, label], targets[:, label], known[:, label], weights
         assert reached[label] == pytest.approx(brute_force(*column, figure), abs=1e-12)
-    assert np.array_equal(thresholds, chooser(probabilities, targets, known, weights))
+    again = best_thresholds(probabilities, targets, known, weights, balance=balance)
+    assert np.array_equal(thresholds, again)
 
 
 def test_threshold_without_negatives_or_knowledge_is_one_half():
@@ -146,7 +144,7 @@ def test_threshold_without_negatives_or_knowledge_is_one_half():
 
 
 def test_threshold_of_saturated_probabilities_still_separates():
-    thresholds = best_thresholds_balanced([[0.0], [1.0], [0.0]], [[0], [1], [0]])
+    thresholds = best_thresholds([[0.0], [1.0], [0.0]], [[0], [1], [0]], balance=1.0)
     assert 0 < thresholds[0] < 1
 
 

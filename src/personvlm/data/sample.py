@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from personvlm.schema import GROUPS, Annotations
+from personvlm.schema import Annotations
 
 
 @dataclass(frozen=True)
@@ -30,17 +30,5 @@ class Sample:
 
     @property
     def values(self) -> dict[str, tuple[str, ...]]:
-        """What is known for certain, in the order of the schema: single values of exclusive groups (a parent, where
-        exactly its leaves are admissible) and the present values of sets, a parent only where no leaf is known."""
-        values = {}
-        for group in GROUPS:
-            fact = self.annotations.known.get(group.name)
-            if fact is None:
-                continue
-            present = tuple(value for value in group.values if value in fact.present)
-            if group.kind == "exclusive" and len(present) > 1:
-                present = tuple(parent for parent, leaves in group.parents.items() if fact.present == set(leaves))
-            present = tuple(value for value in present if not set(group.parents.get(value, ())) & set(present))
-            if present:
-                values[group.name] = present
-        return values
+        """:meth:`Annotations.values <personvlm.schema.annotations.Annotations.values>` of the picture."""
+        return self.annotations.values()

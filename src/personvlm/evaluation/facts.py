@@ -180,26 +180,14 @@ def consistent(said: Values, attributes: Mapping[str, Attribute]) -> bool:
     return True
 
 
-def values_of_annotations(annotations: Annotations, groups: Sequence[str] | None = None) -> dict[str, tuple[str, ...]]:
+def values_of_annotations(annotations: Annotations) -> dict[str, tuple[str, ...]]:
     """What the labels alone would have a sentence say: the ceiling of every figure that is read from text.
 
     Partial labels are said where a parent stands for exactly the admissible values ("adult"), and not otherwise.
     """
-    result: dict[str, tuple[str, ...]] = {}
-    for group in GROUPS:
-        fact = annotations.known.get(group.name)
-        if fact is None or (groups is not None and group.name not in groups):
-            continue
-        if group.kind == "set":
-            implied = {parent for parent, leaves in group.parents.items() if fact.present & set(leaves)}
-            stated = tuple(value for value in group.sayable if value in fact.present - implied)[: group.max_said]
-        elif len(fact.present) == 1:
-            stated = tuple(value for value in fact.present if value in group.sayable)
-        else:
-            stated = tuple(parent for parent, leaves in group.parents.items() if frozenset(leaves) == fact.present)
-        if stated:
-            result[group.name] = stated
-    return result
+    sayable = {name: tuple(value for value in values if value in GROUP[name].sayable)[: GROUP[name].max_said]
+               for name, values in annotations.values().items()}  # fmt: skip
+    return {name: values for name, values in sayable.items() if values}
 
 
 def number(value: float | Floats) -> float | None:

@@ -171,20 +171,6 @@ def best_thresholds(
     return np.array([_best_cut(probability[:, i], target[:, i], mask[:, i], balance) for i in range(target.shape[1])])
 
 
-def best_thresholds_balanced(
-    probabilities: ArrayLike, targets: ArrayLike, known: ArrayLike | None = None, weights: ArrayLike | None = None
-) -> Floats:
-    """:func:`best_thresholds` for balanced accuracy."""
-    return best_thresholds(probabilities, targets, known, weights, balance=1.0)
-
-
-def best_thresholds_f1(
-    probabilities: ArrayLike, targets: ArrayLike, known: ArrayLike | None = None, weights: ArrayLike | None = None
-) -> Floats:
-    """:func:`best_thresholds` for F1."""
-    return best_thresholds(probabilities, targets, known, weights, balance=0.0)
-
-
 def ratio(above: ArrayLike, below: ArrayLike) -> Floats:
     """``above / below``, NaN where ``below`` is 0."""
     above, below = np.asarray(above, np.float64), np.asarray(below, np.float64)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from personvlm.schema.groups import GROUP, column_slices, columns
+from personvlm.schema.groups import GROUP, GROUPS, column_slices, columns
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,22 @@ class Annotations:
             elif present:
                 known[name] = Known(present)
         return cls(known)
+
+    def values(self) -> dict[str, tuple[str, ...]]:
+        """What is known for certain, in the order of the schema: single values of exclusive groups (a parent, where
+        exactly its leaves are admissible) and the present values of sets, a parent only where no leaf is known."""
+        values = {}
+        for group in GROUPS:
+            fact = self.known.get(group.name)
+            if fact is None:
+                continue
+            present = tuple(value for value in group.values if value in fact.present)
+            if group.kind == "exclusive" and len(present) > 1:
+                present = tuple(parent for parent, leaves in group.parents.items() if fact.present == set(leaves))
+            present = tuple(value for value in present if not set(group.parents.get(value, ())) & set(present))
+            if present:
+                values[group.name] = present
+        return values
 
     def arrays(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Targets and mask over :func:`~personvlm.schema.groups.columns`, each ``float32 [C]`` of 0 and 1.
