@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from personvlm.base.images import ENDINGS
 from personvlm.cli import main
 
 Run = Callable[..., tuple[int, str, str]]
@@ -162,3 +163,24 @@ def test_control_characters_do_not_reach_the_terminal(run: Run) -> None:
     _, _, err = run("describe", "evil\x1b[31m\n.jpg")
     assert "\x1b" not in err
     assert "evil\\x1b[31m\\n.jpg: error" in err
+
+
+def test_an_empty_name_is_said_to_be_one(run: Run, picture: Path) -> None:
+    status, out, err = run("describe", "", str(picture))
+    assert status == 1
+    assert "'': error: an empty name" in err
+    assert "red coat" in out
+
+
+def test_every_format_that_is_read_is_found_in_a_folder(run: Run, tmp_path: Path) -> None:
+    names = [f"a{ending}" for endings in ENDINGS.values() for ending in endings]
+    for name in [*names, "b.ppm", "b.avif"]:
+        (tmp_path / name).write_bytes(b"")
+    _, out, _ = run("describe", str(tmp_path), "--jsonl")
+    assert [Path(json.loads(line)["input"]).name for line in out.splitlines()] == sorted(names)
+
+
+@pytest.mark.parametrize(("form", "ending"), [(form, ending) for form in ENDINGS for ending in ENDINGS[form]])
+def test_endings_are_those_that_pillow_writes_the_format_under(tmp_path: Path, form: str, ending: str) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / f"a{ending}")
+    assert Image.open(tmp_path / f"a{ending}").format == form

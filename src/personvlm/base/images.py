@@ -9,8 +9,9 @@ from __future__ import annotations
 import io
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,13 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from personvlm.base.errors import InputError
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+ENDINGS: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    "JPEG": (".jpg", ".jpeg", ".jfif"), "PNG": (".png",), "WEBP": (".webp",), "GIF": (".gif",), "BMP": (".bmp",),
+    "TIFF": (".tif", ".tiff"),
+})  # fmt: skip
+"""Format -> how its files' names end."""
+
+FORMATS = tuple(ENDINGS)
 """Formats that are opened; Pillow knows dozens more, whose decoders nobody here needs to trust."""
 
 MIN_SIDE = 8

@@ -67,7 +67,7 @@ def _plain(results: Iterable[DescribeResult]) -> None:
         described = result.description
         if described is None:
             reason = (result.error or "no description").removeprefix(f"{result.input}: ")
-            err.print(Text.assemble((printable(result.input), "bold"), ": ", ("error", "bold red"), ": ",
+            err.print(Text.assemble((printable(result.input) or "''", "bold"), ": ", ("error", "bold red"), ": ",
                                     printable(reason)))  # fmt: skip
             continue
         out.print(Text.assemble((printable(result.input), "bold"), (f"  {result.latency_ms:.0f} ms", "dim")))

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from personvlm.base.images import ENDINGS
 from personvlm.runtime.describer import Describer
 from personvlm.schema import DescribeResult
 
-SUFFIXES = frozenset((".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".avif"))
+SUFFIXES = frozenset(ending for endings in ENDINGS.values() for ending in endings)
 """Endings that mark a picture inside a folder. A file that is named outright may be called anything."""
 
 STDIN = "-"
@@ -40,6 +41,8 @@ def _expand(argument: str) -> Iterator[Item]:
     path = Path(argument)
     if argument == STDIN:
         yield Item(STDIN, source=sys.stdin.buffer.read())
+    elif not argument:
+        yield Item(argument, error="an empty name; give a picture, a folder, a pattern, or - for stdin")
     elif os.path.isdir(argument):
         yield from _folder(path)
     elif glob.has_magic(argument) and not os.path.lexists(argument):
