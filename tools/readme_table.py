@@ -1,4 +1,4 @@
-"""Fill the table of README and model card from the ``metrics.json`` of the shipped weights, so that no figure is typed by hand.
+"""Fill the table of README and model card from the shipped weights' ``metrics.json``: no figure is typed by hand.
 
     python tools/readme_table.py          write it
     python tools/readme_table.py --check  exit status 1 where README and metrics differ
