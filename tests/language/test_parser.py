@@ -8,19 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from personvlm.evaluation.parser import SCORED
 from personvlm.language.parser import parse
 from personvlm.language.random_values import random_values
 from personvlm.language.realiser import realise
 from personvlm.schema.groups import GROUPS
 from personvlm.schema.mappings.msp60k import COLUMNS, columns_of
 
-SCORED = (
-    "Female", "Male", "Child", "Elderly", "Bald", "Long hair", "Black hair", "Hat", "Glasses", "Mask", "Helmet",
-    "Gloves", "Back", "Short sleeves", "Long sleeves", "Cotton-padded coat", "Graduation gown", "Chef uniform",
-    "Trousers", "Shorts", "Leather shoes", "Casual shoes", "Boots", "Sandals", "Backpack", "Plastic bag",
-    "Making a phone call", "Hands behind back", "Arms crossed", "Walking", "Standing", "Riding a bicycle",
-    "Riding an scooter",
-)  # fmt: skip
 CAPTIONS = Path(os.environ.get("PERSONVLM_ASSETS", "/nonexistent")) / "data/msp60k/captions.jsonl"
 needs_captions = pytest.mark.skipif(not CAPTIONS.exists(), reason="MSP60K captions are not under PERSONVLM_ASSETS")
 
@@ -79,6 +73,21 @@ def test_parse_is_the_inverse_of_realise() -> None:
     ('A shirt that reads "COOL KID".', {"upper.garment": ("shirt",)}),
     ("A reddish-brown skirt with white stripes.", {"lower.garment": ("skirt",), "lower.color": ("brown",)}),
     ("A long black skirt.", {"lower.garment": ("long skirt",), "lower.color": ("black",)}),
+    ("He has no hat and a backpack.", {"gender": ("male",), "headwear": ("none",), "carrying": ("backpack",)}),
+    ("She has no hat and no bag.", {"gender": ("female",), "headwear": ("none",)}),
+    ("It is unclear whether he is wearing a hat.", {}),
+    ("One cannot tell if he wears a hat, but he carries a box.", {"gender": ("male",), "carrying": ("box",)}),
+    ("A man in jeans; a woman with a red backpack walks next to him.",
+     {"gender": ("male",), "lower.garment": ("jeans",)}),
+    ("The image shows a man. A man in a red coat stands behind him. He wears gray shorts.",
+     {"gender": ("male",), "lower.garment": ("shorts",), "lower.color": ("gray",)}),
+    ("The image shows a person. A woman with her arms crossed.",
+     {"gender": ("female",), "activity": ("arms crossed",)}),
+    ("A white-and-blue striped shirt.",
+     {"upper.garment": ("shirt",), "upper.pattern": ("striped",), "upper.color": ("white", "blue")}),
+    ("The jacket is not red but blue.", {"upper.garment": ("jacket",), "upper.color": ("blue",)}),
+    ("The jacket is not black, but red.", {"upper.garment": ("jacket",), "upper.color": ("red",)}),
+    ("The jacket is not red.", {"upper.garment": ("jacket",)}),
     ("", {}),
     ("No, nothing!", {}),
 ])  # fmt: skip
@@ -103,7 +112,7 @@ def test_msp60k_captions_against_their_labels_and_what_they_state() -> None:
     labels = [{name for name, value in zip(COLUMNS, row["one_hot"], strict=True) if value} for row in rows]
     scores = f1_per_column(stated, labels)
     assert len(scores) == len(SCORED)
-    assert sum(scores.values()) / len(scores) >= 0.94
+    assert sum(scores.values()) / len(scores) >= 0.95
     truth = json.loads((Path(__file__).parent / "msp60k_stated.json").read_text())["rows"]
     scores = f1_per_column([stated[int(row)] for row in truth], [set(columns) for columns in truth.values()])
-    assert sum(scores.values()) / len(scores) >= 0.97
+    assert sum(scores.values()) / len(scores) >= 0.985

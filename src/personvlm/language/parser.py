@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from personvlm.language.lexicon import Phrase, group_of
-from personvlm.language.matching import segment
+from personvlm.language.matching import longest, segment
 from personvlm.language.scope import described
 from personvlm.language.tokens import split
 from personvlm.language.words import ABSENT, BREAKS, NEGATIONS, PRONOUNS
@@ -41,6 +41,7 @@ _VERBS = frozenset((
     "is", "are", "he", "she", "they", "wearing", "wears", "has", "have", "carrying", "carries", "holding", "holds",
     "dressed", "appears", "who", "with",
 ))  # fmt: skip
+_DETERMINERS = frozenset(("a", "an", "his", "her", "their", "the"))
 _SEEN = frozenset(("visible", "discernible", "clear", "legible", "identifiable", "distinguishable"))
 _PLACES = frozenset(("on", "in", "at", "from", "beyond", "besides"))
 _STATED = tuple[str, str]
@@ -85,9 +86,20 @@ def parse(text: str) -> dict[str, tuple[str, ...]]:
         {'gender': ('male',), 'upper.garment': ('jacket',), 'upper.color': ('black',)}
     """
     reading = _Reading()
-    for sentence in described(split(text.replace("’", "'"))):
+    for sentence in described(_colors_apart(split(text.replace("’", "'")))):
         _Sentence(segment(sentence), reading).read()
     return _resolve(reading)
+
+
+def _colors_apart(words: list[str]) -> list[str]:
+    """ "white-and-blue" as three words, since it states two colors."""
+    found: list[str] = []
+    for word in words:
+        color, joined, rest = word.partition("-and-")
+        phrase = longest((color,), 0) if joined else None
+        apart = phrase is not None and phrase.part == "adjective"
+        found += (color, "and", *rest.split("-")) if apart else (word,)
+    return found
 
 
 class _Sentence:
@@ -121,6 +133,8 @@ class _Sentence:
     def _word(self, word: str, position: int) -> None:
         if word in PRONOUNS:
             self._reading.pronouns.append(PRONOUNS[word])
+        # "The jacket is not red, but ...": the noun still waits for its color.
+        corrected = bool(self._negated) and "but" in self._items[position : position + 1 + (word == ",")]
         if word in NEGATIONS:
             self._flush()
             self._negated = word
@@ -130,7 +144,12 @@ class _Sentence:
             or (word in _VERBS and self._negated_one)
             or word in (_SEEN if self._negated == "not" else _PLACES)
         ):
+            self._flush()  # "not red but blue": red is no longer waiting
             self._negated = ""
+        elif self._negated == "no" and self._negated_one and word in _DETERMINERS and (
+            self._items[position - 1] in ("and", ",")
+        ):
+            self._negated = ""  # "no hat and a backpack"
         if self._negated and word in ("nothing", "anything") and self._before(position, "carrying", "holding"):
             self._reading.absent.add("carrying")
         self._young = word == "young" or (self._young and word not in BREAKS)
@@ -144,11 +163,11 @@ class _Sentence:
         self._riding = max(0, self._riding - 1) if word not in (".", ",", ";") else 0
         if word in BREAKS or (word in (",", "and", "or") and not self._in_adjectives(position)):
             self._flush()
-            if word not in _LINKS:
+            if word not in _LINKS and not corrected:
                 self._linked = False
         if word in ("is", "are", "appears", "appear", "seems", "in"):
             self._linked = self._last is not None
-        elif word not in _LINKS and not self._pending:
+        elif word not in _LINKS and word != "not" and not self._pending and not corrected:
             self._linked = False
 
     def _in_adjectives(self, position: int) -> bool:

@@ -15,6 +15,10 @@ _PEOPLE = frozenset((
 ))  # fmt: skip
 _SOMEBODY = frozenset(("man", "woman", "boy", "girl", "child", "person", "lady", "male", "female", "individual"))
 _BESIDE = frozenset(("with", "beside", "near", "alongside", "to"))
+_BY = frozenset(("to", "with", "beside", "near", "alongside", "behind", "of"))
+_CLOSES = frozenset((",", "and", "in", "on", "at", "while", "as", "from"))
+_UNSURE = (["unclear"], ["tell"], ["determine"], ["see"], ["say"], ["uncertain"])
+_TURNS = frozenset(("but", "however", "though", "although"))
 _BLURRED = frozenset(("background", "setting", "scene", "environment", "backdrop", "surroundings"))
 ABOUT_OTHERS = (_PEOPLE | _BLURRED) - {
     "person", "individual", "man", "woman", "boy", "girl", "child", "male", "female", "adult",
@@ -40,6 +44,10 @@ def described(words: Sequence[str]) -> list[list[str]]:
         subject = next((_SUBJECTS[word] for word in sentence[:2] if word in _SUBJECTS), None)
         if met_others and gender and subject and subject != gender:
             continue
+        if kept and _is_about_a_neighbor(sentence):
+            met_others = True
+            continue
+        sentence = _without_doubts(sentence)
         part = _own(sentence)
         met_others |= len(part) < len(sentence)
         gender = gender or _gender(part)
@@ -69,6 +77,27 @@ def _sentences(words: Sequence[str]) -> list[list[str]]:
         else:
             sentences[-1].append(word)
     return [sentence for sentence in sentences if sentence]
+
+
+def _is_about_a_neighbor(sentence: Sequence[str]) -> bool:
+    """Whether somebody new stands or walks beside the person: "A man in a red coat stands behind him"."""
+    if sentence[:1] not in (["a"], ["an"]) or not _SOMEBODY & set(sentence[1:4]):
+        return False
+    followers = [*sentence[1:], ","]
+    return any(word in ("him", "her", "them") and before in _BY and after in _CLOSES
+               for before, word, after in zip(["", *sentence], sentence, followers, strict=False))  # fmt: skip
+
+
+def _without_doubts(sentence: list[str]) -> list[str]:
+    """Without what is only asked: "It is unclear whether he wears a hat, but he carries a bag"."""
+    kept, asked = [], False
+    for position, word in enumerate(sentence):
+        asked = word == "whether" or (word == "if" and sentence[position - 1 : position] in _UNSURE) or (
+            asked and word not in _TURNS
+        )
+        if not asked:
+            kept.append(word)
+    return kept
 
 
 def _gender(sentence: Sequence[str]) -> str | None:
