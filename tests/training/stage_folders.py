@@ -1,12 +1,21 @@
-"""Small things that the tests of the stages share: sizes, a GPT-2 tokenizer made by hand, people as MSP60K has them."""
+"""Small things that the tests of training share: sizes, a tokenizer made by hand, people as MSP60K has them, a kill."""
 
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from safetensors.numpy import load_file
+
+SHORT = "The image shows a man."
+LONG = "The image shows a woman. She is wearing a red coat."
 
 TINY = {"encoder": "mobilenet_v3_small", "dim": "32", "layers": "2", "heads": "4", "ffn": "64", "vision_dim": "32",
         "projection_hidden": "64", "height": "64", "width": "64", "dropout": "0.0", "batch_size": "8",
@@ -61,3 +70,31 @@ def write_two_kinds(folder: Path, captions: tuple[str, str]) -> Path:
             lines.append(json.dumps({"image": name, "captions": [captions[index % 2]]}))
         (folder / f"{part}.jsonl").write_text("\n".join(lines) + "\n")
     return folder
+
+
+def assert_killed_run_ends_as_a_whole_one(command: Callable[[str], list[str]], folder: Path, atol: float) -> None:
+    """Train 24 steps twice, into ``folder``'s ``whole`` and, killed on the way and begun again, into ``killed``.
+
+    Args:
+        command: the name of the output folder -> the program that trains into it, a checkpoint after every step.
+        atol: how far the weights of the two may be apart.
+    """
+    from personvlm.training.loop import read_curves
+
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    subprocess.run(command("whole"), check=True, env=environment)
+    killed = subprocess.Popen(command("killed"), env=environment)
+    state = folder / "killed" / "checkpoint" / "state.json"
+    deadline = time.monotonic() + 120
+    while not (state.is_file() and json.loads(state.read_text() or '{"step": 0}')["step"] >= 5):
+        assert killed.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    killed.send_signal(signal.SIGKILL)
+    assert killed.wait() == -signal.SIGKILL
+    subprocess.run(command("killed"), check=True, env=environment)
+    whole, resumed = (load_file(folder / out / "model.safetensors") for out in ("whole", "killed"))
+    for name, tensor in whole.items():
+        np.testing.assert_allclose(resumed[name], tensor, atol=atol, err_msg=name)
+    steps = [step for step, name, _ in read_curves(folder / "killed" / "curves.csv") if name == "loss"]
+    assert steps == list(range(24))

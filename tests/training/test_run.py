@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
 import sys
-import time
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
+from stage_folders import assert_killed_run_ends_as_a_whole_one
 
 from personvlm.base.errors import InputError
 from personvlm.training.loop import Curves, learning_rate, read_curves
@@ -51,23 +47,7 @@ def test_a_killed_run_ends_where_an_uninterrupted_one_does(folder: Path, tmp_pat
     def command(out: str) -> list[str]:
         return [sys.executable, "-c", SCRIPT, str(folder), str(tmp_path / out), str(tmp_path / "cache")]
 
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    subprocess.run(command("whole"), check=True, env=environment)
-    killed = subprocess.Popen(command("killed"), env=environment)
-    state = tmp_path / "killed" / "checkpoint" / "state.json"
-    deadline = time.monotonic() + 120
-    while not (state.is_file() and json.loads(state.read_text() or '{"step": 0}')["step"] >= 5):
-        assert killed.poll() is None, "the run ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    killed.send_signal(signal.SIGKILL)
-    assert killed.wait() == -signal.SIGKILL
-    subprocess.run(command("killed"), check=True, env=environment)
-    whole, resumed = (load_file(tmp_path / out / "model.safetensors") for out in ("whole", "killed"))
-    for name, tensor in whole.items():
-        np.testing.assert_allclose(resumed[name], tensor, atol=1e-3, err_msg=name)
-    steps = [step for step, name, _ in read_curves(tmp_path / "killed" / "curves.csv") if name == "loss"]
-    assert steps == list(range(24))
+    assert_killed_run_ends_as_a_whole_one(command, tmp_path, atol=1e-3)
 
 
 def test_the_decoder_alone_leaves_the_eyes_as_they_are(folder: Path, tmp_path: Path) -> None:
