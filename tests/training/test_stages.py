@@ -147,7 +147,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from personvlm.models.presets import preset
-from personvlm.training.loop import make_accelerator, train
+from personvlm.training.loop import finish, make_accelerator, train
 from personvlm.training.recipe import Phase, Recipe
 from personvlm.training.run import domain_vocabulary
 from personvlm.training.stage_recipe import StageRecipe, with_settings
@@ -190,6 +190,7 @@ short = Recipe(phases=(Phase(12, 1, 1, True),), batch=2, precision="no", evaluat
 train(line, tiny, short, out, evaluate=lambda average: {"val.loss": next(figures)}, accelerator=accelerator,
       stopping=EarlyStopping(out, "val.loss", 2), quiet=True)
 (out / f"steps{accelerator.process_index}").write_text(str(len(steps)))
+finish(accelerator)
 """
 
 

@@ -120,6 +120,12 @@ def make_accelerator(recipe: Recipe) -> Accelerator:
     return Accelerator(mixed_precision=recipe.precision, cpu=several_on_cpu, kwargs_handlers=[unused])
 
 
+def finish(accelerator: Accelerator) -> None:
+    """Leave together: a process that exits while gloo's threads still run is aborted."""
+    accelerator.wait_for_everyone()
+    accelerator.end_training()
+
+
 def _inner(optimizer: Any) -> torch.optim.Optimizer:
     """The optimizer itself, without accelerate's wrapper, whose state dict is numbered alike on every device."""
     inner: torch.optim.Optimizer = getattr(optimizer, "optimizer", optimizer)

@@ -23,7 +23,7 @@ from personvlm.training.captions import taught_values
 from personvlm.training.curves import plot
 from personvlm.training.dataset import TrainingSet
 from personvlm.training.drawn import drawn_people
-from personvlm.training.loop import make_accelerator, train
+from personvlm.training.loop import finish, make_accelerator, train
 from personvlm.training.objective import EdgeObjective
 from personvlm.training.recipe import Recipe
 from personvlm.training.validate import headline, logits_of
@@ -104,6 +104,7 @@ def train_edge(data: Path, out: Path, recipe: Recipe, start: Start, *, cache: Pa
         transform.save(out)
         recipe.save(out)
         plot(out / "curves.csv", out / "curves.png")
+    finish(accelerator)
     return Trained(val_samples, taught_values([sample.annotations for sample in train_samples]))
 
 

@@ -20,7 +20,7 @@ from personvlm.models.pretrained import load_pretrained
 from personvlm.models.sizes import check_budget
 from personvlm.training.augment import augment
 from personvlm.training.curves import plot
-from personvlm.training.loop import make_accelerator, train
+from personvlm.training.loop import finish, make_accelerator, train
 from personvlm.training.recipe import FILE, Recipe
 from personvlm.training.run import domain_vocabulary
 from personvlm.training.stage_recipe import StageRecipe, with_settings
@@ -94,7 +94,7 @@ def run_stage(stage: str, data: Path, out: Path, settings: Mapping[str, str] | N
         config.transform.save(out)
         recipe.save(out)
         plot(out / "curves.csv", out / "curves.png")
-    accelerator.wait_for_everyone()
+    finish(accelerator)
 
 
 def make_tokenizer(config: StageConfig, recipe: StageRecipe, start: StageStart, data: CaptionSet) -> Tokenizer:
