@@ -34,9 +34,6 @@ NEVER = 1.01
 LEAST = 8
 """Fewer people than this with a value say nothing about its threshold."""
 
-NOTHING = (NONE, OTHER, "plain")
-"""Values that mean that there is nothing with a name of its own."""
-
 Floats = NDArray[np.float64]
 
 

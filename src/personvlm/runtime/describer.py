@@ -75,8 +75,7 @@ class Describer:
         Raises:
             InputError: a picture cannot be read; names which. :meth:`results` goes on instead.
         """
-        pictures = _listed(inputs)
-        return [_raise(result) for result in self.results(pictures, say=say, gender=gender, age=age, batch=batch,
+        return [_raise(result) for result in self.results(inputs, say=say, gender=gender, age=age, batch=batch,
                                                           sampling=sampling)]  # fmt: skip
 
     def results(self, inputs: Picture | Iterable[Picture], *, names: Sequence[str] | None = None,

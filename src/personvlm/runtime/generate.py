@@ -109,10 +109,11 @@ def score(engine: Engine, tokens: Floats, values: Sequence[Values], texts: Seque
     cache: Cache
     logits, cache = engine.prefill(tokens, prefix, words[:, :1])
     for position in range(1, length):
+        if position > 1:
+            logits, cache = engine.decode(words[:, position - 1], cache)
         peak = logits.max(1)
         normaliser = peak + np.log(np.exp(logits - peak[:, None]).sum(1))
         chance = logits[np.arange(len(texts)), words[:, position]] - normaliser
         result -= np.where([position < len(row) for row in rows], chance, 0.0)
-        logits, cache = engine.decode(words[:, position], cache)
     result /= np.array([max(1, len(text)) for text in texts])
     return result
