@@ -35,6 +35,12 @@ def test_alone_or_in_any_batch_the_answer_is_the_same(describer: Describer, peop
         assert [values_of(item.attributes) for item in together] == [values_of(item.attributes) for item in alone]
 
 
+def test_sampled_texts_do_not_depend_on_the_batch_either(describer: Describer, people: People) -> None:
+    sampling = Sampling(temperature=1.2, seed=6)
+    alone = [describer.describe(person, say="all", sampling=sampling)[0].text for person in people]
+    assert [person.text for person in describer.describe(people, say="all", batch=4, sampling=sampling)] == alone
+
+
 @pytest.mark.parametrize("say", ["confident", "all"])
 def test_text_never_contradicts_attributes(describer: Describer, people: People, say: str) -> None:
     for person in describer.describe(people, say=say, sampling=Sampling(temperature=1.5, seed=4)):  # type: ignore[arg-type]

@@ -62,12 +62,12 @@ def _write(engine: Engine, tokens: Floats, values: Sequence[Values], tokenizer: 
     constraints = [Constraint(tokenizer.words, item, complete=complete, limit=max_words - _CLOSING)
                    for item in values]  # fmt: skip
     texts: list[list[int]] = [[] for _ in range(count)]
-    rngs = [np.random.default_rng((sampling.seed, row)) for row in range(count)]
+    rng = np.random.default_rng(sampling.seed)  # one draw a word, the same for every row: no place in a batch matters
     alive = np.arange(count)
     logits, cache = engine.prefill(tokens, prefix, np.full((count, 1), tokenizer.bos_id, np.int64))
     for length in range(1, max_words + 1):
         allowed = np.stack([constraints[row].mask() for row in alive])
-        chosen = choose(np.where(allowed, logits, -np.inf), sampling, [rngs[row] for row in alive])
+        chosen = choose(np.where(allowed, logits, -np.inf), sampling, rng.random())
         for row, word in zip(alive, chosen, strict=True):
             texts[row].append(int(word))
             constraints[row].advance(int(word))
@@ -81,8 +81,8 @@ def _write(engine: Engine, tokens: Floats, values: Sequence[Values], tokenizer: 
     return [tokenizer.decode(words) for words in texts]
 
 
-def choose(logits: Floats, sampling: Sampling, rngs: Sequence[np.random.Generator]) -> NDArray[np.int64]:
-    """The next word of each row ``[N]`` from masked logits ``[N, V]``."""
+def choose(logits: Floats, sampling: Sampling, draw: float) -> NDArray[np.int64]:
+    """The next word of each row ``[N]`` from masked logits ``[N, V]``; ``draw`` in 0..1 decides where one samples."""
     if sampling.temperature <= 0:
         greedy: NDArray[np.int64] = logits.argmax(1)
         return greedy
@@ -92,8 +92,7 @@ def choose(logits: Floats, sampling: Sampling, rngs: Sequence[np.random.Generato
     p /= p.sum(1, keepdims=True)
     p[np.cumsum(p, 1) - p >= sampling.top_p] = 0.0  # the word that crosses top_p stays
     p /= p.sum(1, keepdims=True)
-    draws = np.array([rng.random() for rng in rngs])
-    picked = (np.cumsum(p, 1) < draws[:, None]).sum(1).clip(max=p.shape[1] - 1)
+    picked = (np.cumsum(p, 1) < draw).sum(1).clip(max=p.shape[1] - 1)
     words: NDArray[np.int64] = np.take_along_axis(ordered, picked[:, None], 1)[:, 0]
     return words
 
