@@ -37,7 +37,8 @@ class Annotations:
     @classmethod
     def build(cls, values: Mapping[str, str | Iterable[str]]) -> Annotations:
         """From plain values: a string is one value (a parent: its leaves); several are admissible values of an
-        exclusive group, or the present values of a set, whose other values are then absent.
+        exclusive group, or the present values of a set, whose other values are then absent; the kinds of a parent
+        that is given alone stay open.
 
         Raises:
             KeyError: a group or value does not exist; the message lists the legal ones.
@@ -51,7 +52,10 @@ class Annotations:
             present = frozenset().union(*(group.leaves(value) for value in names)) if names else frozenset()
             if group.kind == "set":
                 present |= {parent for parent, leaves in group.parents.items() if present & set(leaves)}
-                known[name] = Known(present, frozenset(group.columns) - present)
+                # "A bag", and nothing finer: which kind of bag stays open.
+                coarse = [set(leaves) for parent, leaves in group.parents.items()
+                          if parent in present and not present & set(leaves)]  # fmt: skip
+                known[name] = Known(present, frozenset(group.columns) - present - set().union(*coarse))
             elif present:
                 known[name] = Known(present)
         return cls(known)

@@ -50,7 +50,7 @@ class Recipe:
         checkpoint_minutes: time between checkpoints.
     """
 
-    phases: tuple[Phase, ...] = (Phase(2800, 192, 96, False), Phase(1000, 256, 128, True))
+    phases: tuple[Phase, ...] = (Phase(4400, 192, 96, False), Phase(700, 256, 128, True))
     batch: int = 64
     lr: float = 1e-3
     encoder_lr: float = 0.5
@@ -58,7 +58,7 @@ class Recipe:
     weight_decay: float = 0.02
     warmup: float = 0.04
     clip: float = 1.0
-    ema: float = 0.995
+    ema: float = 0.997
     label_smoothing: float = 0.05
     weight_text: float = 1.0
     weight_identity: float = 0.3

@@ -109,7 +109,7 @@ def to_annotations(labels: Iterable[str]) -> Annotations:
     for group, prefix in (("upper.color", "upperBody"), ("lower.color", "lowerBody"), ("footwear.color", "footwear")):
         present = frozenset(value for name, value in _COLORS.items() if prefix + name in names)
         if present:
-            known[group] = Known(present, frozenset(_COLORS.values()) - present)
+            known[group] = Known(present, _with_leaves(group, frozenset(_COLORS.values()) - present))
     hair = frozenset(value for name, value in _HAIR.items() if "hair" + name in names)
     if hair:
         known["hair.color"] = Known(hair)
@@ -127,7 +127,12 @@ def _carrying(names: set[str], carried: frozenset[str]) -> Known:
     open_bag = not has_bag and bool(names & {"carryingOther", "carryingFolder"})
     present = carried | ({"bag"} if has_bag else set())
     absent = frozenset(_CARRYING.values()) - present
-    return Known(frozenset(present), absent if has_bag or open_bag else absent | {"bag"})
+    return Known(frozenset(present), absent if has_bag or open_bag else _with_leaves("carrying", absent | {"bag"}))
+
+
+def _with_leaves(group: str, absent: frozenset[str]) -> frozenset[str]:
+    """What is ruled out by ruling these out: no blue is no dark blue either."""
+    return absent.union(*(leaves for parent, leaves in GROUP[group].parents.items() if parent in absent))
 
 
 # Benchmark label -> how to read it from calibrated scores: the values whose probabilities are added.
