@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from personvlm.base.errors import InputError
 from personvlm.data.sample import Sample
-from personvlm.evaluation.facts import consistent, number, score_said, score_text, values_of_annotations
+from personvlm.evaluation.facts import consistent, score_said, score_text, values_of_annotations
+from personvlm.evaluation.figures import number
+from personvlm.evaluation.truth import left_open
 from personvlm.language.parser import parse
 from personvlm.language.quality import check, well_formed
 from personvlm.language.realiser import realise
@@ -153,7 +155,7 @@ def score_heads(
         names = [f"{group}={value}" for group, value in columns()]
         arrays = [sample.annotations.arrays() for sample in samples]
         targets, known = (np.stack([pair[side] for pair in arrays]) > 0 for side in (0, 1))
-        known &= ~(targets & _left_open(samples))
+        known &= ~(targets & left_open(samples))
         decided = [values_of(description.attributes) for description in descriptions]
         predictions = np.array([[any(GROUP[group].covers(value, said) for said in values.get(group, ()))
                                  for group, value in columns()] for values in decided], bool)  # fmt: skip
@@ -182,12 +184,6 @@ def score_heads(
             for i, name in enumerate(names) if labels.support[i] > 0
         },
     }  # fmt: skip
-
-
-def _left_open(samples: Sequence[Sample]) -> NDArray[np.bool_]:
-    """Columns ``[N, C]`` of exclusive groups whose label admits several values."""
-    return np.array([[group in (known := sample.annotations.known) and GROUP[group].kind == "exclusive"
-                      and len(known[group].present) > 1 for group, _ in columns()] for sample in samples])  # fmt: skip
 
 
 def _reread(values: Values) -> Values:

@@ -19,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personvlm.data.sample import Sample
+from personvlm.evaluation.figures import number
+from personvlm.evaluation.truth import related, verdict_on
 from personvlm.metrics.facts import identity_weights, nanmean, ratio
 from personvlm.metrics.intervals import bootstrap_interval, sums_per_identity
 from personvlm.schema import GROUP, GROUPS, NONE, OTHER, UNKNOWN, Annotations, Attribute, Known, Values
@@ -156,7 +158,7 @@ def score_said(said: Sequence[Values], samples: Sequence[Sample]) -> dict[str, A
     for values, sample, weight in zip(said, samples, weights, strict=True):
         verdicts = [verdict for group in GROUPS if group.name in sample.annotations.known
                     for value in values.get(group.name, ())
-                    if (verdict := _verdict(group.name, value, sample.annotations.known[group.name])) is not None]
+                    if (verdict := verdict_on(group.name, value, sample.annotations.known[group.name])) is not None]
         there = [name for name, fact in sample.annotations.known.items() if _has_something_to_say(name, fact)]
         rows.append([weight * sum(verdicts), weight * len(verdicts),
                      weight * sum(1 for name in there if values.get(name)), weight * len(there)])
@@ -190,12 +192,6 @@ def values_of_annotations(annotations: Annotations) -> dict[str, tuple[str, ...]
     return {name: values for name, values in sayable.items() if values}
 
 
-def number(value: float | Floats) -> float | None:
-    """A float that JSON can hold: None where the figure is not defined."""
-    value = float(value)
-    return None if np.isnan(value) else value
-
-
 def _bag(fact: Known | None) -> bool | None:
     """True and False as labelled; None where nobody says, or where an unnamed thing may be a bag."""
     if fact is None:
@@ -216,31 +212,16 @@ def _first_is_right(group: str, stated: tuple[str, ...], fact: Known) -> bool:
         return False
     if group == "age":  # "adult" is true of three bands, and names none of the five
         return stated[0] in fact.present
-    return _among(group, stated[0], fact.present)
-
-
-def _among(group: str, value: str, labelled: frozenset[str]) -> bool:
-    """Whether a labelled value is the value said, its parent ("blue" for "dark blue") or its child."""
-    covers = GROUP[group].covers
-    return any(covers(value, other) or covers(other, value) for other in labelled)
+    return related(group, stated[0], fact.present)
 
 
 def _second_color(group: str, said: Sequence[Values], samples: Sequence[Sample]) -> dict[str, Any]:
     rows = [row for row, values in enumerate(said)
             if len(values.get(group, ())) > 1 and group in samples[row].annotations.known]  # fmt: skip
     weights = identity_weights([samples[row].identity for row in rows])
-    hits = [_among(group, said[row][group][1], samples[row].annotations.known[group].present) for row in rows]
+    hits = [related(group, said[row][group][1], samples[row].annotations.known[group].present) for row in rows]
     return {"precision": number(ratio(float(weights @ np.array(hits, np.float64)), float(weights.sum()))),
             "n": len(rows)}  # fmt: skip
-
-
-def _verdict(name: str, value: str, fact: Known) -> bool | None:
-    if _among(name, value, fact.present):
-        return True
-    if GROUP[name].kind == "exclusive":
-        return False if fact.present else None
-    absent = any(GROUP[name].covers(other, value) for other in fact.absent)
-    return False if absent else None
 
 
 def _has_something_to_say(name: str, fact: Known) -> bool:

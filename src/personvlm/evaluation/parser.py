@@ -10,7 +10,7 @@ import numpy as np
 
 from personvlm.base.errors import InputError
 from personvlm.data.lines import read_lines
-from personvlm.evaluation.facts import number
+from personvlm.evaluation.figures import number
 from personvlm.language.parser import parse
 from personvlm.metrics.facts import label_metrics, nanmean
 from personvlm.schema import Values

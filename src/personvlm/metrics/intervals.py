@@ -47,6 +47,26 @@ def bootstrap_interval(
     Returns:
         (low, high); NaN both where no resample is defined.
     """
+    low, high = bootstrap_intervals(
+        sums, lambda totals: statistic(totals)[:, None], resamples=resamples, level=level, seed=seed
+    )
+    return float(low[0]), float(high[0])
+
+
+def bootstrap_intervals(
+    sums: ArrayLike,
+    statistic: Callable[[Floats], Floats],
+    *,
+    resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> tuple[Floats, Floats]:
+    """Percentile intervals of several figures from the same resamples: like :func:`bootstrap_interval`, where
+    ``statistic`` returns ``[R, F]``.
+
+    Returns:
+        low ``[F]`` and high ``[F]``; NaN where no resample is defined.
+    """
     people = np.asarray(sums, np.float64)
     if people.ndim != 2 or not len(people):
         raise ValueError(f"sums must be [people, figures] with at least one person, but have shape {people.shape}")
@@ -59,9 +79,10 @@ def bootstrap_interval(
         counts = np.bincount(drawn.ravel(), minlength=rounds * len(people)).reshape(rounds, len(people))
         figures.append(statistic(counts.astype(np.float64) @ people))
     values = np.concatenate(figures)
-    values = values[~np.isnan(values)]
-    if not values.size:
-        return float("nan"), float("nan")
     tail = (1.0 - level) / 2
-    low, high = np.quantile(values, [tail, 1.0 - tail])
-    return float(low), float(high)
+    bounds = np.full((2, values.shape[1]), np.nan)
+    for column in range(values.shape[1]):
+        defined = values[:, column][~np.isnan(values[:, column])]
+        if defined.size:
+            bounds[:, column] = np.quantile(defined, [tail, 1.0 - tail])
+    return bounds[0], bounds[1]

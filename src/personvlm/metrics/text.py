@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -37,12 +38,26 @@ class DocumentFrequencies:
         """From the references of a set of images, usually those of the test set itself."""
         counts: Grams = Counter()
         for several in references:
-            counts.update({gram for one in several for gram in _grams(one)})
+            counts.update({gram for one in several for gram in grams(one)})
         return cls(counts, len(references))
 
     def idf(self, gram: tuple[str, ...]) -> float:
         """``log(images / max(1, images that have the n-gram))``."""
         return float(np.log(self.images) - np.log(max(1, self.counts[gram])))
+
+
+class References:
+    """References of a set of images, with what CIDEr needs of them worked out once for any number of candidates."""
+
+    def __init__(self, tokens: Sequence[Sequence[Tokens]], frequencies: DocumentFrequencies | None = None) -> None:
+        """``tokens [N][at least 1]``; ``frequencies`` come from them unless given."""
+        self.tokens = tokens
+        self.frequencies = DocumentFrequencies.of(tokens) if frequencies is None else frequencies
+
+    @cached_property
+    def vectors(self) -> list[list[_Vector]]:
+        """tf-idf of every reference, ``[N][at least 1]``."""
+        return [[_vector(one, self.frequencies) for one in several] for several in self.tokens]
 
 
 def bleu(candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -> tuple[float, float, float, float]:
@@ -67,9 +82,9 @@ def bleu_counts(candidates: Sequence[Tokens], references: Sequence[Sequence[Toke
         closest = min((abs(len(one) - length), len(one)) for one in several)[1]
         highest: Grams = Counter()
         for one in several:
-            highest |= _grams(one)
+            highest |= grams(one)
         matches = [0] * ORDERS
-        for gram, count in (_grams(candidate) & highest).items():
+        for gram, count in (grams(candidate) & highest).items():
             matches[len(gram) - 1] += count
         rows.append([length, closest, *matches, *(max(0, length - order) for order in range(ORDERS))])
     return np.array(rows, np.float64)
@@ -112,7 +127,7 @@ def cider(
     Source: Vedantam et al., "CIDEr: consensus-based image description evaluation", CVPR 2015, equations 1 to 3, scaled
     by ten as its authors' code does. ``frequencies`` come from ``references`` unless given.
     """
-    return _consensus(candidates, references, frequencies, robust=False)
+    return consensus(candidates, References(references, frequencies))[:, 0]
 
 
 def cider_d(
@@ -125,7 +140,22 @@ def cider_d(
     Source: Vedantam et al. 2015, section 5. It is what pycocoevalcap calls ``Cider``; like there, the length is the
     number of bigrams, which matters only for texts of no tokens.
     """
-    return _consensus(candidates, references, frequencies, robust=True)
+    return consensus(candidates, References(references, frequencies))[:, 1]
+
+
+def consensus(candidates: Sequence[Tokens], references: References) -> Floats:
+    """CIDEr and CIDEr-D per sample, ``[N, 2]``: :func:`cider` and :func:`cider_d` in one pass."""
+    _check(candidates, references.tokens)
+    scores = []
+    for candidate, several, vectors in zip(candidates, references.tokens, references.vectors, strict=True):
+        hypothesis = _vector(candidate, references.frequencies)
+        totals = np.zeros(2)
+        for one, vector in zip(several, vectors, strict=True):
+            delta = max(0, len(candidate) - 1) - max(0, len(one) - 1)
+            penalty = float(np.exp(-(delta**2) / (2 * _SIGMA**2)))
+            totals += _cosine(hypothesis, vector) * (1.0, penalty)
+        scores.append(10.0 * totals / len(several))
+    return np.array(scores, np.float64).reshape(-1, 2)
 
 
 def longest_common_subsequence(first: Tokens, second: Tokens) -> int:
@@ -172,50 +202,33 @@ def nll_per_character(nll: ArrayLike, texts: Sequence[str]) -> float:
     return float(ratio(sums.sum(), sum(len(text) for text in texts)))
 
 
-def _consensus(
-    candidates: Sequence[Tokens],
-    references: Sequence[Sequence[Tokens]],
-    frequencies: DocumentFrequencies | None,
-    robust: bool,
-) -> Floats:
-    _check(candidates, references)
-    frequencies = DocumentFrequencies.of(references) if frequencies is None else frequencies
-    scores = []
-    for candidate, several in zip(candidates, references, strict=True):
-        hypothesis = _vector(candidate, frequencies)
-        total = 0.0
-        for one in several:
-            similarity = _cosine(hypothesis, _vector(one, frequencies), clip=robust)
-            if robust:
-                delta = max(0, len(candidate) - 1) - max(0, len(one) - 1)
-                similarity *= np.exp(-(delta**2) / (2 * _SIGMA**2))
-            total += similarity
-        scores.append(10.0 * total / len(several))
-    return np.array(scores, np.float64)
-
-
 _Vector = tuple[dict[tuple[str, ...], float], Floats]
 
 
 def _vector(tokens: Tokens, frequencies: DocumentFrequencies) -> _Vector:
     """tf-idf per n-gram, and the norm of each order's part ``[4]``."""
-    weights = {gram: count * frequencies.idf(gram) for gram, count in _grams(tokens).items()}
+    weights = {gram: count * frequencies.idf(gram) for gram, count in grams(tokens).items()}
     squares = np.zeros(ORDERS)
     for gram, weight in weights.items():
         squares[len(gram) - 1] += weight * weight
     return weights, np.sqrt(squares)
 
 
-def _cosine(hypothesis: _Vector, reference: _Vector, clip: bool) -> float:
-    products = np.zeros(ORDERS)
+def _cosine(hypothesis: _Vector, reference: _Vector) -> Floats:
+    """Mean cosine over the orders, plain and with the hypothesis clipped to the reference: ``[2]``."""
+    plain, clipped = [0.0] * ORDERS, [0.0] * ORDERS
     for gram, weight in hypothesis[0].items():
         other = reference[0].get(gram)
         if other is not None:
-            products[len(gram) - 1] += (min(weight, other) if clip else weight) * other
-    return float(np.nan_to_num(ratio(products, hypothesis[1] * reference[1])).mean())
+            order = len(gram) - 1
+            plain[order] += weight * other
+            clipped[order] += min(weight, other) * other
+    norms = hypothesis[1] * reference[1]
+    return np.asarray(np.nan_to_num(ratio([plain, clipped], np.stack([norms, norms]))).mean(1), np.float64)
 
 
-def _grams(tokens: Tokens) -> Grams:
+def grams(tokens: Tokens) -> Grams:
+    """Counts of all n-grams of orders 1 to 4."""
     return Counter(tuple(tokens[i : i + order]) for order in range(1, ORDERS + 1)
                    for i in range(len(tokens) - order + 1))  # fmt: skip
 

@@ -1,0 +1,64 @@
+"""The texts that a description is compared with: given captions, or sentences realised from human labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from personvlm.base.errors import InputError
+from personvlm.data.sample import Sample
+from personvlm.evaluation.facts import values_of_annotations
+from personvlm.language.normalise import normalise
+from personvlm.language.realiser import realise
+
+PARAPHRASES = 4
+"""Paraphrases beside the canonical sentence where references are realised from labels."""
+
+
+def clean_references(samples: Sequence[Sample], paraphrases: int = PARAPHRASES) -> list[list[str]]:
+    """References ``[N][at least 1]`` of the protocol ``clean``.
+
+    A picture with captions has them, normalised. One without gets the canonical sentence of its labels and
+    ``paraphrases`` others; the seed of each follows from its row, so that a set has the same references for ever.
+
+    Raises:
+        InputError: a picture has neither a caption nor a label to make one from; names the picture.
+    """
+    result = []
+    for row, sample in enumerate(samples):
+        texts = [text for caption in sample.captions if (text := normalise(caption))]
+        values = values_of_annotations(sample.annotations)
+        if not texts and values:
+            seeds = (row * paraphrases + number for number in range(paraphrases))
+            texts = [realise(values), *(realise(values, seed=seed) for seed in seeds)]
+        result.append(_some(texts, sample))
+    return result
+
+
+def raw_references(samples: Sequence[Sample]) -> list[str]:
+    """References ``[N]`` of the protocol ``published``: the first caption as it was written, noise and all.
+
+    A picture without captions (PETA has none) gets the canonical sentence of its labels.
+
+    Raises:
+        InputError: a picture has neither; names the picture.
+    """
+    return [_some([*sample.captions[:1], *_realised(sample)], sample)[0] for sample in samples]
+
+
+def origin(samples: Sequence[Sample]) -> str:
+    """Where the references come from, in words, for reports."""
+    given = sum(bool(sample.captions) for sample in samples)
+    if given == len(samples):
+        return "given captions"
+    return "realised from labels" if not given else f"{given} given captions, the others realised from labels"
+
+
+def _realised(sample: Sample) -> list[str]:
+    values = values_of_annotations(sample.annotations)
+    return [realise(values)] if values else []
+
+
+def _some(texts: list[str], sample: Sample) -> list[str]:
+    if not texts:
+        raise InputError(f"{sample.image}: neither a caption nor a label to make a reference from")
+    return texts
