@@ -3,7 +3,7 @@
 #   make demo      describe people and write a report (installs what it needs, no torch)
 #   make test      the test suite (installs everything, torch included)
 #   make install   .venv with what describing and the demo need
-#   make dev       .venv with everything: training, tests, linters
+#   make dev       .venv with everything: training, video, tests, linters
 #   make accept    long timed checks
 #   make lint      ruff and mypy
 #   make table     fill the README's table from the shipped weights' metrics.json
@@ -44,7 +44,7 @@ $(VENV)/.installed: $(VENV)/.made pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.installed tools/torch_source.py
 	@echo "Installing what training and the tests need (torch too; this takes a few minutes)"
-	@$(BIN)/python -m pip install -q -c constraints.txt $$($(BIN)/python tools/torch_source.py) -e '.[train,dev]'
+	@$(BIN)/python -m pip install -q -c constraints.txt $$($(BIN)/python tools/torch_source.py) -e '.[train,video,dev]'
 	@touch $@
 
 install: $(VENV)/.installed

@@ -1,0 +1,101 @@
+"""Opening and decoding with PyAV (FFmpeg), with its many errors turned into ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from personvlm.base.errors import InputError
+from personvlm.base.images import MAX_PIXELS
+
+
+def open_video(name: str, url: str, *, protocols: str, timeout: float | None = None,
+               options: dict[str, str] | None = None) -> tuple[InputContainer, VideoStream]:  # fmt: skip
+    """Open ``url`` and choose its first video stream.
+
+    Args:
+        name: what the user calls it, for messages.
+        url: as FFmpeg understands it.
+        protocols: what FFmpeg may use, separated by commas. Playlists inside a file cannot reach anything else.
+        timeout: seconds without any data, while opening and while reading.
+        options: more options for FFmpeg.
+
+    Raises:
+        InputError: no video stream, or more pixels than are decoded.
+        av.error.FFmpegError: it cannot be opened; :func:`reason` says it in plain words.
+    """
+    container = av.open(url, options={"protocol_whitelist": protocols, **(options or {})}, timeout=timeout)
+    try:
+        if not container.streams.video:
+            raise InputError(f"{name}: holds no pictures (sound only?); give a video")
+        stream = container.streams.video[0]
+        width, height = stream.codec_context.width, stream.codec_context.height
+        if width * height > MAX_PIXELS:
+            raise InputError(f"{name}: {width}x{height} pixels, at most {MAX_PIXELS} in all are decoded; shrink it")
+        # One core per camera is plenty, and threads inside the decoder hold frames back.
+        stream.codec_context.thread_count = 1
+    except BaseException:
+        container.close()
+        raise
+    return container, stream
+
+
+class Damage:
+    """What of a container could not be decoded.
+
+    Attributes:
+        packets: how many were broken.
+        last: whether the very last one was.
+        why: FFmpeg's words about an error that ended the reading, or None.
+    """
+
+    def __init__(self) -> None:
+        self.packets = 0
+        self.last = False
+        self.why: str | None = None
+
+
+def decoded(container: InputContainer, stream: VideoStream, damage: Damage) -> Iterator[VideoFrame]:
+    """Every frame that can be decoded. Broken packets are counted in ``damage`` and skipped.
+
+    An error that ends the reading is noted in ``damage`` too, and raises nothing.
+    """
+    try:
+        for packet in container.demux(stream):
+            try:
+                frames = packet.decode()
+            except av.error.FFmpegError:
+                frames = []
+                broken = True
+            else:
+                broken = packet.is_corrupt
+            if packet.size:  # not the empty packet that flushes the decoder
+                damage.packets += broken
+                damage.last = broken
+            yield from (frame for frame in frames if isinstance(frame, VideoFrame) and not frame.is_corrupt)
+    except av.error.FFmpegError as error:
+        damage.why = reason(error)
+
+
+def pixels(frame: VideoFrame, name: str) -> NDArray[np.uint8]:
+    """RGB ``uint8 [H, W, 3]``, turned upright where the container says so.
+
+    Raises:
+        InputError: the size changed beyond what is decoded.
+    """
+    if frame.width * frame.height > MAX_PIXELS:
+        raise InputError(f"{name}: a frame of {frame.width}x{frame.height} pixels, at most {MAX_PIXELS} are decoded")
+    image: NDArray[np.uint8] = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+    turns = round(frame.rotation / 90) % 4  # counterclockwise, as np.rot90 turns
+    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+
+
+def reason(error: av.error.FFmpegError) -> str:
+    """One plain phrase for what FFmpeg says."""
+    return error.strerror or type(error).__name__

@@ -1,0 +1,64 @@
+"""From what a user names to sources of frames."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from personvlm.base.errors import InputError
+from personvlm.video.files import VideoFile
+from personvlm.video.folders import Given, ImageFolder, is_mot_sequence, mot_sequence, read_mot
+from personvlm.video.frame import Report, Source
+from personvlm.video.streams import Stream
+
+_log = logging.getLogger(__name__)
+_ADDRESS = re.compile(r"^([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
+SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "udp", "tcp", "rtp", "srtp")
+
+
+def open_source(text: str, camera: str, *, start: float | None = None, rate: float = 10.0,
+                detections: Path | None = None, report: Report = _log.warning) -> Source:  # fmt: skip
+    """One source.
+
+    Args:
+        text: a video file, a folder of pictures, a MOTChallenge sequence, or an address (``rtsp://…``).
+        camera: name of the camera.
+        start: time of the first frame, seconds since the epoch. Not for addresses.
+        rate: frames per second of a folder of pictures.
+        detections: a MOTChallenge file with the boxes of every frame.
+        report: told of faults that stop nothing.
+
+    Raises:
+        InputError: there is no such source, or it cannot be opened.
+    """
+    source = _open(text, camera, start, rate, report)
+    return source if detections is None else Given(source, read_mot(detections))
+
+
+def _open(text: str, camera: str, start: float | None, rate: float, report: Report) -> Source:
+    address = _ADDRESS.match(text)
+    if address:
+        if address[1].lower() not in SCHEMES:
+            raise InputError(f"{text}: no camera answers to {address[1]}://; known: {', '.join(SCHEMES)}")
+        return Stream(text, camera, report=report)
+    path = Path(text)
+    if path.is_dir():
+        if is_mot_sequence(path):
+            return mot_sequence(path, camera, start=start, report=report)
+        return ImageFolder(path, camera, rate=rate, start=start, report=report)
+    return VideoFile(path, camera, start=start, report=report)
+
+
+def camera_names(texts: Iterable[str]) -> list[str]:
+    """A short, unique name for every source: the file's name without its ending, or the host of an address."""
+    names: list[str] = []
+    for text in texts:
+        address = _ADDRESS.match(text)
+        base = text[address.end() :].rpartition("@")[2].split("/")[0] if address else Path(text).stem
+        name, number = base or "camera", 2
+        while name in names:
+            name, number = f"{base}-{number}", number + 1
+        names.append(name)
+    return names

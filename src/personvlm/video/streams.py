@@ -1,0 +1,133 @@
+"""Live streams (RTSP, HTTP and whatever else FFmpeg opens by an address): reconnect, never give up."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from threading import Event
+
+import av
+
+from personvlm.base.errors import InputError
+from personvlm.video.container import Damage, decoded, open_video, pixels, reason
+from personvlm.video.frame import Frame, Report
+
+PROTOCOLS = "rtsp,rtsps,rtp,srtp,rtmp,rtmps,http,https,httpproxy,hls,tls,tcp,udp,crypto"
+"""What a stream may use. Files are not among it: a playlist from the network reads nothing here."""
+
+_log = logging.getLogger(__name__)
+_HOPELESS = (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError, av.error.HTTPNotFoundError,
+             av.error.ProtocolNotFoundError, av.error.InvalidDataError)  # fmt: skip
+_DRIFT = 2.0
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a stream is waited for, in seconds.
+
+    Attributes:
+        silence: without any data until a connection counts as dead.
+        first_wait, longest_wait: between attempts to connect; each wait is twice the one before.
+    """
+
+    silence: float = 10.0
+    first_wait: float = 1.0
+    longest_wait: float = 30.0
+
+
+class Stream:
+    """A camera that is reached by an address.
+
+    Frame times are those of arrival, spaced as the container says. A connection that breaks off or falls silent is
+    opened again for as long as it takes. An address that ends by itself because it is a file (it announces its
+    duration) is read once, every frame.
+
+    Args:
+        url: the address.
+        camera: name of the camera.
+        patience: see :class:`Patience`.
+        report: told when a connection is lost and when it is back.
+        clock: seconds since the epoch.
+    """
+
+    def __init__(self, url: str, camera: str, *, patience: Patience | None = None, report: Report = _log.warning,
+                 clock: Callable[[], float] = time.time) -> None:  # fmt: skip
+        self.url, self.camera = url, camera
+        self.live, self.rate = True, 0.0
+        self.connections = 0
+        self._patience = patience or Patience()
+        self._report, self._clock = report, clock
+        self._stopped = Event()
+        self._index = 0
+        self._last = 0.0
+
+    def frames(self) -> Iterator[Frame]:
+        """Frames until :meth:`close`. See :class:`personvlm.video.frame.Source`.
+
+        Raises:
+            InputError: at the first contact already the address is refused or holds no video. Later the same counts
+                as a fault that passes.
+        """
+        wait = self._patience.first_wait
+        while not self._stopped.is_set():
+            before = self._index
+            problem = yield from self._connection()
+            if problem is None:
+                return
+            if self._index > before:
+                wait = self._patience.first_wait
+            self._report(f"{self.camera}: {problem}; connecting again in {wait:g} s")
+            self._stopped.wait(wait)
+            wait = min(2 * wait, self._patience.longest_wait)
+
+    def _connection(self) -> Generator[Frame, None, str | None]:
+        """Frames of one connection; returns why it ended, None if that was its proper end."""
+        transport = {"rtsp_transport": "tcp"} if self.url.startswith(("rtsp:", "rtsps:")) else {}
+        try:
+            container, stream = open_video(hidden(self.url), self.url, protocols=PROTOCOLS,
+                                           timeout=self._patience.silence, options=transport)  # fmt: skip
+        except InputError:
+            if not self.connections:
+                raise
+            return "the stream holds no pictures now"
+        except av.error.FFmpegError as error:
+            if not self.connections and isinstance(error, _HOPELESS):
+                raise InputError(f"{hidden(self.url)}: {reason(error)}; check the address") from None
+            return reason(error)
+        if self.connections:
+            self._report(f"{self.camera}: connected again")
+        self.connections += 1
+        self.rate = float(stream.average_rate or stream.guessed_rate or 0)
+        finite = container.duration is not None and container.size > 0
+        self.live = not finite
+        damage = Damage()
+        offset: float | None = None
+        with container:
+            for frame in decoded(container, stream, damage):
+                if self._stopped.is_set():
+                    return None
+                now = self._clock()
+                if frame.time is not None:
+                    # Network and decoder deliver in bursts, the container's clock is even; but clocks drift.
+                    if offset is None or (self.live and abs(offset + frame.time - now) > _DRIFT):
+                        offset = now - frame.time
+                    now = offset + frame.time
+                self._last = max(now, self._last + 1e-3)
+                yield Frame(self.camera, self._index, self._last, pixels(frame, hidden(self.url)))
+                self._index += 1
+        if damage.why is None and finite:
+            return None
+        return damage.why or "the stream ended"
+
+    def close(self) -> None:
+        """See :class:`personvlm.video.frame.Source`. A silent connection ends after ``patience.silence``."""
+        self._stopped.set()
+
+
+def hidden(url: str) -> str:
+    """The address without user and password, fit to be shown."""
+    scheme, mark, rest = url.partition("://")
+    place, slash, path = rest.partition("/")
+    return f"{scheme}{mark}{place.rpartition('@')[2]}{slash}{path}"

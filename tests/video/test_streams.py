@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from personvlm.base.errors import InputError
+from personvlm.video.feed import Feed
+from personvlm.video.frame import Frame
+from personvlm.video.streams import Patience, Stream, hidden
+
+QUICK = Patience(silence=1.0, first_wait=0.05, longest_wait=0.2)
+
+
+@pytest.fixture
+def ts(make_video) -> bytes:
+    return make_video("live.ts", frames=40).read_bytes()
+
+
+def whole(data: bytes) -> Callable[..., None]:
+    def serve(send: Callable[[bytes], object], over: threading.Event) -> None:
+        send(data)
+
+    return serve
+
+
+def then_silent(data: bytes) -> Callable[..., None]:
+    def serve(send: Callable[[bytes], object], over: threading.Event) -> None:
+        send(data)
+        over.wait(20)
+
+    return serve
+
+
+def collect(stream: Stream, enough: Callable[[list[Frame]], bool]) -> list[Frame]:
+    frames: list[Frame] = []
+    for frame in stream.frames():
+        frames.append(frame)
+        if enough(frames):
+            stream.close()
+    return frames
+
+
+def test_a_cut_connection_is_opened_again_and_numbers_go_on(camera: Any, ts: bytes) -> None:
+    served = camera([whole(ts), whole(ts), whole(ts)])
+    notes: list[str] = []
+    stream = Stream(served.url, "gate", patience=QUICK, report=notes.append)
+    frames = collect(stream, lambda frames: len(frames) == 100)
+    assert stream.connections == 3
+    assert [frame.index for frame in frames] == list(range(100))
+    assert all(later.time > earlier.time for earlier, later in zip(frames, frames[1:], strict=False))
+    assert abs(frames[-1].time - time.time()) < 20
+    assert sum("connecting again" in note for note in notes) == 2
+    assert notes[-1] == "gate: connected again"
+    assert stream.live
+
+
+def test_a_silent_connection_counts_as_dead(camera: Any, ts: bytes) -> None:
+    served = camera([then_silent(ts), whole(ts)])
+    notes: list[str] = []
+    stream = Stream(served.url, "gate", patience=QUICK, report=notes.append)
+    start = time.monotonic()
+    frames = collect(stream, lambda frames: stream.connections == 2 and len(frames) > 50)
+    assert time.monotonic() - start < 8
+    assert len(frames) > 50
+    assert "connecting again" in notes[0]
+
+
+def test_refusal_at_first_contact_ends_it_later_it_does_not(camera: Any, ts: bytes) -> None:
+    with pytest.raises(InputError, match=r"live\.ts: .*404.*check the address"):
+        collect(Stream(camera([]).url, "gate", patience=QUICK), bool)
+    served = camera([whole(ts)])  # refuses from the second connection on
+    stream = Stream(served.url, "gate", patience=QUICK, report=lambda note: None)
+    threading.Timer(2.5, stream.close).start()
+    frames = collect(stream, lambda frames: False)
+    assert 30 < len(frames) <= 40
+    assert served.requests >= 3
+
+
+def test_waits_grow(camera: Any) -> None:
+    notes: list[str] = []
+    stream = Stream("http://127.0.0.1:9/a.ts", "gate", patience=QUICK, report=notes.append)
+    threading.Timer(0.8, stream.close).start()
+    assert collect(stream, bool) == []
+    waits = [note.rpartition(" in ")[2] for note in notes]
+    assert waits[:4] == ["0.05 s", "0.1 s", "0.2 s", "0.2 s"]
+
+
+def test_passwords_are_not_shown() -> None:
+    assert hidden("rtsp://user:s@cret@10.0.0.7/live@1") == "rtsp://10.0.0.7/live@1"
+    stream = Stream("http://user:secret@127.0.0.1:9/a.ts", "gate", patience=QUICK, report=lambda note: None)
+    with pytest.raises(InputError) as caught:
+        collect(Stream("nonsense://user:secret@h/a", "gate", patience=QUICK), bool)
+    assert "secret" not in str(caught.value)
+    stream.close()
+
+
+class Slow:
+    """Gives frames at a pace of its own."""
+
+    rate = 0.0
+
+    def __init__(self, path: Path, live: bool) -> None:
+        self.camera, self.live = "c", live
+        self._inner = path
+
+    def frames(self) -> Any:
+        from personvlm.video.files import VideoFile
+
+        for frame in VideoFile(self._inner, "c").frames():
+            time.sleep(0.005)
+            yield frame
+
+    def close(self) -> None:
+        pass
+
+
+def drain(feed: Feed, pause: float) -> list[int]:
+    taken = []
+    deadline = time.monotonic() + 20
+    while feed.state in ("waiting", "running") and time.monotonic() < deadline:
+        frame = feed.take()
+        if frame is not None:
+            taken.append(frame.index)
+            time.sleep(pause)
+    return taken
+
+
+def test_live_frames_drop_to_the_latest_and_are_counted(make_video) -> None:
+    feed = Feed(Slow(make_video(frames=40), live=True))
+    taken = drain(feed, 0.03)
+    assert taken[-1] == 39
+    assert len(taken) < 25
+    assert feed.dropped == 40 - len(taken)
+
+
+def test_a_file_waits_for_whoever_is_slow(make_video) -> None:
+    feed = Feed(Slow(make_video(frames=20), live=False))
+    assert drain(feed, 0.02) == list(range(20))
+    assert (feed.dropped, feed.state) == (0, "ended")
+
+
+def test_a_failure_is_kept_with_the_frames_before_it(make_video) -> None:
+    from personvlm.video.files import VideoFile
+
+    path = make_video("a.mkv", frames=60)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    feed = Feed(VideoFile(path, "c"))
+    taken = drain(feed, 0)
+    assert len(taken) > 20
+    assert feed.state == "failed"
+    assert "breaks off" in str(feed.error)
+
+
+def test_closing_frees_a_waiting_thread(make_video) -> None:
+    feed = Feed(Slow(make_video(frames=20), live=False))
+    while not feed.available:
+        time.sleep(0.01)
+    feed.close()
+    assert feed.state == "ended"
+    assert not any(thread.name == "feed c" and thread.is_alive() for thread in threading.enumerate())
