@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,6 +26,9 @@ GPT2_REVISIONS: Mapping[str, str] = MappingProxyType({
     "openai-community/gpt2": "607a30d783dfa663caf39e06633721c8d4cfcd7e",
 })  # fmt: skip
 """Repositories of the hub whose revision is pinned."""
+
+KEPT = "kept.json"
+"""Of a pruned vocabulary: which of GPT-2's pieces are left."""
 
 _END_OF_TEXT = "<|endoftext|>"
 _GPT2_SIZE = 50_257
@@ -169,16 +173,22 @@ class GPT2Tokenizer(_ByteLevel):
     """GPT-2's 50,257 byte-level pieces (DistilGPT-2 has the same); ``<|endoftext|>`` is begin, end, pad and unknown.
 
     Source: Radford et al., "Language Models are Unsupervised Multitask Learners", 2019.
+
+    Attributes:
+        kept: where the vocabulary was pruned (:mod:`personvlm.language.prune`), the id that each piece has in GPT-2,
+            ascending; None where all are there.
     """
 
+    kept: tuple[int, ...] | None = None
+
     @classmethod
-    def _wrap(cls, backend: tokenizers.Tokenizer, origin: str) -> GPT2Tokenizer:
-        end = backend.token_to_id(_END_OF_TEXT)
-        if backend.get_vocab_size() != _GPT2_SIZE or end != _GPT2_SIZE - 1:
+    def _wrap(cls, backend: tokenizers.Tokenizer, origin: str, kept: tuple[int, ...] | None = None) -> GPT2Tokenizer:
+        end, size = backend.token_to_id(_END_OF_TEXT), _GPT2_SIZE if kept is None else len(kept)
+        if backend.get_vocab_size() != size or end != size - 1:
             raise InputError(f"{origin}: is not GPT-2's tokenizer: {backend.get_vocab_size()} entries and "
-                             f"{_END_OF_TEXT} at {end}, where {_GPT2_SIZE} and {_GPT2_SIZE - 1} belong")  # fmt: skip
+                             f"{_END_OF_TEXT} at {end}, where {size} and {size - 1} belong")  # fmt: skip
         backend.encode_special_tokens = True
-        return cls(backend, end, end, end, end)
+        return cls(backend, end, end, end, end, kept)
 
     @classmethod
     def from_hub(cls, repository: str = "distilbert/distilgpt2", revision: str | None = None) -> GPT2Tokenizer:
@@ -203,7 +213,8 @@ class GPT2Tokenizer(_ByteLevel):
 
     @classmethod
     def load(cls, directory: str | Path) -> GPT2Tokenizer:
-        """Read ``vocab.json`` and ``merges.txt``, or ``tokenizer.json`` where they are not there.
+        """Read ``vocab.json`` and ``merges.txt`` (with ``kept.json``: pruned ones), or ``tokenizer.json`` where they
+        are not there.
 
         Raises:
             InputError: the files are absent, damaged, or of another tokenizer.
@@ -223,12 +234,29 @@ class GPT2Tokenizer(_ByteLevel):
             raise InputError(f"{folder}: vocab.json or merges.txt is damaged ({error}): fetch them again") from error
         backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         backend.decoder = decoders.ByteLevel()
-        return cls._wrap(backend, str(folder))
+        return cls._wrap(backend, str(folder), _kept(folder / KEPT))
 
     def save(self, directory: str | Path) -> None:
-        """Write ``vocab.json`` and ``merges.txt`` into ``directory``, which is made if need be."""
+        """Write ``vocab.json`` and ``merges.txt``, and where it was pruned ``kept.json``, into ``directory``, which is
+        made if need be."""
         Path(directory).mkdir(parents=True, exist_ok=True)
         self.backend.model.save(str(directory))
+        (Path(directory) / KEPT).unlink(missing_ok=True)
+        if self.kept is not None:
+            (Path(directory) / KEPT).write_text(json.dumps(self.kept) + "\n")
+
+
+def _kept(path: Path) -> tuple[int, ...] | None:
+    """The mapping of a pruned vocabulary: GPT-2's ids, ascending, its end among them."""
+    if not path.is_file():
+        return None
+    try:
+        kept = json.loads(path.read_text())
+        if not all(isinstance(index, int) for index in kept) or kept != sorted({*kept, _GPT2_SIZE - 1}):
+            raise ValueError("not ascending ids with GPT-2's end last")
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{path}: not the ids of a pruned vocabulary ({error}): prune the model again") from error
+    return tuple(kept)
 
 
 def _read_json(path: Path) -> tokenizers.Tokenizer:

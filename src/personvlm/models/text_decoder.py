@@ -49,8 +49,7 @@ class CrossBlock(nn.Module):
 
     def _split(self, x: Tensor, parts: int) -> Tensor:
         """``[N, T, parts*D]`` -> ``[N, parts*heads, T, d]``."""
-        count, length, width = x.shape
-        return x.reshape(count, length, parts * self.heads, width // (parts * self.heads)).transpose(1, 2)
+        return x.unflatten(2, (parts * self.heads, -1)).transpose(1, 2)
 
 
 class CrossDecoder(nn.Module):

@@ -1,0 +1,193 @@
+"""A stage of the study on onnxruntime, without torch: one picture at a time, words drafted and verified."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from personvlm.base.errors import InputError
+from personvlm.data.transform import Transform
+from personvlm.language.tokenizer import Tokenizer, load_tokenizer
+from personvlm.models.presets import StageConfig
+from personvlm.runtime.engine import DECODER, VISION, Floats, _session, available_cores
+from personvlm.runtime.generate import Sampling, choose
+from personvlm.runtime.ngram import NGramTable
+
+MOST_DRAFTED = 7
+"""Words drafted per step at most: a step's cost grows with its words, and late drafts are seldom right."""
+
+
+class Written(NamedTuple):
+    """One row of words, and how many times the decoder ran for it."""
+
+    ids: list[int]  # after the beginning; the end included where it was reached
+    steps: int
+
+
+class StageEngine:
+    """Runs the graphs of :func:`~personvlm.runtime.stage_export.export_stage`.
+
+    Keys and values lie in one buffer that the graph writes in place, so that an engine writes one row at a time; calls
+    from several threads wait for one another.
+
+    Example:
+        >>> engine = StageEngine.load("runs/stage4-small")  # doctest: +SKIP
+        >>> engine.write(engine.transform([image]))  # doctest: +SKIP
+        ['The image shows a man with short hair. He is wearing a black jacket and blue jeans.']
+    """
+
+    def __init__(self, directory: Path, threads: int | None = None, drafts: NGramTable | None = None) -> None:
+        self.config = StageConfig.load(directory)
+        self.tokenizer: Tokenizer = load_tokenizer(directory)
+        self.transform = Transform.load(directory)
+        self.drafts = drafts
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or available_cores()
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        self._vision, decoder = (_session(directory / name, options) for name in (VISION, DECODER))
+        self._cached = _Cached(decoder, self.config)
+        self._lock = threading.Lock()
+
+    @classmethod
+    def load(cls, directory: str | Path, *, threads: int | None = None, drafting: bool = True) -> StageEngine:
+        """The engine of a folder, with the table of drafts that lies in it.
+
+        Args:
+            directory: holds config, tokenizer, transform and both graphs, and perhaps ``drafts.json``.
+            threads: cores to use; those available by default.
+            drafting: False leaves the table where it is.
+
+        Raises:
+            InputError: a file is absent or broken; the message names it.
+        """
+        folder = Path(directory)
+        table = NGramTable.load(folder) if drafting and NGramTable.exists(folder) else None
+        if table is not None and table.vocabulary != StageConfig.load(folder).vocabulary:
+            raise InputError(f"{folder}: the table of drafts is of another vocabulary; make it again")
+        return cls(folder, threads, table)
+
+    def write(self, pixels: Floats, *, sampling: Sampling | None = None) -> list[str]:
+        """One text per picture ``float32 [N, 3, H, W]``, as the transform gives it."""
+        return [self.tokenizer.decode(row.ids) for row in self.generate(pixels, sampling=sampling)]
+
+    def generate(self, pixels: Floats, *, max_new: int | None = None, ignore_end: bool = False,
+                 allowed: NDArray[np.bool_] | None = None, sampling: Sampling | None = None) -> list[Written]:  # fmt: skip
+        """Words for each picture ``float32 [N, 3, H, W]``; a row ends by itself, whatever the others do.
+
+        Args:
+            max_new: longest row, the end included; as the model was trained by default.
+            ignore_end: the end is never chosen: every row has ``max_new`` words.
+            allowed: ``bool [V]``, the only words to choose among.
+            sampling: None or temperature 0 is greedy, with drafts where there is a table.
+
+        Raises:
+            InputError: ``max_new`` is more than the positions of the model allow.
+        """
+        most = self.config.max_text - 1  # the beginning takes a place
+        max_new = most if max_new is None else max_new
+        if not 1 <= max_new <= most:
+            raise InputError(f"max_new must be from 1 to {most}, which is what {self.config.title} can hold")
+        mask = np.zeros(self.config.vocabulary, np.float32)
+        if allowed is not None:
+            mask[~allowed] = -np.inf
+        if ignore_end:
+            mask[self.tokenizer.eos_id] = -np.inf
+        names = [output.name for output in self._vision.get_outputs()]
+        with self._lock:
+            seen = self._vision.run(names, {"pixels": pixels})
+            return [self._row({name: part[row : row + 1] for name, part in zip(names, seen, strict=True)}, max_new,
+                              mask, sampling or Sampling()) for row in range(len(pixels))]  # fmt: skip
+
+    def _row(self, seen: dict[str, Floats], max_new: int, mask: Floats, sampling: Sampling) -> Written:
+        cached, greedy = self._cached, sampling.temperature <= 0
+        cached.begin(seen)
+        rng = np.random.default_rng(sampling.seed)
+        end, text, steps = self.tokenizer.eos_id, [self.tokenizer.bos_id], 0
+        while True:
+            left = max_new - (len(text) - 1)
+            drafted = self.drafts.draft(text, min(MOST_DRAFTED, left - 1)) if greedy and self.drafts else []
+            logits = cached.read([text[-1], *drafted]) + mask  # [1 + drafts, V]
+            steps += 1
+            # Row i has read all drafts before it, so its word counts if those were what it would have said itself.
+            chosen = logits.argmax(1) if greedy else choose(logits, sampling, rng.random())
+            right = 0
+            while right < len(drafted) and drafted[right] == chosen[right] and drafted[right] != end:
+                right += 1
+            cached.forget(len(drafted) - right)
+            text += chosen[: right + 1].tolist()
+            if text[-1] == end or len(text) > max_new:
+                return Written(text[1:], steps)
+
+    def score(self, pixels: Floats, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Negative log-likelihood per character ``[N]``, in nats, of a text for each picture, the end included."""
+        names = [output.name for output in self._vision.get_outputs()]
+        result = np.zeros(len(texts))
+        with self._lock:
+            seen = self._vision.run(names, {"pixels": pixels})
+            for row, text in enumerate(texts):
+                ids = self.tokenizer.encode(text, ends=True)[: self.config.max_text]
+                self._cached.begin({name: part[row : row + 1] for name, part in zip(names, seen, strict=True)})
+                logits = self._cached.read(ids[:-1]).astype(np.float64)
+                peak = logits.max(1, keepdims=True)
+                normaliser = peak[:, 0] + np.log(np.exp(logits - peak).sum(1))
+                chances = logits[np.arange(len(ids) - 1), ids[1:]] - normaliser
+                result[row] = -chances.sum() / max(1, len(text))
+        return result
+
+
+class _Cached:
+    """The decoder's graph with buffers for its keys and values, bound once."""
+
+    def __init__(self, session: onnxruntime.InferenceSession, config: StageConfig) -> None:
+        self.session, self.config = session, config
+        self.binding = session.io_binding()
+        self.prefixed = config.decoder == "gpt2"
+        self.longest = config.max_text + (config.visual_tokens if self.prefixed else 0)
+        self.place = np.arange(self.longest, dtype=np.int64)
+        self.nothing = np.zeros((1, 0, config.dim), np.float32)
+        self.length, self.visual = 0, self.nothing
+        shape = (1, config.heads, self.longest, config.dim // config.heads)
+        self.buffers = dict(self._bound(shape))
+
+    def _bound(self, shape: tuple[int, ...]) -> Iterator[tuple[str, Floats]]:
+        for layer in range(self.config.layers):
+            for kind in ("key", "value"):
+                buffer = np.zeros(shape, np.float32)
+                self.binding.bind_input(f"{kind}{layer}", "cpu", 0, np.float32, shape, buffer.ctypes.data)
+                self.binding.bind_output(f"next_{kind}{layer}", "cpu", 0, np.float32, shape, buffer.ctypes.data)
+                yield f"{kind}{layer}", buffer
+
+    def begin(self, seen: dict[str, Floats]) -> None:
+        """Start a row with what a picture gave, each ``[1, ...]``; what the buffers held is forgotten."""
+        self.length = 0
+        self.visual = seen.get("visual", self.nothing)
+        self.seen = {name: np.ascontiguousarray(part) for name, part in seen.items() if name != "visual"}
+        for name, part in self.seen.items():
+            self.binding.bind_cpu_input(name, part)
+
+    def forget(self, count: int) -> None:
+        """Go back over the last ``count`` words: they will be written over."""
+        self.length -= count
+
+    def read(self, words: Sequence[int]) -> Floats:
+        """Read words ``[T]``, and before the first ones the visual tokens -> logits ``[T, V]``."""
+        count = len(words)
+        total = self.length + count + self.visual.shape[1]
+        given = {"words": np.array([words], np.int64), "places": self.place[self.length : total],
+                 "last": np.array([total - 1], np.int32), "total": np.array(total, np.int32)}  # fmt: skip
+        if self.prefixed:
+            given["visual"] = self.visual
+        for name, array in given.items():
+            self.binding.bind_cpu_input(name, array)
+        logits = np.empty((1, count, self.config.vocabulary), np.float32)
+        self.binding.bind_output("logits", "cpu", 0, np.float32, logits.shape, logits.ctypes.data)
+        self.session.run_with_iobinding(self.binding)
+        self.length, self.visual = total, self.nothing
+        return logits[0]
