@@ -1,0 +1,123 @@
+"""Pictures that come one by one, from any number of threads or coroutines, described in batches."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from personvlm.base.errors import InputError
+from personvlm.runtime.batching import BatchEngine
+from personvlm.runtime.batching_metrics import Timing
+from personvlm.runtime.batching_queue import BatchSettings, Priority
+from personvlm.runtime.batching_work import Work
+from personvlm.runtime.calibration import Say
+from personvlm.runtime.describer import Describer, Picture
+from personvlm.runtime.engine import Engine, Floats, Seen, available_cores
+from personvlm.schema import PersonDescription
+
+Prepared = tuple[NDArray[np.uint8], tuple[Say, bool, bool]]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One picture to describe; the rest as in :meth:`Describer.describe`."""
+
+    picture: Picture
+    say: Say = "confident"
+    gender: bool = True
+    age: bool = True
+
+
+class BatchDescriber(BatchEngine[Ask, PersonDescription]):
+    """A :class:`BatchEngine` whose workers are describers. An answer is what the describer says of the picture alone.
+
+    Besides ``queue`` and ``batch`` its stages are ``decode`` (per picture: decoding, resizing), ``vision`` and
+    ``words`` (per batch: the encoder; decisions and sentences).
+
+    Args:
+        describers: one per worker; a describer is called by one thread only.
+
+    Example:
+        >>> with BatchDescriber.load() as people:  # doctest: +SKIP
+        ...     future = people.submit(Ask("a.jpg", say="all"), priority=Priority.REID_REQUEST)
+        ...     print(future.result().text)
+    """
+
+    def __init__(self, describers: Sequence[Describer], settings: BatchSettings | None = None, *,
+                 observe: Callable[[Timing], None] | None = None) -> None:  # fmt: skip
+        self._reader = describers[0] if describers else None
+        work = [self._describing(describer) for describer in describers]
+        super().__init__(work, settings, prepare=self._decoded, observe=observe)
+
+    @classmethod
+    def load(cls, path: str | Path | None = None, settings: BatchSettings | None = None, *, workers: int = 1,
+             observe: Callable[[Timing], None] | None = None) -> BatchDescriber:  # fmt: skip
+        """Workers with the model of ``path`` (the one that ships by default), which share the available cores.
+
+        Raises:
+            InputError: fewer than one worker, or a folder that holds no model.
+        """
+        if workers < 1:
+            raise InputError(f"at least one worker is needed, not {workers}")
+        threads = max(1, available_cores() // workers)
+        return cls([Describer.load(path, threads=threads) for _ in range(workers)], settings, observe=observe)
+
+    async def describe_async(self, picture: Picture, *, say: Say = "confident", gender: bool = True, age: bool = True,
+                             priority: Priority = Priority.NEW_TRACK, key: Hashable | None = None,
+                             timeout_s: float | None = None) -> PersonDescription:  # fmt: skip
+        """Describe one picture without blocking the event loop.
+
+        Raises:
+            InputError: the picture cannot be read.
+            NotAnsweredError: full, too late, shed or closed; the subclass and its message say which.
+        """
+        return await self.submit_async(Ask(picture, say, gender, age), priority=priority, key=key, timeout_s=timeout_s)
+
+    def _decoded(self, ask: Ask) -> Prepared:
+        began = time.perf_counter()
+        assert self._reader is not None
+        image = self._reader.transform.fit(self._reader._read(ask.picture))
+        self.time_stage("decode", time.perf_counter() - began)
+        return image, (ask.say, ask.gender, ask.age)
+
+    def _describing(self, describer: Describer) -> Work[PersonDescription]:
+        watch = _Stopwatch(describer.engine)
+        timed = copy.copy(describer)
+        timed.engine = cast(Engine, watch)
+
+        def work(items: list[Prepared]) -> list[PersonDescription]:
+            answers: dict[int, PersonDescription] = {}
+            began, watch.seconds = time.perf_counter(), 0.0
+            for options in dict.fromkeys(options for _, options in items):  # those who ask alike share a batch
+                rows = [row for row, (_, each) in enumerate(items) if each == options]
+                say, gender, age = options
+                described = timed.describe_images([items[row][0] for row in rows], say=say, gender=gender, age=age)
+                answers.update(zip(rows, described, strict=True))
+            self.time_stage("vision", watch.seconds)
+            self.time_stage("words", time.perf_counter() - began - watch.seconds)
+            return [answers[row] for row in range(len(items))]
+
+        return work
+
+
+class _Stopwatch:
+    """An engine that knows how long its eyes took."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine, self.seconds = engine, 0.0
+
+    def encode(self, pixels: Floats) -> Seen:
+        began = time.perf_counter()
+        seen = self._engine.encode(pixels)
+        self.seconds += time.perf_counter() - began
+        return seen
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
