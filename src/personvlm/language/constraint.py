@@ -9,12 +9,11 @@ said already, every negation, and what leads to the scene or to other people.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from personvlm.language.legal import CARRY, FUNCTION, WEAR, WORN, Decided, State, tables
+from personvlm.language.legal import CARRY, FUNCTION, WEAR, WORN, Decided, Place, State, tables
 from personvlm.language.lexicon import Phrase
 from personvlm.language.matching import longest, may_grow, segment, walk
 from personvlm.language.words import BREAKS, PRONOUNS, REGIONS
@@ -37,6 +36,9 @@ class Constraint:
         complete: do not end before every decided value that the vocabulary can say was said.
         limit: about how many words a text may have at most; ``40 + 5 * number of values`` by default.
 
+    Attributes:
+        place: how far the text is. Keep it to come back to it: setting it takes words back.
+
     A text ends by itself: towards the limit only what is still to be said, and what closes, is allowed.
 
     Example:
@@ -50,8 +52,8 @@ class Constraint:
 
     def __init__(self, vocabulary: Sequence[str], values: Values, *, complete: bool = True,
                  limit: int | None = None) -> None:  # fmt: skip
-        self._words = tuple(word.replace("’", "'") for word in vocabulary)
-        self._table = tables(self._words)
+        self._table = tables(tuple(vocabulary))
+        self._words = self._table.words
         self._decided = Decided(self._table, values)
         self._complete = complete
         most = _SLACK + _WORDS_PER_FACT * len(self._decided.pair)
@@ -59,12 +61,7 @@ class Constraint:
         # Under a tight limit less is kept back for each fact, or a text with many facts would have to close at once.
         share = _RESERVED * self._limit / max(1, len(self._decided.pair))
         self._reserve = _WORDS_PER_FACT if self._limit == most else min(_WORDS_PER_FACT, share)
-        self._count = 0
-        self._state = State()
-        self._last = ""
-        self._late: dict[str, int] = {}  # how often each word came since the text has had to close
-        self._tired = 0  # words that came so often that they lead nowhere
-        self._buffer: list[str] = []  # words that may still become part of a longer phrase
+        self.place = Place()
         bit = self._table.bit
         self._eos, self._stop, self._comma, self._and = bit("<eos>"), bit("."), bit(","), bit("and")
         self._verbs = (self._table.bits(CARRY), self._table.bits(WEAR))
@@ -76,7 +73,8 @@ class Constraint:
 
     def mask(self) -> NDArray[np.bool_]:
         """Which words may come next: ``bool [V]``, True on at least one."""
-        bits = self._opening[self._count] if self._count < len(self._opening) else self._allowed()
+        length = self.place.length
+        bits = self._opening[length] if length < len(self._opening) else self._allowed()
         packed = np.frombuffer(bits.to_bytes(len(self._words) // 8 + 1, "little"), np.uint8)
         return np.unpackbits(packed, count=len(self._words), bitorder="little").view(np.bool_)
 
@@ -86,64 +84,64 @@ class Constraint:
         Raises:
             ValueError: :meth:`mask` does not allow the word.
         """
-        word = self._words[index]
-        self._count += 1
+        word, (length, state, buffer, _, late, tired) = self._words[index], self.place
         if word == "<eos>":
+            self.place = self.place._replace(length=length + 1)
             return
-        self._last = word
-        if self._closing(self._state):
-            self._late[word] = self._late.get(word, 0) + 1
-            if self._late[word] >= _TIRED:
-                self._tired |= self._table.bit(word)
-        self._buffer.append(word)
-        while self._buffer and not may_grow(self._buffer):
-            item = longest(self._buffer, 0) or self._buffer[0]
-            state = self._step(self._state, item)
-            if state is None:
+        if self._closing(state, length + 1):
+            late = {**late, word: late.get(word, 0) + 1}
+            if late[word] >= _TIRED:
+                tired |= self._table.bit(word)
+        buffer = (*buffer, word)
+        while buffer and not may_grow(buffer):
+            item = longest(buffer, 0) or buffer[0]
+            after = self._step(state, item)
+            if after is None:
                 raise ValueError(f"{word!r} contradicts the decided values here; mask() says which words may come")
-            self._state = state
-            del self._buffer[: len(item.words) if isinstance(item, Phrase) else 1]
+            state, buffer = after, buffer[len(item.words) if isinstance(item, Phrase) else 1 :]
+        self.place = Place(length + 1, state, buffer, word, late, tired)
 
     # Which words may come -------------------------------------------------------------------------------------------
 
     def _allowed(self) -> int:
-        state = self._read(self._buffer)
+        length, _, buffer, last, _, tired = self.place
+        state = self._read(buffer)
         bits = self._next(state) if state is not None else 0
         checked = allowed = onward = 0
-        closing = state is not None and self._closing(state)
-        for start in range(len(self._buffer)):
-            node = walk(self._buffer[start:])
+        closing = state is not None and self._closing(state, length)
+        for start in range(len(buffer)):
+            node = walk(buffer[start:])
             for word, child in node.children.items() if node else ():
                 bit = self._table.bit(word)
                 if bit & checked:
                     continue
                 checked |= bit
-                words = [*self._buffer, word]
+                words = (*buffer, word)
                 reads = self._read(words) is not None
                 if bit and ((reads and child.phrase) or self._leads_on(words)):
                     onward |= bit
                 elif bit and reads and (bit & bits or not (closing or word in FUNCTION)):
                     allowed |= bit
         bits = onward if closing and onward else (bits & ~checked) | allowed | onward
-        bits &= ~self._table.bit(self._last)  # no word comes twice in a row
+        bits &= ~self._table.bit(last)  # no word comes twice in a row
         if closing:
-            bits = bits & ~self._tired or bits
+            bits = bits & ~tired or bits
         if bits:
             return bits
         return self._eos if state is not None and state.last == "." else self._stop
 
     def _read(self, words: Sequence[str]) -> State | None:
         """The state after ``words`` if nothing follows them, or None where they say what they must not."""
-        state: State | None = self._state
+        state: State | None = self.place.state
         for item in segment(words) if words else ():
             state = self._step(state, item) if state is not None else None
         return state
 
-    def _leads_on(self, words: list[str]) -> bool:
+    def _leads_on(self, words: tuple[str, ...]) -> bool:
         """Whether a phrase that may be said begins with the last of ``words``."""
         for start in range(len(words)):
-            for phrase in self._decided.starts.get(tuple(words[start:]), ()):
-                if self._read([*words[:start], *phrase.words]) is not None:
+            for phrase in self._decided.starts.get(words[start:], ()):
+                if self._read((*words[:start], *phrase.words)) is not None:
                     return True
         return False
 
@@ -174,7 +172,7 @@ class Constraint:
             return bits
         if state.last == "":
             bits |= self._comma | self._and
-        if self._closing(state):
+        if self._closing(state, self.place.length):
             if not self._complete and bits & (self._stop | self._eos):
                 return bits & (self._stop | self._eos)
             return bits | roots | persons
@@ -188,37 +186,31 @@ class Constraint:
             bits |= (self._verbs[0] if carried else 0) | (self._verbs[1] if worn else 0)
         return bits | roots | persons
 
-    def _closing(self, state: State) -> bool:
+    def _closing(self, state: State, length: int) -> bool:
         """Whether what is left of the limit is needed for what is still to be said."""
         missing = self._decided.required & ~state.said
-        return self._count + self._reserve * missing.bit_count() + 10 >= self._limit
+        return length + self._reserve * missing.bit_count() + 10 >= self._limit
 
     def _roots(self, state: State) -> tuple[int, int, int]:
         """First words of the phrases that may be said now: all, those of things carried, those of things worn."""
-        said = state.said
-        carried = worn = rest = 0
-        for facts, groups, on_upper, first in self._decided.facts:
-            if self._new(facts, groups, said) and (not on_upper or state.region in ("", "upper")):
-                if "carrying" in groups:
-                    carried |= first
-                elif groups & WORN:
-                    worn |= first
-                else:
-                    rest |= first
+        said, decided = state.said, self._decided
+        found = {"carrying": 0, "worn": 0, "": 0}
+        for told, first in decided.facts:
+            if not told.fresh & said and (not told.on_upper or state.region in ("", "upper")):
+                found[told.kind] |= first
         for region in () if state.slim else REGIONS:
             if region not in state.regions:
                 bits = 0
-                for facts, first in self._decided.nouns[region].items():
-                    if (facts or self._with_later(region, said)) and self._complete_before(region, said):
+                if self._complete_before(region, said):
+                    for facts, first in decided.nouns[region].items():
+                        if facts or self._with_later(region, said):
+                            bits |= first
+                for _, _, fact, first in decided.adjectives[region]:  # the first before its noun: all of them fit
+                    if not fact & said:
                         bits |= first
-                for slot, value, fact, first in self._decided.adjectives[region]:
-                    if not fact & said and self._takes(state, region, slot, value):
-                        bits |= first
-                if region in WORN:
-                    worn |= bits
-                else:
-                    rest |= bits
-        fitting = {"carrying": carried, "worn": worn}.get(state.verb, carried | worn | rest)
+                found["worn" if region in WORN else ""] |= bits
+        carried, worn = found["carrying"], found["worn"]
+        fitting = {"carrying": carried, "worn": worn}.get(state.verb, carried | worn | found[""])
         return fitting, carried, worn
 
     def _after_adjective(self, state: State) -> int:
@@ -253,7 +245,7 @@ class Constraint:
             candidates = tuple(region for region in state.candidates if self._more_colors(state, region))
             if word != "and" or not state.color_last or not candidates:
                 return None
-            return replace(state, candidates=candidates, color_last=False, after_and=True, last=word)
+            return state._replace(candidates=candidates, color_last=False, after_and=True, last=word)
         said = state.said
         if word in PRONOUNS:
             if PRONOUNS[word] != self._decided.gender:
@@ -262,7 +254,7 @@ class Constraint:
         if word == ".":
             return State(said, state.regions, subject=state.subject, first=False)
         verb = "carrying" if word in CARRY else "worn" if word in WEAR else state.verb
-        return replace(state, said=said, last=word, verb=verb, slim=state.slim and word not in BREAKS)
+        return state._replace(said=said, last=word, verb=verb, slim=state.slim and word not in BREAKS)
 
     def _adjective(self, state: State, phrase: Phrase) -> State | None:
         slot, value = phrase.facts[0]
@@ -272,7 +264,7 @@ class Constraint:
                            and self._takes(state, region, slot, value))  # fmt: skip
         if not candidates:
             return None
-        return replace(state, pending=(*state.pending, (slot, value)), candidates=candidates, last="",
+        return state._replace(pending=(*state.pending, (slot, value)), candidates=candidates, last="",
                        color_last=slot == "color", after_and=False)  # fmt: skip
 
     def _noun(self, state: State, phrase: Phrase) -> State | None:
@@ -293,26 +285,18 @@ class Constraint:
     def _fact(self, state: State, phrase: Phrase) -> State | None:
         if state.pending:
             return None
-        groups = frozenset(group for group, _ in phrase.facts)
-        facts = self._decided.bits(phrase.facts)
+        told = self._decided.told(phrase)
         if phrase.facts:
-            if not self._new(facts, groups, state.said) or not _expected(state.verb, groups):
+            if told.fresh & state.said or not _expected(state.verb, told.groups):
                 return None
-            on_upper = any(group.startswith("upper.") for group in groups)
-            if on_upper and state.region not in ("", "upper"):
+            if told.on_upper and state.region not in ("", "upper"):
                 return None
         elif state.verb:
             return None
-        slim = groups == {"body"} and len(phrase.words) == 1
-        return replace(state, said=state.said | facts, last="", verb="", slim=slim,
-                       stated=state.stated or bool(phrase.facts),
-                       subject=state.subject or phrase.region == "person")  # fmt: skip
-
-    def _new(self, facts: int, groups: frozenset[str], said: int) -> bool:
-        """Whether a phrase says nothing twice; a gender may come again with an age."""
-        if "gender" in groups and len(groups) > 1:
-            facts &= ~self._decided.pair["gender", self._decided.gender or ""]
-        return not facts & said
+        slim = len(phrase.words) == 1 and told.groups == {"body"}
+        return state._replace(said=state.said | told.facts, last="", verb="", slim=slim,
+                              stated=state.stated or bool(phrase.facts),
+                              subject=state.subject or phrase.region == "person")  # fmt: skip
 
     def _takes(self, state: State, region: str, slot: str, value: str) -> bool:
         """Whether a noun of ``region`` may take one more adjective after the pending ones."""
@@ -335,7 +319,7 @@ class Constraint:
 
     def _with_later(self, region: str, said: int) -> bool:
         """Whether "a top" may come bare because something will follow it ("with a logo")."""
-        return region == "upper" and any(on_upper and not facts & said for facts, _, on_upper, _ in self._decided.facts)
+        return region == "upper" and any(told.on_upper and not told.facts & said for told, _ in self._decided.facts)
 
     def _complete_before(self, region: str, said: int) -> bool:
         """Whether everything that can only stand before the noun was said."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from types import MappingProxyType
+from typing import NamedTuple
 
 from personvlm.language.lexicon import Fact, Phrase, lexicon
 from personvlm.language.matching import compound
@@ -32,15 +35,18 @@ class Tables:
     """One vocabulary as the constraint needs it. Sets of words are integers: bit ``i`` stands for word ``i``.
 
     Attributes:
+        words: the vocabulary, apostrophes straight.
         index: word -> its place in the vocabulary.
-        phrases: phrases of the table that can be spelled with the vocabulary.
+        phrases: phrases of the table that can be spelled with the vocabulary and that the realiser may say, by the
+            first fact that they state (of adjectives: slot and value), or by ("", region) where they state none.
         content: words that mean something; they come only inside a phrase that may be said.
         inert: words that say nothing by themselves, gendered pronouns and punctuation apart.
         vowels: words that "an" goes before.
     """
 
+    words: tuple[str, ...]
     index: Mapping[str, int]
-    phrases: tuple[Phrase, ...]
+    phrases: Mapping[Fact, tuple[Phrase, ...]]
     content: frozenset[str]
     inert: int
     vowels: int
@@ -61,17 +67,41 @@ class Tables:
 @lru_cache(maxsize=8)
 def tables(vocabulary: tuple[str, ...]) -> Tables:
     """Tables of a vocabulary, made once."""
+    vocabulary = tuple(word.replace("’", "'") for word in vocabulary)
     index = {word: place for place, word in enumerate(vocabulary)}
     known = lexicon()
     phrases = [phrase for words, phrase in known.items() if all(word in index for word in words)]
     phrases += [found for word in vocabulary if (word,) not in known and (found := compound(word))]
     content = {word for phrase in phrases for word in phrase.words} - FUNCTION
     content |= NEGATIONS | OTHERS | SCENE | TRIGGERS | ABOUT_OTHERS
-    result = Tables(index, tuple(phrases), frozenset(content), 0, 0)
+    stating: dict[Fact, list[Phrase]] = defaultdict(list)
+    for phrase in phrases:
+        if phrase.spoken:
+            stating[phrase.facts[0] if phrase.facts else ("", phrase.region)].append(phrase)
+    spoken = {fact: tuple(found) for fact, found in stating.items()}
+    result = Tables(vocabulary, index, spoken, frozenset(content), 0, 0)
     inert = result.bits(word for word in vocabulary
                         if word not in content and word not in PRONOUNS and word[0].isalnum())  # fmt: skip
     vowels = result.bits(word for word in vocabulary if word[0] in "aeio" or word.startswith("umbrella"))
-    return Tables(index, result.phrases, result.content, inert, vowels)
+    return replace(result, inert=inert, vowels=vowels)
+
+
+class Told(NamedTuple):
+    """What a phrase that stands for itself tells.
+
+    Attributes:
+        facts: as bits.
+        fresh: those that must not have been said; a gender may come again with an age.
+        groups: of the facts.
+        kind: "carrying", "worn" or "", by its groups.
+        on_upper: whether it is about an upper garment.
+    """
+
+    facts: int
+    fresh: int
+    groups: frozenset[str]
+    kind: str
+    on_upper: bool
 
 
 class Decided:
@@ -80,7 +110,7 @@ class Decided:
     Attributes:
         pair: decided, sayable (group, value) -> its bit in sets of facts.
         gender: the decided gender, or None.
-        facts: (facts as bits, groups, whether about an upper garment, first words) of what may be said as a fact.
+        facts: what may be said as a fact, with its first words.
         nouns: region -> (facts as bits, first words) of its noun; a generic noun has no facts.
         adjectives: region -> [(slot, value, fact as bit, first words)].
         before: region -> facts that only an adjective can say.
@@ -100,10 +130,12 @@ class Decided:
         self.colors = {region: sum(group == f"{region}.color" for group, _ in self.pair) for region in REGIONS}
         self.persons = 0
         self.starts: dict[tuple[str, ...], list[Phrase]] = {}
-        merged: dict[tuple[int, frozenset[str], bool], int] = {}
+        merged: dict[Told, int] = {}
         self.nouns: dict[str, dict[int, int]] = {region: {} for region in REGIONS}
         adjectives: dict[tuple[str, str, str], int] = {}
-        for phrase in table.phrases:
+        self._sayable: dict[tuple[str, ...], bool] = {}
+        self._told: dict[tuple[str, ...], Told] = {}
+        for phrase in self._candidates(table):
             if not self.sayable(phrase):
                 continue
             for end in range(1, len(phrase.words)):
@@ -120,15 +152,21 @@ class Decided:
             elif not phrase.facts:
                 self.persons |= first
             else:
-                groups = frozenset(group for group, _ in phrase.facts)
-                on_upper = any(group.startswith("upper.") for group in groups)
-                merged[facts, groups, on_upper] = merged.get((facts, groups, on_upper), 0) | first
-        self.facts = [(facts, groups, on_upper, first) for (facts, groups, on_upper), first in merged.items()]
+                told = self.told(phrase)
+                merged[told] = merged.get(told, 0) | first
+        self.facts = list(merged.items())
         self.adjectives: dict[str, list[tuple[str, str, int, int]]] = {region: [] for region in REGIONS}
         for (region, slot, value), first in adjectives.items():
             if self.nouns[region]:
                 self.adjectives[region].append((slot, value, self.pair[f"{region}.{slot}", value], first))
         self._ask()
+
+    def _candidates(self, table: Tables) -> Iterator[Phrase]:
+        """Phrases of the table that may be sayable: everything but those that begin with an undecided fact."""
+        slots = dict.fromkeys((group.partition(".")[2], value) for group, value in self.pair
+                              if group.partition(".")[0] in REGIONS)  # fmt: skip
+        for fact in (("", "person"), *(("", region) for region in REGIONS), *self.pair, *slots):
+            yield from table.phrases.get(fact, ())
 
     def bits(self, facts: Iterable[Fact]) -> int:
         """Decided facts as a set of bits."""
@@ -137,8 +175,27 @@ class Decided:
             result |= self.pair[fact]
         return result
 
+    def told(self, phrase: Phrase) -> Told:
+        """What a sayable phrase tells; of a noun without its adjectives."""
+        known = self._told.get(phrase.words)
+        if known is None:
+            groups = frozenset(group for group, _ in phrase.facts)
+            facts = fresh = self.bits(phrase.facts)
+            if "gender" in groups and len(groups) > 1:
+                fresh &= ~self.pair["gender", self.gender or ""]
+            kind = "carrying" if "carrying" in groups else "worn" if groups & WORN else ""
+            on_upper = any(group.startswith("upper.") for group in groups)
+            known = self._told[phrase.words] = Told(facts, fresh, groups, kind, on_upper)
+        return known
+
     def sayable(self, phrase: Phrase) -> bool:
         """Whether a phrase may be said at all: it says what was decided, in words that the realiser has for it."""
+        known = self._sayable.get(phrase.words)
+        if known is None:
+            known = self._sayable[phrase.words] = self._may_say(phrase)
+        return known
+
+    def _may_say(self, phrase: Phrase) -> bool:
         if not phrase.spoken or any(PRONOUNS.get(word, self.gender) != self.gender for word in phrase.words):
             return False
         if phrase.part == "adjective":
@@ -155,8 +212,8 @@ class Decided:
     def _ask(self) -> None:
         """What a complete text has to say, and what of it must stand before its noun."""
         anywhere = 0
-        for facts, _, _, _ in self.facts:
-            anywhere |= facts
+        for told, _ in self.facts:
+            anywhere |= told.facts
         self.required, self.before = anywhere, dict.fromkeys(REGIONS, 0)
         for region in REGIONS:
             for facts in self.nouns[region]:
@@ -167,8 +224,7 @@ class Decided:
                     self.before[region] |= fact
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """What the words so far add up to, as the parser will read them.
 
     Attributes:
@@ -200,3 +256,23 @@ class State:
     verb: str = ""
     first: bool = True
     slim: bool = False
+
+
+class Place(NamedTuple):
+    """How far a text is.
+
+    Attributes:
+        length: number of words so far.
+        state: what those add up to that belong to no longer phrase.
+        buffer: the others: words that may still become part of a longer phrase.
+        last: the last word.
+        late: how often each word came since the text has had to close.
+        tired: words that came so often that they lead nowhere.
+    """
+
+    length: int = 0
+    state: State = State()
+    buffer: tuple[str, ...] = ()
+    last: str = ""
+    late: Mapping[str, int] = MappingProxyType({})
+    tired: int = 0
