@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import threading
 from collections.abc import Callable, Iterator
@@ -19,12 +20,12 @@ def make_video(tmp_path: Path) -> MakeVideo:
     """Writes a clip in which frame ``i`` has the gray level ``4 i`` and a moving patch of noise."""
 
     def make(name: str = "clip.mp4", *, frames: int = 30, size: tuple[int, int] = (160, 120), codec: str = "libx264",
-             rate: int = 10, options: dict[str, str] | None = None, metadata: dict[str, str] | None = None) -> Path:  # fmt: skip
+             options: dict[str, str] | None = None, metadata: dict[str, str] | None = None) -> Path:  # fmt: skip
         path = tmp_path / name
         rng = np.random.default_rng(0)
         with av.open(str(path), "w", options=options or {}) as container:
             container.metadata.update(metadata or {})
-            stream = container.add_stream(codec, rate=rate)
+            stream = container.add_stream(codec, rate=10)
             stream.width, stream.height = size
             stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
             stream.gop_size = 10
@@ -62,10 +63,8 @@ class Camera:
                 self.send_response(200)
                 self.send_header("Content-Type", "video/mp2t")
                 self.end_headers()
-                try:
+                with contextlib.suppress(OSError):  # the reader may leave
                     plan[camera.requests - 1](self.wfile.write, camera.over)
-                except OSError:  # the reader has left
-                    pass
 
             def log_message(self, format: str, *args: object) -> None:
                 pass

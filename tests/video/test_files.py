@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import os
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 
 from personvlm.base.errors import InputError
 from personvlm.video.files import VideoFile
-from personvlm.video.sources import camera_names, open_source
+from personvlm.video.frame import Frame
+from personvlm.video.sources import camera_names, open_sources
 
 
 def test_every_frame_in_order_with_the_container_s_times(make_video) -> None:
@@ -52,10 +54,9 @@ def test_a_file_that_ends_mid_frame_gives_what_it_has_and_says_so(make_video, na
     path = make_video(name, frames=60, codec=codec, options=options)
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * 0.6)])
-    frames = []
+    frames: list[Frame] = []
     with pytest.raises(InputError, match=r"breaks off after \d+ frames, \d\.\d s of \d\.\d s; those were used"):
-        for frame in VideoFile(path, "c").frames():
-            frames.append(frame)
+        frames.extend(VideoFile(path, "c").frames())
     assert 20 < len(frames) < 60
 
 
@@ -68,7 +69,7 @@ def test_damage_inside_is_skipped_and_reported(make_video) -> None:
     notes: list[str] = []
     frames = list(VideoFile(path, "c", report=notes.append).frames())
     assert 40 < len(frames) <= 60
-    assert all(later.time > earlier.time for earlier, later in zip(frames, frames[1:], strict=False))
+    assert all(later.time > earlier.time for earlier, later in itertools.pairwise(frames))
     assert len(notes) == (len(frames) < 60)
 
 
@@ -119,12 +120,12 @@ def test_a_name_that_looks_like_a_protocol_is_a_file(make_video, monkeypatch, tm
     path = make_video()
     path.rename(tmp_path / "concat:a.mp4")
     monkeypatch.chdir(tmp_path)
-    assert len(list(open_source("concat:a.mp4", "c").frames())) == 30
+    assert len(list(open_sources("concat:a.mp4", "c")[0].frames())) == 30
 
 
 def test_what_has_no_source_is_refused() -> None:
     with pytest.raises(InputError, match="no camera answers to gopher"):
-        open_source("gopher://a/b", "c")
+        open_sources("gopher://a/b", "c")
 
 
 def test_camera_names_are_short_and_unique() -> None:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from personvlm.base.errors import InputError
 from personvlm.video.folders import ImageFolder, read_mot
-from personvlm.video.sources import open_source
+from personvlm.video.sources import open_sources
 
 
 def pictures(folder: Path, names: list[str]) -> None:
@@ -19,7 +19,7 @@ def pictures(folder: Path, names: list[str]) -> None:
 
 def test_pictures_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     pictures(tmp_path / "f", ["img1.png", "img10.png", "img2.png"])
-    frames = list(open_source(str(tmp_path / "f"), "c", rate=4.0, start=100.0).frames())
+    frames = list(open_sources(str(tmp_path / "f"), "c", rate=4.0, start=100.0)[0].frames())
     assert [int(frame.image[0, 0, 0]) for frame in frames] == [0, 20, 10]
     assert [frame.time for frame in frames] == [100.0, 100.25, 100.5]
     assert frames[0].given is None
@@ -50,7 +50,7 @@ def test_mot_sequence_brings_its_boxes(tmp_path: Path) -> None:
     (tmp_path / "det").mkdir()
     (tmp_path / "det" / "det.txt").write_text("1,-1,11,6,20,30,0.9,-1,-1,-1\n3,-1,1,1,5,5,57.2\n\n1,-1,2,2,5,9,-1\n")
     (tmp_path / "seqinfo.ini").write_text("[Sequence]\nname=a\nframeRate=25\nimDir=img1\n")
-    frames = list(open_source(str(tmp_path), "c", start=0.0).frames())
+    frames = list(open_sources(str(tmp_path), "c", start=0.0)[0].frames())
     assert [frame.time for frame in frames] == [0.0, 0.04, 0.08]
     assert [len(frame.given or ()) for frame in frames] == [2, 0, 1]
     assert frames[0].given is not None
@@ -61,7 +61,7 @@ def test_mot_sequence_brings_its_boxes(tmp_path: Path) -> None:
 
 def test_boxes_can_be_laid_over_any_source(tmp_path: Path, make_video) -> None:
     (tmp_path / "boxes.txt").write_text("2,1,1,1,10,20,1\n")
-    source = open_source(str(make_video(frames=3)), "c", detections=tmp_path / "boxes.txt")
+    source = open_sources(str(make_video(frames=3)), "c", detections=tmp_path / "boxes.txt")[0]
     assert [len(frame.given or ()) for frame in source.frames()] == [0, 1, 0]
     assert source.rate == 10
     assert not source.live

@@ -11,6 +11,7 @@ from personvlm.base.errors import InputError
 from personvlm.video.files import VideoFile
 from personvlm.video.folders import Given, ImageFolder, is_mot_sequence, mot_sequence, read_mot
 from personvlm.video.frame import Report, Source
+from personvlm.video.scenes import PREFIX, rendered_cameras
 from personvlm.video.streams import Stream
 
 _log = logging.getLogger(__name__)
@@ -18,12 +19,13 @@ _ADDRESS = re.compile(r"^([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
 SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "udp", "tcp", "rtp", "srtp")
 
 
-def open_source(text: str, camera: str, *, start: float | None = None, rate: float = 10.0,
-                detections: Path | None = None, report: Report = _log.warning) -> Source:  # fmt: skip
-    """One source.
+def open_sources(text: str, camera: str, *, start: float | None = None, rate: float = 10.0,
+                 detections: Path | None = None, report: Report = _log.warning) -> list[Source]:  # fmt: skip
+    """What ``text`` names: one source, or all cameras of a rendered scene.
 
     Args:
-        text: a video file, a folder of pictures, a MOTChallenge sequence, or an address (``rtsp://…``).
+        text: a video file, a folder of pictures, a MOTChallenge sequence, an address (``rtsp://…``), or ``rendered:``
+            (see :func:`personvlm.video.scenes.rendered_cameras`).
         camera: name of the camera.
         start: time of the first frame, seconds since the epoch. Not for addresses.
         rate: frames per second of a folder of pictures.
@@ -33,8 +35,10 @@ def open_source(text: str, camera: str, *, start: float | None = None, rate: flo
     Raises:
         InputError: there is no such source, or it cannot be opened.
     """
+    if text.startswith(PREFIX):
+        return [*rendered_cameras(text, camera)]
     source = _open(text, camera, start, rate, report)
-    return source if detections is None else Given(source, read_mot(detections))
+    return [source] if detections is None else [Given(source, read_mot(detections))]
 
 
 def _open(text: str, camera: str, start: float | None, rate: float, report: Report) -> Source:
@@ -57,6 +61,8 @@ def camera_names(texts: Iterable[str]) -> list[str]:
     for text in texts:
         address = _ADDRESS.match(text)
         base = text[address.end() :].rpartition("@")[2].split("/")[0] if address else Path(text).stem
+        if text.startswith(PREFIX):
+            base = PREFIX[:-1]
         name, number = base or "camera", 2
         while name in names:
             name, number = f"{base}-{number}", number + 1
