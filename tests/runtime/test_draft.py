@@ -65,3 +65,12 @@ def test_shorter_contexts_that_say_the_same_are_not_kept_twice() -> None:
 def test_both_are_drafters() -> None:
     drafters: list[Drafter] = [Lookup((1, 2)), NgramTable.count(CORPUS)]
     assert all(drafter.draft([1], 0) == [] for drafter in drafters)
+
+
+def test_a_draft_ends_where_its_words_are_unlikely(tmp_path: Path) -> None:
+    table = NgramTable.count(CORPUS, order=3, least=1, sure=0.5)
+    assert table.draft([1, 5], 99) == [6, 8, 2], "8 follows in two of three texts"
+    assert table.draft([1], 99) == [5, 6], "5 in three of five, and 8 in two of three of those"
+    assert NgramTable.count(CORPUS, order=3, least=1, sure=0.7).draft([1, 5], 99) == [6]
+    table.save(tmp_path)
+    assert NgramTable.load(tmp_path, 10) == table

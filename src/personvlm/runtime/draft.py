@@ -11,18 +11,23 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from personvlm.base.errors import InputError
 
 FILE = "draft.json"
 _FORMAT = "personvlm.draft"
+_ALIKE = 0.15
+"""Shares that differ by no more are taken for the same."""
 
 
 class Drafter(Protocol):
-    """Says what probably follows. It is asked again after every word that the decoder chose otherwise."""
+    """Says what probably follows. It is asked again after every word that the decoder chose otherwise.
+
+    :class:`Lookup` is one, :class:`NgramTable` another.
+    """
 
     def draft(self, words: Sequence[int], most: int) -> list[int]:
         """At most ``most`` words (token ids) that may follow ``words``, which begin with ``bos``; none is fine."""
@@ -76,19 +81,25 @@ class NgramTable:
     Attributes:
         order: the longest context is ``order - 1`` words.
         following: context -> the commonest next word.
+        shares: context -> how often that word was the next, 0..1; 1 where it is not there.
+        sure: a draft ends where its words would together be less likely than this. A drafted word that is thrown away
+            costs a large decoder an eighth of a run or so, and a small one next to nothing.
     """
 
     order: int
     following: Mapping[tuple[int, ...], int]
+    shares: Mapping[tuple[int, ...], float] = field(default_factory=dict)
+    sure: float = 0.0
 
     @classmethod
-    def count(cls, texts: Iterable[Sequence[int]], order: int = 6, least: int = 2) -> NgramTable:
+    def count(cls, texts: Iterable[Sequence[int]], order: int = 6, least: int = 2, sure: float = 0.0) -> NgramTable:
         """The table of a corpus, the same whatever the order of its texts.
 
         Args:
             texts: each with ``bos`` and ``eos``.
             order: see :class:`NgramTable`.
             least: contexts that came less often are left out. One whose shorter context says the same is too.
+            sure: see :class:`NgramTable`; 0 leaves the shares out.
         """
         counts: dict[tuple[int, ...], Counter[int]] = defaultdict(Counter)
         for text in texts:
@@ -97,27 +108,37 @@ class NgramTable:
                     counts[tuple(text[end - length : end])][text[end]] += 1
         best = {context: min(found, key=lambda word: (-found[word], word))
                 for context, found in counts.items() if found.total() >= least}  # fmt: skip
-        kept = {context: word for context, word in best.items() if best.get(context[1:]) != word}
-        return cls(order, dict(sorted(kept.items())))
+        shares = {context: round(counts[context][word] / counts[context].total(), 2)
+                  for context, word in best.items()} if sure > 0 else {}  # fmt: skip
+        kept = sorted(context for context, word in best.items() if best.get(context[1:]) != word
+                      or abs(shares.get(context, 1.0) - shares.get(context[1:], 1.0)) > _ALIKE)  # fmt: skip
+        return cls(order, {context: best[context] for context in kept},
+                   {context: shares[context] for context in kept if shares.get(context, 1.0) < 1.0}, sure)  # fmt: skip
 
     def draft(self, words: Sequence[int], most: int) -> list[int]:
         """See :class:`Drafter`. Ends where nothing is known."""
         known = list(words[-self.order :])
-        given = len(known)
+        given, likely = len(known), 1.0
         while len(known) < given + most:
             for length in range(min(self.order - 1, len(known)), 0, -1):
-                word = self.following.get(tuple(known[-length:]))
+                context = tuple(known[-length:])
+                word = self.following.get(context)
                 if word is not None:
-                    known.append(word)
                     break
             else:
                 break
+            likely *= self.shares.get(context, 1.0)
+            if likely < self.sure:
+                break
+            known.append(word)
         return known[given:]
 
     def save(self, directory: Path) -> None:
         """Write ``draft.json`` into ``directory``."""
         rows = [[*context, word] for context, word in self.following.items()]
-        content = {"format": _FORMAT, "version": 1, "order": self.order, "rows": rows}
+        content: dict[str, Any] = {"format": _FORMAT, "version": 1, "order": self.order, "rows": rows}
+        if self.sure > 0:
+            content |= {"sure": self.sure, "shares": [self.shares.get(context, 1.0) for context in self.following]}
         (directory / FILE).write_text(json.dumps(content, separators=(",", ":")) + "\n")
 
     @classmethod
@@ -133,9 +154,11 @@ class NgramTable:
             if content["format"] != _FORMAT or content["version"] != 1:
                 raise ValueError("another format")
             following = {tuple(map(int, row[:-1])): int(row[-1]) for row in content["rows"]}
-            order = int(content["order"])
+            order, sure = int(content["order"]), float(content.get("sure", 0.0))
+            given = content.get("shares", [1.0] * len(following))
+            shares = {context: float(share) for context, share in zip(following, given, strict=True) if share != 1.0}
         except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
             raise InputError(f"{path}: not a table of drafts ({error}); export the model again") from error
         if any(not 0 <= word < vocabulary for row in following.items() for word in (*row[0], row[1])):
             raise InputError(f"{path}: has words outside the vocabulary of {vocabulary}; export the model again")
-        return cls(order, following)
+        return cls(order, following, shares, sure)
