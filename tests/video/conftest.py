@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -91,3 +92,12 @@ def camera() -> Iterator[Callable[[list[Connection]], Camera]]:
     yield make
     for one in made:
         one.close()
+
+
+@pytest.fixture(scope="session")
+def videos() -> Path:
+    """The real clips, where this machine has them."""
+    folder = Path(os.environ.get("PERSONVLM_ASSETS", "")) / "data" / "videos"
+    if not os.environ.get("PERSONVLM_ASSETS") or not folder.is_dir():
+        pytest.skip("PERSONVLM_ASSETS has no data/videos")
+    return folder
