@@ -11,8 +11,9 @@ from rich.console import Console
 
 from personvlm.base.errors import InputError
 from personvlm.data.sample import Sample
-from personvlm.evaluation.evaluate import evaluate, score_heads, score_quality
+from personvlm.evaluation.evaluate import evaluate, score_quality
 from personvlm.evaluation.facts import HEADLINE, values_of_annotations
+from personvlm.evaluation.heads import score_heads
 from personvlm.evaluation.report import percent, report
 from personvlm.language.realiser import realise
 from personvlm.metrics.facts import instance_f1, mean_accuracy

@@ -82,11 +82,11 @@ def read_orientation(jsonl: Path, root: Path | None = None, split: str | None = 
     return [sample for sample in samples if split is None or f"split={split}" in sample.labels]
 
 
-def read_msp60k(jsonl: Path, root: Path | None = None) -> list[Sample]:
+def read_msp60k(jsonl: Path, root: Path | None = None, *, pictures: bool = True) -> list[Sample]:
     """MSP60K's caption files: ``{"image", "one_hot": [58 numbers], "answer": caption}`` per line.
 
     Images are looked for at ``root/image`` and, where they are not there, at ``root/name``. The identity is the track
-    (see :func:`track_of`).
+    (see :func:`track_of`). With ``pictures=False`` they need not be there, and the labels and captions are used alone.
     """
     root = jsonl.parent if root is None else root
 
@@ -100,7 +100,8 @@ def read_msp60k(jsonl: Path, root: Path | None = None) -> list[Sample]:
     if missing_images(images):
         flat = [root / image.name for image in images]
         images = flat if len(missing_images(flat)) < len(missing_images(images)) else images
-    check_images(images, jsonl)
+    if pictures:
+        check_images(images, jsonl)
     return [_build(sample, image, jsonl, number, row) for image, (number, row) in zip(images, rows, strict=True)]
 
 

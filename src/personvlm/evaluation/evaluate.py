@@ -1,12 +1,12 @@
-"""Evaluate a describer on labelled pictures: the object that ``personvlm evaluate --json`` prints.
+"""Evaluate a describer, or texts that any model made, on a labelled set: what ``personvlm evaluate --json`` prints.
 
 Every figure about facts is read back from generated text. Beside it stand what the heads alone would have said (the
-realiser speaking for the predicted attributes), what the labels would have said (the ceiling), and the majority class.
+realiser speaking for the predicted attributes), what the labels would have said (the ceiling), and constant answers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -14,20 +14,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personvlm.base.errors import InputError
+from personvlm.base.images import decode
 from personvlm.data.sample import Sample
+from personvlm.evaluation.baselines import Training
 from personvlm.evaluation.facts import consistent, score_said, score_text, values_of_annotations
-from personvlm.evaluation.figures import number
-from personvlm.evaluation.truth import left_open
+from personvlm.evaluation.heads import score_heads
+from personvlm.evaluation.inputs import one_per_person
+from personvlm.evaluation.protocols.references import clean_references
+from personvlm.evaluation.protocols.run import Name, captions_for, run_protocol, scored_rows
+from personvlm.evaluation.retrieval import Likely, score_retrieval_by_likelihood
 from personvlm.language.parser import parse
 from personvlm.language.quality import check, well_formed
 from personvlm.language.realiser import realise
-from personvlm.metrics.facts import instance_metrics, label_metrics, nanmean, ratio
-from personvlm.metrics.intervals import bootstrap_interval, sums_per_identity
-from personvlm.schema import GROUP, PersonDescription, Values, values_of
-from personvlm.schema.groups import columns
-from personvlm.schema.mappings import peta
+from personvlm.schema import PersonDescription, Values, values_of
 
-Floats = NDArray[np.float64]
+TRAINING_PICTURES = 2000
+"""Training pictures, one per person, that are looked at for the nearest caption by embedding."""
+
+_AT_ONCE = 256
 
 
 class Describes(Protocol):
@@ -40,71 +44,107 @@ class Describes(Protocol):
 
 
 @runtime_checkable
-class Likely(Protocol):
-    """A describer that can also say how likely a text is, given a picture."""
+class Embeds(Protocol):
+    """A describer that gives appearance vectors without the cost of a text."""
 
-    def score(self, inputs: Sequence[Path], texts: Sequence[str], /, *, batch: int) -> Floats:
-        """Negative log-likelihood per character ``[N]``."""
+    def embed(self, inputs: Sequence[Path], /, *, batch: int) -> NDArray[np.float32]:
+        """``[N, E]``, L2-normalised."""
+
+
+Track = Callable[[Sequence[int], int, str], Iterable[int]]
+"""Passes on the places where chunks of pictures start, and may show how many are through: (items, how many, label)."""
+
+
+def untracked(items: Sequence[int], total: int, label: str) -> Iterable[int]:
+    """A :data:`Track` that shows nothing."""
+    return items
 
 
 def evaluate(
-    describer: Describes,
+    describer: Describes | None,
     samples: Sequence[Sample],
     thresholds: Mapping[str, float] | None = None,
     *,
+    predictions: Sequence[str] | None = None,
+    protocol: Name | None = None,
+    training: tuple[str, Sequence[Sample]] | None = None,
+    likelihood_pools: int = 0,
     batch: int = 16,
     resamples: int = 1000,
     progress: Callable[[str], None] = lambda stage: None,
+    track: Track = untracked,
 ) -> dict[str, Any]:
-    """Describe every picture twice (all groups; only what is certain) and score it.
+    """Describe every picture twice (all groups; only what is certain), or take given texts, and score them.
 
     Args:
-        describer: describes a list of pictures.
+        describer: describes a list of pictures; None where there are no pictures.
         samples: labelled pictures. All read from PETA: heads are scored on its 35 labels per picture; otherwise on
             every annotated value.
         thresholds: label -> threshold of the 35 labels, as saved with the model; 0.5 where one is missing.
+        predictions: texts of another model, one per sample, scored in place of the describer's; that only gives the
+            row of predicted heads then.
+        protocol: also score under it: ``protocol`` in the result. ``published`` looks at the first 500 samples only,
+            in everything.
+        training: name and samples of the set whose nearest caption is a baseline; by default the other people of
+            ``samples``.
+        likelihood_pools: pools of 100 people in which retrieval by likelihood is measured: 10,000 likelihoods each.
         batch: pictures per call of the model.
         resamples: of the bootstrap.
         progress: called with the name of each stage as it starts.
+        track: passes on the places where chunks start, so that a bar can be shown.
 
     Returns:
         ``n``, ``people``, ``text`` (:func:`~personvlm.evaluation.facts.score_text`), ``baselines`` (the same scoring
-        of ``predicted_heads`` and ``true_labels``), ``heads``, ``said``, ``quality``, ``consistency``, and
-        ``likelihood`` (:func:`score_likelihood`) where the describer can tell. It holds nothing that JSON cannot: a
-        figure that is not defined is None.
+        of ``predicted_heads`` and ``true_labels``), ``heads``, ``said``, ``quality``, ``consistency``,
+        ``likelihood`` (:func:`score_likelihood`), and where they are asked for ``likelihood_retrieval`` and
+        ``protocol`` (:func:`~personvlm.evaluation.protocols.run.run_protocol`). What cannot be told is None: ``heads``,
+        ``consistency`` and ``likelihood`` of given texts, ``text``, ``said`` and ``quality`` without any. It holds
+        nothing that JSON cannot.
 
     Raises:
         InputError: there are no samples.
     """
     if not samples:
         raise InputError("no samples to evaluate on: the data file has no line with a picture")
+    everybody, samples = samples, scored_rows(samples, protocol)
     images = [sample.image for sample in samples]
-    progress("describing, all groups")
-    everything = describer.describe(images, say="all", batch=batch)
-    progress("describing, only what is certain")
-    certain = describer.describe(images, say="confident", batch=batch)
+    everything = certain = texts = None
+    if describer is not None:
+        progress("describing, all groups")
+        everything = _described(describer, images, "all", batch, track)
+    if describer is not None and predictions is None:
+        progress("describing, only what is certain")
+        certain = _described(describer, images, "confident", batch, track)
+    if predictions is not None:
+        texts = list(predictions[: len(samples)])
+    elif everything is not None:
+        texts = [description.text for description in everything]
     progress("scoring")
-    read = [parse(description.text) for description in everything]
-    read_certain = [parse(description.text) for description in certain]
-    from_heads = [_reread(values_of(description.attributes)) for description in everything]
-    from_labels = [_reread(values_of_annotations(sample.annotations)) for sample in samples]
-    pairs = zip([*read, *read_certain], [*everything, *certain], strict=True)
-    agreeing = [consistent(values, description.attributes) for values, description in pairs]
+    result: dict[str, Any] = {"n": len(samples), "people": people_of(samples)}
+    result |= _score_facts(texts, everything, samples, resamples)
+    result |= _score_form(texts, everything, certain, samples)
+    result |= {"heads": None, "likelihood": None}
+    if everything is not None and certain is not None:
+        result["heads"] = score_heads(everything, samples, thresholds or {}, resamples=resamples)
+    if predictions is None and isinstance(describer, Likely):
+        progress("likelihood")
+        result["likelihood"] = score_likelihood(describer, samples, batch)
+        if likelihood_pools:
+            progress(f"retrieval by likelihood, {likelihood_pools} pools")
+            result["likelihood_retrieval"] = _likelihood_retrieval(describer, samples, likelihood_pools, batch,
+                                                                   resamples)  # fmt: skip
+    if protocol is not None:
+        nearest = _training(describer, everybody, everything, training, protocol, batch, progress, track)
+        heights = None if describer is None else [decode(image).shape[0] for image in images]
+        result["protocol"] = run_protocol(protocol, samples, nearest, texts, everything, heights, resamples=resamples,
+                                          progress=progress)  # fmt: skip
+    return result
+
+
+def people_of(samples: Sequence[Sample]) -> int:
+    """How many people; a picture without identity is a person of its own."""
     identities = [sample.identity for sample in samples]
-    return {
-        "n": len(samples),
-        "people": len({*identities} - {None}) + identities.count(None),
-        "text": score_text(read, samples, resamples=resamples),
-        "baselines": {
-            "predicted_heads": score_text(from_heads, samples, resamples=resamples),
-            "true_labels": score_text(from_labels, samples, resamples=resamples),
-        },
-        "heads": score_heads(everything, samples, thresholds or {}, resamples=resamples),
-        "said": score_said(read_certain, samples),
-        "quality": score_quality([description.text for description in [*everything, *certain]]),
-        "consistency": float(np.mean(agreeing)),
-        "likelihood": score_likelihood(describer, samples, batch) if isinstance(describer, Likely) else None,
-    }
+    return len({*identities} - {None}) + identities.count(None)
 
 
 def score_likelihood(describer: Likely, samples: Sequence[Sample], batch: int = 16) -> dict[str, float]:
@@ -132,78 +172,76 @@ def score_quality(texts: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def score_heads(
-    descriptions: Sequence[PersonDescription],
-    samples: Sequence[Sample],
-    thresholds: Mapping[str, float],
-    *,
-    resamples: int = 1000,
-) -> dict[str, Any]:
-    """mA and instance F1 per picture, as the literature reports them, with intervals over people.
+def _described(describer: Describes, images: Sequence[Path], say: Literal["all", "confident"], batch: int,
+               track: Track) -> list[PersonDescription]:  # fmt: skip
+    result: list[PersonDescription] = []
+    starts = range(0, len(images), _AT_ONCE)
+    for start in track(starts, len(starts), f"describing ({say}), {_AT_ONCE} pictures at a time"):
+        result += describer.describe(images[start : start + _AT_ONCE], say=say, batch=batch)
+    return result
 
-    PETA's pictures: the 35 labels of the usual benchmark, where a label that is not named counts as absent, read from
-    calibrated scores and ``thresholds``. Others: every value of the schema that is annotated, read from the decided
-    attributes, where a backpack is a bag as well. A partial label judges only the values that it rules out.
-    """
-    if all(sample.source == "peta" for sample in samples):
-        names: Sequence[str] = peta.BENCHMARK
-        cuts = np.array([thresholds.get(name, 0.5) for name in names], np.float64)
-        targets = np.stack([peta.benchmark_targets(sample.labels) for sample in samples]) > 0
-        scores = np.stack([peta.benchmark_scores(description.scores) for description in descriptions])
-        predictions, known = scores.astype(np.float64) >= cuts, np.ones_like(targets)
-    else:
-        names = [f"{group}={value}" for group, value in columns()]
-        arrays = [sample.annotations.arrays() for sample in samples]
-        targets, known = (np.stack([pair[side] for pair in arrays]) > 0 for side in (0, 1))
-        known &= ~(targets & left_open(samples))
-        decided = [values_of(description.attributes) for description in descriptions]
-        predictions = np.array([[any(GROUP[group].covers(value, said) for said in values.get(group, ()))
-                                 for group, value in columns()] for values in decided], bool)  # fmt: skip
-    labels = label_metrics(targets, predictions, known)
-    instance = instance_metrics(targets, predictions, known)
-    identities = [sample.identity for sample in samples]
 
-    def interval(cells: Floats, statistic: Callable[[Floats], Floats]) -> list[float | None]:
-        low, high = bootstrap_interval(sums_per_identity(identities, cells), statistic, resamples=resamples)
-        return [number(low), number(high)]
-
-    parts = [targets & predictions, targets, ~targets & ~predictions, ~targets]
-    per_label = np.concatenate([part & known for part in parts], axis=1).astype(np.float64)
-    return {
-        "mA": number(nanmean(labels.balanced_accuracy)),
-        "mA_interval": interval(per_label, _mean_accuracy_of_sums),
-        "F1": number(instance.f1),
-        "F1_interval": interval(_instance_cells(targets, predictions, known), _instance_f1_of_sums),
-        "accuracy": number(instance.accuracy),
-        "precision": number(instance.precision),
-        "recall": number(instance.recall),
-        "labels": {
-            name: {"mA": number(labels.balanced_accuracy[i]), "F1": number(labels.f1[i]),
-                   "precision": number(labels.precision[i]), "recall": number(labels.recall[i]),
-                   "positives": int(labels.positives[i])}
-            for i, name in enumerate(names) if labels.support[i] > 0
-        },
+def _score_facts(texts: Sequence[str] | None, everything: Sequence[PersonDescription] | None,
+                 samples: Sequence[Sample], resamples: int) -> dict[str, Any]:  # fmt: skip
+    """``text`` and ``baselines``."""
+    from_heads = None if everything is None else [_reread(values_of(item.attributes)) for item in everything]
+    read = {
+        "text": None if texts is None else [parse(text) for text in texts], "predicted_heads": from_heads,
+        "true_labels": [_reread(values_of_annotations(sample.annotations)) for sample in samples],
     }  # fmt: skip
+    scored = {name: None if said is None else score_text(said, samples, resamples=resamples)
+              for name, said in read.items()}  # fmt: skip
+    return {"text": scored.pop("text"), "baselines": scored}
+
+
+def _score_form(texts: Sequence[str] | None, everything: Sequence[PersonDescription] | None,
+                certain: Sequence[PersonDescription] | None, samples: Sequence[Sample]) -> dict[str, Any]:  # fmt: skip
+    """``said``, ``quality`` and ``consistency``: of what is certain where the describer spoke, else of the texts."""
+    if texts is None:
+        return {"said": None, "quality": None, "consistency": None}
+    if everything is None or certain is None:
+        said = score_said([parse(text) for text in texts], samples)
+        return {"said": said, "quality": score_quality(texts), "consistency": None}
+    read = [parse(description.text) for description in certain]
+    both = [*everything, *certain]
+    agreeing = [consistent(values, item.attributes)
+                for values, item in zip([*map(parse, texts), *read], both, strict=True)]  # fmt: skip
+    return {"said": score_said(read, samples), "quality": score_quality([item.text for item in both]),
+            "consistency": float(np.mean(agreeing))}  # fmt: skip
+
+
+def _likelihood_retrieval(describer: Likely, samples: Sequence[Sample], pools: int, batch: int,
+                          resamples: int) -> dict[str, Any]:  # fmt: skip
+    texts = [several[0] for several in clean_references(samples, paraphrases=0)]
+    images, identities = [sample.image for sample in samples], [sample.identity for sample in samples]
+    return score_retrieval_by_likelihood(describer, images, texts, identities, most=pools, batch=batch,
+                                         resamples=resamples)  # fmt: skip
+
+
+def _training(describer: Describes | None, everybody: Sequence[Sample],
+              everything: Sequence[PersonDescription] | None, given: tuple[str, Sequence[Sample]] | None,
+              protocol: Name, batch: int, progress: Callable[[str], None], track: Track) -> Training:  # fmt: skip
+    """Where the nearest caption is looked for. By embedding where the describer gives them: among training pictures,
+    or among the described ones; else by labels, among all that there are."""
+    if given is None:
+        pool = everybody if everything is None else everybody[: len(everything)]
+        vectors = None if everything is None or not all(item.embedding for item in everything) else np.array(
+            [item.embedding for item in everything], np.float32
+        )  # fmt: skip
+        return Training("the other people of the same file", pool, captions_for(pool, protocol), vectors, same=True)
+    name, pool = given
+    if not isinstance(describer, Embeds):
+        return Training(name, pool, captions_for(pool, protocol))
+    pool = one_per_person(pool, TRAINING_PICTURES)
+    progress(f"embedding {len(pool)} training pictures")
+    starts = range(0, len(pool), _AT_ONCE)
+    images = [sample.image for sample in pool]
+    parts = [describer.embed(images[start : start + _AT_ONCE], batch=batch)
+             for start in track(starts, len(starts), f"embedding, {_AT_ONCE} pictures at a time")]  # fmt: skip
+    return Training(f"{name}, one picture of each of {len(pool)} people", pool, captions_for(pool, protocol),
+                    np.concatenate(parts))  # fmt: skip
 
 
 def _reread(values: Values) -> Values:
     """What a reader gets when the realiser speaks."""
     return parse(realise(values))
-
-
-def _mean_accuracy_of_sums(totals: Floats) -> Floats:
-    true_positive, positive, true_negative, negative = np.split(totals, 4, axis=-1)
-    each = (ratio(true_positive, positive) + ratio(true_negative, negative)) / 2
-    return np.array([nanmean(row) for row in each])
-
-
-def _instance_cells(targets: NDArray[np.bool_], predictions: NDArray[np.bool_], known: NDArray[np.bool_]) -> Floats:
-    hits = (targets & predictions & known).sum(1)
-    precision = np.nan_to_num(ratio(hits, (predictions & known).sum(1)))
-    recall = np.nan_to_num(ratio(hits, (targets & known).sum(1)))
-    return np.stack([precision, recall, known.any(1).astype(np.float64)], axis=1)
-
-
-def _instance_f1_of_sums(totals: Floats) -> Floats:
-    precision, recall = ratio(totals[:, 0], totals[:, 2]), ratio(totals[:, 1], totals[:, 2])
-    return ratio(2 * precision * recall, precision + recall)

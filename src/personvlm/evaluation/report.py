@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from personvlm.evaluation.facts import HEADLINE
+from personvlm.evaluation.protocols.tables import percent, protocol_tables
 
 ROWS = (("generated text", "text"), ("realised from the predicted heads", "predicted_heads"),
         ("realised from the true labels (ceiling)", "true_labels"), ("majority class", "majority"))  # fmt: skip
@@ -16,12 +17,19 @@ ROWS = (("generated text", "text"), ("realised from the predicted heads", "predi
 
 
 def report(result: Mapping[str, Any]) -> RenderableType:
-    """The object of :func:`~personvlm.evaluation.evaluate.evaluate` as Rich tables.
+    """The object of :func:`~personvlm.evaluation.evaluate.evaluate` as Rich tables: the protocol's where it was scored
+    under one, else the table of facts; then what only a describer has.
 
     Raises:
-        KeyError: a baseline is missing; a table without them is refused.
+        KeyError, ValueError: a baseline is missing; a table without them is refused.
     """
-    return Group(facts_table(result), heads_table(result), certain_table(result))
+    protocol = result.get("protocol")
+    tables = [facts_table(result)] if protocol is None else protocol_tables(protocol)
+    if result["heads"] is not None:
+        tables.append(heads_table(result))
+    if result["said"] is not None:
+        tables.append(certain_table(result))
+    return Group(*tables)
 
 
 def facts_table(result: Mapping[str, Any]) -> Table:
@@ -52,6 +60,9 @@ def heads_table(result: Mapping[str, Any]) -> Table:
     table = _figures("Heads, per picture")
     table.add_row("mA", percent(heads["mA"]), _interval(heads["mA_interval"]))
     table.add_row("F1 (instance)", percent(heads["F1"]), _interval(heads["F1_interval"]))
+    if "majority" in heads:  # weights that were measured before it was counted do not hold it
+        usual = heads["majority"]
+        table.add_row("majority class: mA, F1", f"{percent(usual['mA'])}, {percent(usual['F1'])}", "")
     table.add_row("precision, recall (instance)", f"{percent(heads['precision'])}, {percent(heads['recall'])}", "")
     for name in ("upper.color", "lower.color"):
         second = result["text"][name]["second_color"]
@@ -60,19 +71,25 @@ def heads_table(result: Mapping[str, Any]) -> Table:
 
 
 def certain_table(result: Mapping[str, Any]) -> Table:
-    """What is said at the default thresholds, form, and agreement with the JSON."""
+    """What is said (by a describer: at the default thresholds), form, and agreement with the JSON."""
     said, quality = result["said"], result["quality"]
-    table = _figures("At the default thresholds")
+    table = _figures("At the default thresholds" if result["heads"] is not None else "Given texts")
     table.add_row("accuracy of what is said", percent(said["accuracy"]), _interval(said["interval"]))
     table.add_row("annotated groups that are stated", percent(said["coverage"]), "")
     table.add_row("groups stated per text", f"{said['groups']:.1f}", "")
     failed = [f"{name} {percent(share)}" for name, share in quality["checks"].items() if share < 1]
     table.add_row("well-formed texts", percent(quality["pass_rate"]), ", ".join(failed))
-    table.add_row("texts that agree with their JSON", percent(result["consistency"]), "")
+    if result["consistency"] is not None:
+        table.add_row("texts that agree with their JSON", percent(result["consistency"]), "")
     if result["likelihood"] is not None:
         likelihood = result["likelihood"]
         note = f"{likelihood['nll_per_character']:.3f} -> {likelihood['shuffled']:.3f} nats"
         table.add_row("rise of NLL per character, pictures shuffled", percent(likelihood["rise"]), note)
+    if "likelihood_retrieval" in result:
+        found = result["likelihood_retrieval"]
+        for direction, name in (("caption_to_image", "caption to image"), ("image_to_caption", "image to caption")):
+            shown = ", ".join(percent(found[direction][f"R@{k}"]["value"]) for k in (1, 5, 10))
+            table.add_row(f"{name} by likelihood, R@1, 5, 10", shown, f"among {found['pool']} people")
     return table
 
 
@@ -87,16 +104,6 @@ def parser_table(result: Mapping[str, Any]) -> Table:
         table.add_row(name, percent(column["f1"]), percent(column["precision"]), percent(column["recall"]),
                       str(column["positives"]))  # fmt: skip
     return table
-
-
-def percent(value: float | None) -> str:
-    """``0.8642`` as ``86.4 %``; a figure that is not defined as a dash. 1 is shown only where nothing is wrong."""
-    if value is None:
-        return "–"
-    shown = round(100 * value, 1)
-    if shown == 100 and value < 1:
-        shown = 99.9
-    return f"{shown:.1f} %"
 
 
 def _interval(bounds: Sequence[float | None]) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ RANKS = (1, 5, 10)
 _DIRECTIONS = ("caption_to_image", "image_to_caption")
 
 
+@runtime_checkable
 class Likely(Protocol):
     """A describer that can say how likely a text is, given a picture."""
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,8 @@ from personvlm.schema import Attribute, DescribeResult, PersonDescription, value
 Picture = str | Path | bytes | Image.Image | NDArray[np.uint8]
 """A path, encoded bytes, a PIL image, or an RGB array ``uint8 [H, W, 3]``."""
 
+_In, _Out = TypeVar("_In"), TypeVar("_Out")
+
 _NEEDED = "config.json, transform.json, vocabulary.json, calibration.json, vision.onnx, decoder.onnx"
 
 
@@ -40,6 +43,7 @@ class Describer:
 
     def __init__(self, engine: Engine, transform: Transform, tokenizer: Tokenizer, calibration: Calibration,
                  name: str, max_words: int, metrics: dict[str, Any] | None = None) -> None:  # fmt: skip
+        self._pool: ThreadPoolExecutor | None = None
         self.engine, self.transform, self.tokenizer, self.calibration = engine, transform, tokenizer, calibration
         self.name, self.max_words = name, max_words
         self.metrics = metrics or {}
@@ -61,8 +65,8 @@ class Describer:
                    Calibration.load(directory), config.title, config.max_text, metrics)  # fmt: skip
 
     def describe(self, inputs: Picture | Iterable[Picture], *, say: Say = "confident", gender: bool = True,
-                 age: bool = True, batch: int = 16,
-                 sampling: Sampling | None = None) -> list[PersonDescription]:  # fmt: skip
+                 age: bool = True, batch: int = 16, sampling: Sampling | None = None,
+                 candidates: int = 1) -> list[PersonDescription]:  # fmt: skip
         """Describe one picture or many.
 
         Args:
@@ -71,16 +75,17 @@ class Describer:
             gender, age: False leaves the group out of text, attributes and scores.
             batch: pictures per batch; a result does not depend on it.
             sampling: None is greedy.
+            candidates: more than 1 adds other texts, sampled, different, the likeliest first.
 
         Raises:
             InputError: a picture cannot be read; names which. :meth:`results` goes on instead.
         """
         return [_raise(result) for result in self.results(inputs, say=say, gender=gender, age=age, batch=batch,
-                                                          sampling=sampling)]  # fmt: skip
+                                                          sampling=sampling, candidates=candidates)]  # fmt: skip
 
     def results(self, inputs: Picture | Iterable[Picture], *, names: Sequence[str] | None = None,
                 say: Say = "confident", gender: bool = True, age: bool = True, batch: int = 16,
-                sampling: Sampling | None = None) -> Iterator[DescribeResult]:  # fmt: skip
+                sampling: Sampling | None = None, candidates: int = 1) -> Iterator[DescribeResult]:  # fmt: skip
         """Like :meth:`describe`, one result per input in order; a picture that cannot be read gives ``.error``.
 
         Args:
@@ -95,31 +100,62 @@ class Describer:
             began = time.perf_counter()
             group = pictures[start : start + batch]
             called = [names[start + i] if names is not None else _name(p, start + i) for i, p in enumerate(group)]
-            images: list[NDArray[np.uint8]] = []
-            errors: dict[int, str] = {}
-            for index, picture in enumerate(group):
-                try:
-                    images.append(self._read(picture))
-                except InputError as error:
-                    errors[index] = str(error)
-            described = iter(self.describe_images(images, say=say, gender=gender, age=age, sampling=sampling))
-            done = [None if index in errors else next(described) for index in range(len(group))]
+            options = {"say": say, "gender": gender, "age": age, "sampling": sampling, "candidates": candidates}
+            done = self._attempt(group, options)
             latency = 1000 * (time.perf_counter() - began) / len(group)
-            for index, description in enumerate(done):
-                yield DescribeResult(input=called[index], description=description, error=errors.get(index),
-                                     latency_ms=round(latency, 3))  # fmt: skip
+            for name, answer in zip(called, done, strict=True):
+                description, error = (None, answer) if isinstance(answer, str) else (answer, None)
+                yield DescribeResult(input=name, description=description, error=error, latency_ms=round(latency, 3))
+
+    def _attempt(self, group: Sequence[Picture], options: dict[str, Any]) -> list[PersonDescription | str]:
+        """A description of every picture, or why there is none."""
+        def alone(picture: Picture, engine: Engine) -> PersonDescription | str:
+            try:
+                return self._describe([self._read(picture)], engine, **options)[0]
+            except InputError as error:
+                return str(error)
+
+        if self.engine.workers:
+            return self._side_by_side(alone, group)
+        images: list[NDArray[np.uint8] | str] = []
+        for picture in group:
+            try:
+                images.append(self._read(picture))
+            except InputError as error:
+                images.append(str(error))
+        read = [image for image in images if not isinstance(image, str)]
+        described = iter(self._describe(read, self.engine, **options))
+        return [image if isinstance(image, str) else next(described) for image in images]
+
+    def _side_by_side(self, work: Callable[[_In, Engine], _Out], items: Sequence[_In]) -> list[_Out]:
+        """``work`` on each item by as many threads as the engine wants; one item gets the whole engine."""
+        if len(items) < 2 or self.engine.workers < 2:
+            return [work(item, self.engine) for item in items]
+        single = self.engine.single
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self.engine.workers, "personvlm")
+        return list(self._pool.map(lambda item: work(item, single), items))
 
     def describe_images(self, images: list[NDArray[np.uint8]], *, say: Say = "confident", gender: bool = True,
-                        age: bool = True, sampling: Sampling | None = None) -> list[PersonDescription]:  # fmt: skip
+                        age: bool = True, sampling: Sampling | None = None,
+                        candidates: int = 1) -> list[PersonDescription]:  # fmt: skip
         """One batch of decoded pictures, ``uint8 [H, W, 3]`` RGB of any size."""
+        options: dict[str, Any] = {"say": say, "gender": gender, "age": age, "sampling": sampling,
+                                   "candidates": candidates}  # fmt: skip
+        if self.engine.workers:
+            return self._side_by_side(lambda image, engine: self._describe([image], engine, **options)[0], images)
+        return self._describe(images, self.engine, **options)
+
+    def _describe(self, images: list[NDArray[np.uint8]], engine: Engine, say: Say, gender: bool, age: bool,
+                  sampling: Sampling | None, candidates: int) -> list[PersonDescription]:  # fmt: skip
         if not images:
             return []
-        seen = self.engine.encode(self.transform(images))
+        seen = engine.encode(self.transform(images))
         probabilities = self.calibration.probabilities(seen.logits)
         hidden = frozenset(name for name, on in (("gender", gender), ("age", age)) if not on)
         scores = [self.calibration.scores(row, hidden) for row in probabilities]
         attributes = [self.calibration.decide(item, say) for item in scores]
-        texts = generate(self.engine, seen.tokens, [_worth_saying(item) for item in attributes], self.tokenizer,
+        texts = generate(engine, seen.tokens, [_worth_saying(item) for item in attributes], self.tokenizer,
                          self.max_words, sampling)  # fmt: skip
         return [
             PersonDescription(text=text, scores=score, attributes=attribute, embedding=tuple(embedding.tolist()),
@@ -142,6 +178,12 @@ class Describer:
             values = [_worth_saying(self.calibration.decide(self.calibration.scores(row), "all")) for row in rows]
             parts.append(score(self.engine, seen.tokens, values, texts[start : start + batch], self.tokenizer))
         return np.concatenate(parts)
+
+    def embed(self, inputs: Sequence[Picture], *, batch: int = 16) -> NDArray[np.float32]:
+        """Appearance vectors ``[N, E]``, L2-normalised, without the cost of a text."""
+        parts = [self.engine.encode(self.transform([self._read(item) for item in inputs[start : start + batch]])).embedding
+                 for start in range(0, len(inputs), batch)]  # fmt: skip
+        return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
 
     def _read(self, picture: Picture) -> NDArray[np.uint8]:
         return decode(Path(picture) if isinstance(picture, str) else picture)

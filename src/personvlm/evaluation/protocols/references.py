@@ -45,12 +45,14 @@ def raw_references(samples: Sequence[Sample]) -> list[str]:
     return [_some([*sample.captions[:1], *_realised(sample)], sample)[0] for sample in samples]
 
 
-def origin(samples: Sequence[Sample]) -> str:
+def origin(samples: Sequence[Sample], protocol: str) -> str:
     """Where the references come from, in words, for reports."""
     given = sum(bool(sample.captions) for sample in samples)
+    captions = "the first given caption, raw" if protocol == "published" else "given captions, normalised"
+    labels = "realised from labels" + ("" if protocol == "published" else f" ({1 + PARAPHRASES} each)")
     if given == len(samples):
-        return "given captions"
-    return "realised from labels" if not given else f"{given} given captions, the others realised from labels"
+        return captions
+    return labels if not given else f"{captions} ({given}), the others {labels}"
 
 
 def _realised(sample: Sample) -> list[str]:
