@@ -15,7 +15,7 @@ import typer
 
 from personvlm import __version__
 from personvlm.base.errors import PersonVLMError
-from personvlm.cli import data, demo, describe, evaluate, models, train
+from personvlm.cli import compress, data, demo, describe, evaluate, models, study, train
 
 app = typer.Typer(
     name="personvlm", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -44,6 +44,8 @@ app.command("models")(models.models)
 app.command("train")(train.train)
 app.command("export")(train.export)
 app.command("convert")(train.convert)
+app.command("compress")(compress.compress)
+app.command("study")(study.study)
 app.add_typer(data.app, name="data")
 
 

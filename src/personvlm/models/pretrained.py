@@ -15,8 +15,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from personvlm.base.errors import InputError
+from personvlm.base.hub import HUB, fetch_published
 
-HUB: Mapping[str, str] = MappingProxyType({
+REPOSITORIES: Mapping[str, str] = MappingProxyType({
     "mobilevit_xs": "apple/mobilevit-x-small",
     "mobilevit_s": "apple/mobilevit-small",
     "mobilenet_v2": "google/mobilenet_v2_1.0_224",
@@ -25,14 +26,7 @@ HUB: Mapping[str, str] = MappingProxyType({
     "dinov2_small": "facebook/dinov2-small",
     "gpt2": "distilbert/distilgpt2",
 })  # fmt: skip
-"""Where each part is published."""
-
-REVISIONS: Mapping[str, str] = MappingProxyType({
-    "facebook/dinov2-small": "ed25f3a31f01632728cabb09d1542f84ab7b0056",
-    "distilbert/distilgpt2": "2290a62682d06624634c1f46a6ad5be0f47f38aa",
-})  # fmt: skip
-"""Commits that are known to hold ``model.safetensors``. For the others a commit must be given: the main branch of some
-holds only a pickle, and a branch can change."""
+"""Where each part is published; :data:`personvlm.base.hub.PINS` has the commits."""
 
 WEIGHTS = "model.safetensors"
 _PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl")
@@ -47,7 +41,7 @@ def load_pretrained(module: nn.Module, source: str, part: str) -> str:
     Args:
         module: a backbone of :mod:`~personvlm.models.vision`, or the ``body`` of a GPT-2 decoder.
         source: a folder or a ``.safetensors`` file; ``hub``; or ``repository@commit`` on the hub.
-        part: a key of :data:`HUB`.
+        part: a key of :data:`REPOSITORIES`.
 
     Returns:
         Where the weights came from, for the record.
@@ -55,7 +49,7 @@ def load_pretrained(module: nn.Module, source: str, part: str) -> str:
     Raises:
         InputError: no weights there, a pickle, a truncated file, a tensor that is missing or of a wrong shape.
     """
-    path, state = read_weights(_fetched(source, part))
+    path, state = read_weights(located(source, part))
     body = {_PREFIX.sub("", name): tensor for name, tensor in state.items()}
     wanted = module.state_dict()
     fill(module, {name: tensor for name, tensor in body.items() if name in wanted or not _HEADS.search(name)}, path)
@@ -111,23 +105,19 @@ def _pickled(path: Path) -> str:
             f"`personvlm convert {path} FOLDER` and give that folder")  # fmt: skip
 
 
-def _fetched(source: str, part: str) -> Path:
-    """The local file of a source, downloaded where it must be."""
-    if source != "hub" and ("@" not in source or Path(source).exists()):
-        path = Path(source)
-        if not path.exists():
-            raise InputError(f"{source}: no such file or folder; give a folder that holds {WEIGHTS}, `hub`, or "
-                             "repository@commit")  # fmt: skip
-        return path
-    repository, _, revision = (HUB[part] if source == "hub" else source).partition("@")
-    revision = revision or REVISIONS.get(repository, "")
-    if not revision:
-        raise InputError(f"{repository}: no commit of it is pinned; give {repository}@COMMIT, one that holds "
-                         f"{WEIGHTS}, or a folder with the weights")  # fmt: skip
-    from huggingface_hub import hf_hub_download
+def located(source: str, part: str) -> Path:
+    """The local file or folder of a source, downloaded where it must be; arguments of :func:`load_pretrained`.
 
-    try:
-        return Path(hf_hub_download(repository, WEIGHTS, revision=revision))
-    except Exception as error:  # network, HTTP and cache errors have no common base
-        raise InputError(f"{repository}@{revision}: {WEIGHTS} cannot be had from the hub ({error}); download it where "
-                         "there is a network and give its folder") from error  # fmt: skip
+    Raises:
+        InputError: it cannot be had; says why.
+    """
+    if source == HUB:
+        return fetch_published(REPOSITORIES[part], WEIGHTS).path
+    path = Path(source)
+    if path.exists():
+        return path
+    repository, at, commit = source.partition("@")
+    if at and re.fullmatch(r"[\w.-]+/[\w.-]+", repository) and commit:
+        return fetch_published(repository, WEIGHTS, commit).path
+    raise InputError(f"{source}: no such file or folder; give a folder that holds {WEIGHTS}, `{HUB}`, or "
+                     "REPOSITORY@COMMIT as in distilbert/distilgpt2@2290a62")  # fmt: skip

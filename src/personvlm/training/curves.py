@@ -24,7 +24,7 @@ def plot(source: Path, target: Path) -> None:
         steps, values = np.array(points).T
         if name.startswith("val."):
             right.plot(steps, values, marker="o", markersize=3, label=name.removeprefix("val."))
-        elif name not in ("loss", "lr"):
+        elif name not in ("loss", "lr") and not name.startswith("clock."):
             window = max(1, len(values) // 100)
             smooth = np.convolve(values, np.ones(window) / window, "valid")
             left.plot(steps[window - 1 :], smooth, label=name)

@@ -16,6 +16,8 @@ from accelerate.utils import DistributedDataParallelKwargs
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
+from personvlm.base.errors import InputError
+from personvlm.training.budget import Pace
 from personvlm.training.checkpoint import load_checkpoint, save_checkpoint
 from personvlm.training.recipe import Recipe
 from personvlm.training.stopping import EarlyStopping
@@ -50,7 +52,7 @@ def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
 
 def train(model: nn.Module, objective: Objective, recipe: Recipe, out: Path, *,
           evaluate: Callable[[dict[str, Tensor]], dict[str, float]] | None = None,
-          accelerator: Accelerator | None = None, stopping: EarlyStopping | None = None,
+          accelerator: Accelerator | None = None, stopping: EarlyStopping | None = None, pace: Pace | None = None,
           quiet: bool = False) -> dict[str, Tensor]:  # fmt: skip
     """Train ``model`` in place to the end of the recipe, from the checkpoint in ``out`` where there is one.
 
@@ -58,56 +60,67 @@ def train(model: nn.Module, objective: Objective, recipe: Recipe, out: Path, *,
         objective: gives the losses of a step; all that is random in it must follow from the step's number.
         evaluate: figures of the averaged weights, asked every ``recipe.evaluate_every`` steps and at the end.
         stopping: may end the run early on those figures, on every process at once, and keeps the best weights.
+        pace: lets the recipe's steps pass with the time; one by one by default.
 
     Returns:
         The averaged weights of the last step, a state dict.
+
+    Raises:
+        InputError: the time is to decide, and there are several processes, whose clocks differ.
     """
     accelerator = accelerator or make_accelerator(recipe)
+    pace = pace or Pace(recipe.steps)
+    if pace.timed and accelerator.num_processes > 1:
+        raise InputError("a budget in minutes needs one process; give epochs, or leave torchrun out")
     optimizer = make_optimizer(model, recipe)
     average = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
     resumed = load_checkpoint(out, model, average, optimizer)
     first = 0 if resumed is None else int(resumed["step"])
     if stopping is not None and resumed is not None:
         stopping.restore(resumed.get("stopping", {}))
-    end = first if stopping is not None and stopping.stopped else recipe.steps
+    if resumed is not None:
+        pace.restore(resumed.get("pace", {}))
+    step, last = first, pace.at(first) >= recipe.steps or (stopping is not None and stopping.stopped)
     log = Curves(out / "curves.csv", first, accelerator.is_main_process)
     wrapped, optimizer = accelerator.prepare(model, optimizer)
     average = {name: tensor.to(accelerator.device) for name, tensor in average.items()}
     saved = time.monotonic()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, disable=quiet or not accelerator.is_main_process) as progress:
-        task = progress.add_task("training", total=recipe.steps, completed=first)
+        task = progress.add_task("training", total=recipe.steps, completed=pace.at(first))
         started, seen = time.monotonic(), 0
-        for step in range(first, end):
+        while not last:
             torch.manual_seed(recipe.seed * 1_000_003 + step)
-            factor = learning_rate(step, recipe)
-            for group in optimizer.param_groups:
-                group["lr"] = recipe.lr * factor * group["scale"]
-            wrapped.train()
-            losses = objective(wrapped, step)
-            optimizer.zero_grad(set_to_none=True)
-            accelerator.backward(losses["loss"])
-            accelerator.clip_grad_norm_(model.parameters(), recipe.clip)
-            optimizer.step()
-            update_average(average, model, min(recipe.ema, (1 + step) / (10 + step)))
-            log.add(step, {name: float(loss.detach()) for name, loss in losses.items()}, recipe.lr * factor)
+            place = pace.at(step)
+            factor = learning_rate(place, recipe)
+            with pace.step(recipe.batch):
+                for group in optimizer.param_groups:
+                    group["lr"] = recipe.lr * factor * group["scale"]
+                wrapped.train()
+                losses = objective(wrapped, step)
+                optimizer.zero_grad(set_to_none=True)
+                accelerator.backward(losses["loss"])
+                accelerator.clip_grad_norm_(model.parameters(), recipe.clip)
+                optimizer.step()
+                update_average(average, model, min(recipe.ema, (1 + step) / (10 + step)))
+                log.add(step, {name: float(loss.detach()) for name, loss in losses.items()}, recipe.lr * factor)
             seen += recipe.batch
             rate = seen / (time.monotonic() - started)
-            progress.update(task, advance=1, description=f"loss {log.recent():.3f}  {rate:.0f} crops/s")
-            last = step + 1 == recipe.steps
-            if last or (step + 1) % recipe.evaluate_every == 0:
+            reached = pace.at(step + 1)
+            progress.update(task, completed=reached, description=f"loss {log.recent():.3f}  {rate:.0f} crops/s")
+            last = reached >= recipe.steps
+            if last or reached // recipe.evaluate_every > place // recipe.evaluate_every:
                 figures = evaluate(average) if evaluate is not None and accelerator.is_main_process else {}
-                log.note(step, figures)
+                log.note(step, {**figures, **{f"clock.{name}": value for name, value in pace.state().items()}})
                 log.flush()
                 if stopping is not None:
                     last = stopping.after(figures, average, accelerator) or last
             if accelerator.is_main_process and (last or time.monotonic() - saved > 60 * recipe.checkpoint_minutes):
                 log.flush()
                 extra = {} if stopping is None else {"stopping": stopping.state()}
-                save_checkpoint(out, step + 1, model, average, _inner(optimizer), extra)
+                save_checkpoint(out, step + 1, model, average, _inner(optimizer), {**extra, "pace": pace.state()})
                 saved = time.monotonic()
-            if last:
-                break
+            step += 1
     accelerator.wait_for_everyone()
     return average
 

@@ -11,6 +11,7 @@ from personvlm.language.tokenizer import Tokenizer
 from personvlm.models.prefix import slots
 from personvlm.schema.groups import column_slices, columns
 from personvlm.training.augment import CUT_HIDES, augment
+from personvlm.training.budget import Pace
 from personvlm.training.captions import text_batch
 from personvlm.training.dataset import TrainingSet
 from personvlm.training.losses import attribute_loss, identity_loss, text_loss
@@ -21,7 +22,8 @@ class EdgeObjective:
     """Losses of one step; everything random in it follows from the recipe's seed and the step's number."""
 
     def __init__(self, data: TrainingSet, recipe: Recipe, transform: Transform, tokenizer: Tokenizer,
-                 accelerator: Accelerator, max_words: int) -> None:  # fmt: skip
+                 accelerator: Accelerator, max_words: int, pace: Pace | None = None) -> None:  # fmt: skip
+        self.pace = pace or Pace(recipe.steps)
         self.data, self.recipe, self.transform, self.tokenizer = data, recipe, transform, tokenizer
         self.accelerator, self.max_words = accelerator, max_words
         self.hidden = torch.zeros(len(columns()), dtype=torch.bool)
@@ -31,7 +33,7 @@ class EdgeObjective:
 
     def __call__(self, model: nn.Module, step: int) -> dict[str, Tensor]:
         recipe, device = self.recipe, self.accelerator.device
-        phase = recipe.phase_at(step)
+        phase = recipe.phase_at(self.pace.at(step))
         batch = self.data.draw(recipe.batch, recipe.seed, step)
         generator = torch.Generator().manual_seed(recipe.seed * 7_919 + step)
         seen = augment(batch.images, (phase.height, phase.width), recipe.augment, self.transform, generator)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,14 +20,19 @@ from personvlm.language.realiser import realise
 from personvlm.language.vocabulary import PersonVocabulary
 from personvlm.models.config import EdgeConfig
 from personvlm.models.edge import EdgeVLM
+from personvlm.training.budget import Budget, Pace
 from personvlm.training.captions import taught_values
 from personvlm.training.curves import plot
 from personvlm.training.dataset import TrainingSet
 from personvlm.training.drawn import drawn_people
 from personvlm.training.loop import finish, make_accelerator, train
 from personvlm.training.objective import EdgeObjective
+from personvlm.training.origin import Source, begun, check_origin, data_source, weights_source
 from personvlm.training.recipe import Recipe
 from personvlm.training.validate import headline, logits_of
+
+Judged = Callable[[EdgeVLM], dict[str, float]]
+"""The averaged model -> figures by name."""
 
 WORDS_FROM = 6000
 """Random attribute sets whose realisations, canonical and paraphrased, make the vocabulary: all words, many times."""
@@ -48,18 +54,23 @@ class Trained:
     taught: dict[str, tuple[str, ...]]
 
 
-def domain_vocabulary() -> PersonVocabulary:
-    """Every word that the realiser uses, the same on every machine."""
+def domain_corpus() -> list[str]:
+    """Random attribute sets in the realiser's words, canonical and paraphrased, the same on every machine."""
     rng = random.Random(0)
     texts = []
     for seed in range(WORDS_FROM):
         values = random_values(rng)
         texts += [realise(values), realise(values, seed=seed)]
-    return PersonVocabulary.from_corpus(texts, min_freq=1)
+    return texts
+
+
+def domain_vocabulary() -> PersonVocabulary:
+    """Every word that the realiser uses, the same on every machine."""
+    return PersonVocabulary.from_corpus(domain_corpus(), min_freq=1)
 
 
 def train_edge(data: Path, out: Path, recipe: Recipe, start: Start, *, cache: Path | None = None,
-               quiet: bool = False) -> Trained:  # fmt: skip
+               budget: Budget | None = None, judged: Judged | None = None, quiet: bool = False) -> Trained:  # fmt: skip
     """Train edge on the folder ``data`` and leave the model in ``out``; goes on where a killed run stopped.
 
     Args:
@@ -67,6 +78,8 @@ def train_edge(data: Path, out: Path, recipe: Recipe, start: Start, *, cache: Pa
         out: gets ``config.json``, ``model.safetensors``, ``vocabulary.json``, ``transform.json``, ``recipe.json``,
             ``curves.csv`` and ``curves.png``, and a checkpoint while training goes on.
         cache: folder for decoded pictures; ``out/cache`` by default.
+        budget: decides the length of the run; the recipe's phases keep their shares of it.
+        judged: further figures of the validation curve, asked once the decoder is being trained.
 
     Returns:
         What calibration needs to know.
@@ -76,7 +89,12 @@ def train_edge(data: Path, out: Path, recipe: Recipe, start: Start, *, cache: Pa
     """
     train_samples, val_samples = read_training(data)
     out.mkdir(parents=True, exist_ok=True)
-    _check_same_recipe(out, recipe)
+    _check_same_run(out, recipe, {
+        "data": data_source(data, train_samples, val_samples),
+        "encoder": weights_source(start.encoder, "random"),
+        "model": weights_source(start.model, "none"),
+        **({} if budget is None else {"budget": Source(f"{budget.name} {budget.clock}")}),
+    })  # fmt: skip
     size = recipe.phases[-1]
     transform, tokenizer = Transform(height=size.height, width=size.width), domain_vocabulary()
     cache = cache or out / "cache"
@@ -88,15 +106,20 @@ def train_edge(data: Path, out: Path, recipe: Recipe, start: Start, *, cache: Pa
     if not recipe.vision:
         model.freeze_eyes()
     accelerator = make_accelerator(recipe)
-    objective = EdgeObjective(training, recipe, transform, tokenizer, accelerator, model.config.max_text)
+    loop, pace = recipe, Pace(recipe.steps)
+    if budget is not None:
+        loop, pace = budget.fitted(recipe, len(training.samples), torch.get_num_threads())
+    objective = EdgeObjective(training, loop, transform, tokenizer, accelerator, model.config.max_text, pace)
     judge = EdgeVLM(model.config).to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def evaluate(average: dict[str, Tensor]) -> dict[str, float]:
         judge.load_state_dict(average)
         figures = headline(logits_of(judge, validation, transform), validation)
+        if judged is not None and loop.phase_at(pace.at(pace.taken)).text:
+            figures |= judged(judge.eval())
         return {f"val.{name}": value for name, value in figures.items()}
 
-    average = train(model, objective, recipe, out, evaluate=evaluate, accelerator=accelerator, quiet=quiet)
+    average = train(model, objective, loop, out, evaluate=evaluate, accelerator=accelerator, pace=pace, quiet=quiet)
     if accelerator.is_main_process:
         judge.load_state_dict(average)
         judge.save(out)
@@ -125,8 +148,9 @@ def initial_model(config: EdgeConfig, start: Start, data: TrainingSet, transform
     return channels_last
 
 
-def _check_same_recipe(out: Path, recipe: Recipe) -> None:
-    """A checkpoint is only continued under the recipe that it was made with."""
-    if (out / "recipe.json").is_file() and Recipe.load(out) != recipe:
+def _check_same_run(out: Path, recipe: Recipe, sources: dict[str, Source]) -> None:
+    """A run is only continued under the recipe and with the data and weights that it was begun with."""
+    if (out / "recipe.json").is_file() and begun(out) and Recipe.load(out) != recipe:
         raise InputError(f"{out}: holds a run with another recipe; take another --out, or remove it")
+    check_origin(out, sources)
     recipe.save(out)

@@ -2,53 +2,33 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from personvlm.base.errors import InputError
-from personvlm.language.tokenizer import GPT2Tokenizer, Tokenizer, load_tokenizer
-from personvlm.language.vocabulary import PersonVocabulary
-from personvlm.models.gpt2 import GPT2Decoder
-from personvlm.models.person_vlm import PersonVLM
 from personvlm.models.presets import StageConfig, preset
-from personvlm.models.pretrained import load_pretrained
 from personvlm.models.sizes import check_budget
-from personvlm.training.augment import augment
+from personvlm.training.budget import Budget, validated_on
 from personvlm.training.curves import plot
 from personvlm.training.loop import finish, make_accelerator, train
+from personvlm.training.origin import Source, begun, check_origin, data_source
 from personvlm.training.recipe import FILE, Recipe
-from personvlm.training.run import domain_vocabulary
 from personvlm.training.stage_recipe import StageRecipe, with_settings
+from personvlm.training.stage_start import RANDOM, StageStart
 from personvlm.training.stopping import EarlyStopping
 from personvlm.training.study_data import CaptionSet, read_study
-from personvlm.training.study_objective import AUGMENT, StudyObjective, Validation
+from personvlm.training.study_objective import StudyObjective, Validation
 
-RANDOM = "random"
-MEASURED_ON = 128
-"""Pictures that the norms of an encoder without weights are measured on."""
-
-
-@dataclass(frozen=True)
-class StageStart:
-    """Where weights and tokenizer come from: a folder, ``hub``, ``repository@commit``, or (weights) ``random``.
-
-    Stages 1 and 2 have no pretrained decoder; ``decoder`` and ``tokenizer`` are of stages 3 and 4. Pretrained GPT-2
-    needs GPT-2's tokenizer; a decoder that starts at random takes any.
-    """
-
-    encoder: str = "hub"
-    decoder: str = "hub"
-    tokenizer: str = "hub"
+__all__ = ["RANDOM", "StageStart", "run_stage"]
 
 
 def run_stage(stage: str, data: Path, out: Path, settings: Mapping[str, str] | None = None,
               start: StageStart | None = None, *, recipe: StageRecipe | None = None, images: Path | None = None,
-              cache: Path | None = None, quiet: bool = False) -> None:  # fmt: skip
+              cache: Path | None = None, budget: Budget | None = None, quiet: bool = False,
+              report: Callable[[str], None] = lambda sentence: None) -> None:  # fmt: skip
     """Train a stage and leave the model in ``out``; goes on where a killed run stopped. Under ``torchrun`` every
     process calls it.
 
@@ -56,11 +36,14 @@ def run_stage(stage: str, data: Path, out: Path, settings: Mapping[str, str] | N
         stage: ``stage1`` to ``stage4``.
         data: see :func:`~personvlm.training.study_data.read_study`.
         out: gets ``config.json``, ``model.safetensors`` (the best by validation loss), the tokenizer,
-            ``transform.json``, ``recipe.json``, ``curves.csv`` and ``curves.png``.
+            ``transform.json``, ``recipe.json``, ``origin.json``, ``curves.csv`` and ``curves.png``.
         settings: changes of recipe and model by name, as in ``{"epochs": "5", "encoder": "mobilenet_v2"}``.
         recipe: in place of the one that comes with the package.
         images: the folder that MSP60K's image paths start from.
         cache: folder for decoded pictures; ``out/cache`` by default.
+        budget: decides the length of the run in place of the recipe's epochs, steps and patience; the validation loss
+            is then that of a part of the split (:func:`~personvlm.training.budget.validated_on`).
+        report: told what the user should know and did not ask for, such as weights that could not be had.
 
     Raises:
         InputError: settings, data, weights or what stands in ``out`` do not fit, or the model is over the budget.
@@ -69,24 +52,38 @@ def run_stage(stage: str, data: Path, out: Path, settings: Mapping[str, str] | N
     recipe, config = with_settings(recipe or StageRecipe.of(stage), preset(stage), settings or {})
     check_budget(config)
     train_samples, val_samples = read_study(data, images)
-    accelerator = make_accelerator(Recipe(precision=recipe.precision if torch.cuda.is_available() else "no"))
+    half_on_gpu_only = recipe.precision == "fp16" and not torch.cuda.is_available()
+    accelerator = make_accelerator(Recipe(precision="no" if half_on_gpu_only else recipe.precision))
+    with accelerator.main_process_first():  # fetches what is on the hub; the others find it
+        found = start.found(config, report if accelerator.is_main_process else lambda sentence: None)
+    if config.decoder == "gpt2" and found.decoder is None:
+        recipe = recipe.from_scratch()
+    if budget is not None:
+        recipe, val_samples = replace(recipe, patience=0), validated_on(val_samples)
     with accelerator.main_process_first():  # decodes the pictures; the others find them
         out.mkdir(parents=True, exist_ok=True)
         cache = cache or out / "cache"
         training = CaptionSet(train_samples, config.transform, cache, quiet)
         validation = CaptionSet(val_samples, config.transform, cache, quiet)
-    tokenizer = make_tokenizer(config, recipe, start, training)
+    tokenizer = found.make_tokenizer(recipe, training)
     config = replace(config, vocabulary=len(tokenizer))
     check_budget(config)
+    sources = {"data": data_source(data, training.samples, validation.samples), **found.sources(tokenizer)}
+    if budget is not None:
+        sources["budget"] = Source(f"{budget.name} {budget.clock}")
     with accelerator.main_process_first():  # writes what the others compare with
-        _check_same_run(out, recipe, config, accelerator.is_main_process)
+        _check_same_run(out, recipe, config, sources, accelerator.is_main_process)
     torch.manual_seed(recipe.seed)
-    model = initial_model(config, start, training)
+    model = found.initial_model(config, training)
     loop = recipe.for_loop(len(training), accelerator.num_processes, config, accelerator.mixed_precision)
+    pace = None
+    if budget is not None:
+        loop, pace = budget.fitted(loop, len(training), torch.get_num_threads())
     objective = StudyObjective(training, loop, config.transform, tokenizer, accelerator, config.max_text)
     evaluate = Validation(model, validation, config.transform, tokenizer, config.max_text)
     stopping = EarlyStopping(out, "val.loss", recipe.patience)
-    train(model, objective, loop, out, evaluate=evaluate, accelerator=accelerator, stopping=stopping, quiet=quiet)
+    train(model, objective, loop, out, evaluate=evaluate, accelerator=accelerator, stopping=stopping, pace=pace,
+          quiet=quiet)  # fmt: skip
     if accelerator.is_main_process:
         model.load_state_dict(stopping.best_weights())
         model.save(out)
@@ -97,45 +94,16 @@ def run_stage(stage: str, data: Path, out: Path, settings: Mapping[str, str] | N
     finish(accelerator)
 
 
-def make_tokenizer(config: StageConfig, recipe: StageRecipe, start: StageStart, data: CaptionSet) -> Tokenizer:
-    """GPT-2's for GPT-2, or what the given folder holds; else the words of the given captions, or where all are
-    realised, the realiser's words."""
-    if config.decoder == "gpt2":
-        if start.tokenizer == "hub":
-            return GPT2Tokenizer.from_hub()
-        return load_tokenizer(start.tokenizer)
-    captions = list(data.corpus())
-    if not captions:
-        return domain_vocabulary()
-    words = PersonVocabulary.from_corpus(captions, recipe.min_freq, recipe.max_vocab_size)
-    if len(captions) == len(data):
-        return words
-    both = dict.fromkeys((*words.words, *domain_vocabulary().words))
-    return PersonVocabulary(tuple(both)[: recipe.max_vocab_size])
-
-
-def initial_model(config: StageConfig, start: StageStart, data: CaptionSet) -> PersonVLM:
-    """The model with the weights that ``start`` names; without any, the encoder's norms fit the first pictures."""
-    model = PersonVLM(config)
-    if start.encoder != RANDOM:
-        load_pretrained(model.encoder.backbone, start.encoder, config.encoder)
-    else:
-        rows = np.sort(np.random.default_rng(0).permutation(len(data))[:MEASURED_ON])
-        images, size = torch.from_numpy(data.pixels[rows]), (config.height, config.width)
-        seen = augment(images, size, AUGMENT, config.transform, torch.Generator().manual_seed(0))
-        model.encoder.measure(seen.pixels)
-    if isinstance(model.decoder, GPT2Decoder) and start.decoder != RANDOM:
-        load_pretrained(model.decoder.body, start.decoder, "gpt2")
-    return model.train()
-
-
-def _check_same_run(out: Path, recipe: StageRecipe, config: StageConfig, write: bool) -> None:
-    """A checkpoint is only continued under the recipe and for the model that it was made with."""
-    path = out / FILE
-    if path.is_file() and json.loads(path.read_text()) != asdict(recipe):
-        raise InputError(f"{out}: holds a run with another recipe; take another --out, or remove it")
-    if (out / "config.json").is_file() and StageConfig.load(out) != config:
-        raise InputError(f"{out}: holds a run of another model; take another --out, or remove it")
+def _check_same_run(out: Path, recipe: StageRecipe, config: StageConfig, sources: Mapping[str, Source],
+                    write: bool) -> None:  # fmt: skip
+    """A run is only continued under the recipe, for the model and with the data and weights that it was begun with."""
+    if begun(out):
+        if (out / FILE).is_file() and StageRecipe.load(out) != recipe:
+            raise InputError(f"{out}: holds a run with another recipe ({recipe.differences(StageRecipe.load(out))}); "
+                             "take another --out, or remove it")  # fmt: skip
+        if (out / "config.json").is_file() and StageConfig.load(out) != config:
+            raise InputError(f"{out}: holds a run of another model; take another --out, or remove it")
+    check_origin(out, sources, write)
     if write:
         recipe.save(out)
         config.save(out)

@@ -1,0 +1,53 @@
+"""``personvlm study``: the four stages of the published study and edge, under one budget rule."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from personvlm.cli.describe import Quiet
+from personvlm.cli.output import print_json
+from personvlm.cli.train import training_extra
+
+
+def study(
+    data: Annotated[Path, typer.Option(help="A folder as `personvlm data prepare` writes it, or with public sets.")],
+    out: Annotated[Path, typer.Option(help="Folder for models, texts, figures and the report.")],
+    budget: Annotated[
+        list[str], typer.Option(help="Per model: minutes (10m) or epochs (1e); several with commas, or repeated.")
+    ],
+    stages: Annotated[str, typer.Option(help="Which models.")] = "1,2,3,4,edge",
+    people: Annotated[int, typer.Option(min=0, help="Test on so many people only; 0: all.")] = 0,
+    limit: Annotated[int, typer.Option(min=0, help="Test on so many pictures only; 0: all.")] = 0,
+    clock: Annotated[
+        Literal["wall", "cpu"],
+        typer.Option(help="What minutes are: wall clock, or on a busy machine processor time per thread."),
+    ] = "wall",
+    tokenizer: Annotated[
+        Path | None, typer.Option(help="Folder of GPT-2's tokenizer (default: of the assets, else of the hub).")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="MODEL.KEY=VALUE", help="Change a recipe: --set stage3.learning_rate=3e-4."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the results as one JSON array.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train every stage and edge under one budget; score them on the same people. What was stopped goes on."""
+    from personvlm.evaluation.study import planned, run_study
+    from personvlm.evaluation.study_plan import parse_models, parse_settings
+    from personvlm.training.budget import parse_budgets
+
+    entries = planned(parse_models(stages), parse_budgets(budget, clock), parse_settings(settings or []))
+
+    def say(sentence: str) -> None:
+        if not quiet:
+            print(f"personvlm: {sentence}", file=sys.stderr, flush=True)
+
+    with training_extra():
+        results = run_study(data, out, entries, people=people, limit=limit, tokenizer=tokenizer, say=say, quiet=quiet)
+    if as_json:
+        print_json(results)
