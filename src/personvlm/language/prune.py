@@ -41,7 +41,7 @@ def pruned(tokenizer: GPT2Tokenizer, texts: Iterable[str]) -> GPT2Tokenizer:
         raise InputError("there are no texts to prune a vocabulary for")
     model = json.loads(tokenizer.backend.to_str())["model"]
     old: dict[str, int] = model["vocab"]
-    merges = [tuple(pair.split(" ")) if isinstance(pair, str) else tuple(pair) for pair in model["merges"]]
+    merges: list[tuple[str, str]] = [(left, right) for left, right in model["merges"]]
     parts = {left + right: (left, right) for left, right in merges}
     surfaces = {index: piece for piece, index in old.items()}
     used = {index for encoded in tokenizer.backend.encode_batch(listed, add_special_tokens=False)

@@ -31,5 +31,5 @@ class Projection(nn.Module):
     def forward(self, pooled: Tensor) -> Tensor:
         """``[N, vision]`` -> ``[N, tokens, dim]``."""
         x: Tensor = self.out(self.activation(self.hidden(pooled)))
-        tokens: Tensor = self.norm(x.unflatten(1, (self.tokens, -1)))
+        tokens: Tensor = self.norm(x.reshape(-1, self.tokens, x.shape[1] // self.tokens))
         return tokens

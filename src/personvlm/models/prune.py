@@ -30,7 +30,9 @@ def prune(loaded: Loaded, texts: Iterable[str]) -> Loaded:
                          "domain's own vocabularies come from its texts already")  # fmt: skip
     assert isinstance(model.decoder, GPT2Decoder)
     smaller = pruned(tokenizer, texts)
-    rows = torch.tensor([tokenizer.kept.index(i) for i in smaller.kept] if tokenizer.kept else smaller.kept)
+    assert smaller.kept is not None
+    before = {original: row for row, original in enumerate(tokenizer.kept or range(len(tokenizer)))}
+    rows = torch.tensor([before[original] for original in smaller.kept])
     state = dict(model.state_dict())
     state["decoder.body.wte.weight"] = state["decoder.body.wte.weight"][rows]
     result = PersonVLM(replace(model.config, vocabulary=len(smaller)))

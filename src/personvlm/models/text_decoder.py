@@ -49,7 +49,8 @@ class CrossBlock(nn.Module):
 
     def _split(self, x: Tensor, parts: int) -> Tensor:
         """``[N, T, parts*D]`` -> ``[N, parts*heads, T, d]``."""
-        return x.unflatten(2, (parts * self.heads, -1)).transpose(1, 2)
+        size = x.shape[2] // (parts * self.heads)
+        return x.reshape(-1, x.shape[1], parts * self.heads, size).transpose(1, 2)
 
 
 class CrossDecoder(nn.Module):

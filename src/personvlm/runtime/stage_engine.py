@@ -15,9 +15,10 @@ from personvlm.base.errors import InputError
 from personvlm.data.transform import Transform
 from personvlm.language.tokenizer import Tokenizer, load_tokenizer
 from personvlm.models.presets import StageConfig
+from personvlm.runtime.draft import FILE as DRAFT
+from personvlm.runtime.draft import Drafter, NgramTable, accepted
 from personvlm.runtime.engine import DECODER, VISION, Floats, _session, available_cores
 from personvlm.runtime.generate import Sampling, choose
-from personvlm.runtime.ngram import NGramTable
 
 MOST_DRAFTED = 7
 """Words drafted per step at most: a step's cost grows with its words, and late drafts are seldom right."""
@@ -42,7 +43,7 @@ class StageEngine:
         ['The image shows a man with short hair. He is wearing a black jacket and blue jeans.']
     """
 
-    def __init__(self, directory: Path, threads: int | None = None, drafts: NGramTable | None = None) -> None:
+    def __init__(self, directory: Path, threads: int | None = None, drafts: Drafter | None = None) -> None:
         self.config = StageConfig.load(directory)
         self.tokenizer: Tokenizer = load_tokenizer(directory)
         self.transform = Transform.load(directory)
@@ -60,7 +61,7 @@ class StageEngine:
         """The engine of a folder, with the table of drafts that lies in it.
 
         Args:
-            directory: holds config, tokenizer, transform and both graphs, and perhaps ``drafts.json``.
+            directory: holds config, tokenizer, transform and both graphs, and perhaps ``draft.json``.
             threads: cores to use; those available by default.
             drafting: False leaves the table where it is.
 
@@ -68,9 +69,8 @@ class StageEngine:
             InputError: a file is absent or broken; the message names it.
         """
         folder = Path(directory)
-        table = NGramTable.load(folder) if drafting and NGramTable.exists(folder) else None
-        if table is not None and table.vocabulary != StageConfig.load(folder).vocabulary:
-            raise InputError(f"{folder}: the table of drafts is of another vocabulary; make it again")
+        drafted = drafting and (folder / DRAFT).is_file()
+        table = NgramTable.load(folder, StageConfig.load(folder).vocabulary) if drafted else None
         return cls(folder, threads, table)
 
     def write(self, pixels: Floats, *, sampling: Sampling | None = None) -> list[str]:
@@ -78,7 +78,8 @@ class StageEngine:
         return [self.tokenizer.decode(row.ids) for row in self.generate(pixels, sampling=sampling)]
 
     def generate(self, pixels: Floats, *, max_new: int | None = None, ignore_end: bool = False,
-                 allowed: NDArray[np.bool_] | None = None, sampling: Sampling | None = None) -> list[Written]:  # fmt: skip
+                 allowed: NDArray[np.bool_] | None = None,
+                 sampling: Sampling | None = None) -> list[Written]:  # fmt: skip
         """Words for each picture ``float32 [N, 3, H, W]``; a row ends by itself, whatever the others do.
 
         Args:
@@ -115,14 +116,14 @@ class StageEngine:
             drafted = self.drafts.draft(text, min(MOST_DRAFTED, left - 1)) if greedy and self.drafts else []
             logits = cached.read([text[-1], *drafted]) + mask  # [1 + drafts, V]
             steps += 1
-            # Row i has read all drafts before it, so its word counts if those were what it would have said itself.
-            chosen = logits.argmax(1) if greedy else choose(logits, sampling, rng.random())
-            right = 0
-            while right < len(drafted) and drafted[right] == chosen[right] and drafted[right] != end:
-                right += 1
+            chosen = (logits.argmax(1) if greedy else choose(logits, sampling, rng.random())).tolist()
+            right = accepted(drafted, chosen)
             cached.forget(len(drafted) - right)
-            text += chosen[: right + 1].tolist()
-            if text[-1] == end or len(text) > max_new:
+            new = chosen[: right + 1]
+            if end in new:
+                return Written([*text[1:], *new[: new.index(end) + 1]], steps)
+            text += new
+            if len(text) > max_new:
                 return Written(text[1:], steps)
 
     def score(self, pixels: Floats, texts: Sequence[str]) -> NDArray[np.float64]:
@@ -186,8 +187,9 @@ class _Cached:
             given["visual"] = self.visual
         for name, array in given.items():
             self.binding.bind_cpu_input(name, array)
-        logits = np.empty((1, count, self.config.vocabulary), np.float32)
+        logits: Floats = np.empty((1, count, self.config.vocabulary), np.float32)
         self.binding.bind_output("logits", "cpu", 0, np.float32, logits.shape, logits.ctypes.data)
         self.session.run_with_iobinding(self.binding)
         self.length, self.visual = total, self.nothing
-        return logits[0]
+        first: Floats = logits[0]
+        return first
