@@ -7,9 +7,6 @@ from personvlm.metrics.calibration import (
     expected_calibration_error,
     reliability,
     risk_coverage,
-    sigmoid_temperature,
-    softmax_temperature,
-    threshold_for_precision,
 )
 
 
@@ -65,68 +62,13 @@ def test_brier_and_its_skill_by_hand():
     assert np.isnan(brier_skill([0.5], [1]))
 
 
-def test_risk_coverage_and_threshold_by_hand():
+def test_risk_coverage_by_hand():
     confidence, correct = [0.9, 0.8, 0.8, 0.5, 0.3], [1, 1, 0, 1, 0]
     curve = risk_coverage(confidence, correct)
     assert curve.threshold.tolist() == [0.9, 0.8, 0.5, 0.3]
     assert curve.coverage == pytest.approx([0.2, 0.6, 0.8, 1.0])
     assert curve.risk == pytest.approx([0.0, 1 / 3, 1 / 4, 2 / 5])
     assert curve.area == pytest.approx((0 + 2 / 3 + 1 / 4 + 2 / 5) / 5)
-    assert threshold_for_precision(confidence, correct, 0.75) == 0.5
-    assert threshold_for_precision(confidence, correct, 0.99) == 0.9
-    assert threshold_for_precision([0.9, 0.1], [0, 0], 0.5) is None
-    assert threshold_for_precision([], [], 0.5) is None
-
-
-def softmax(logits):
-    exponents = np.exp(logits - logits.max(1, keepdims=True))
-    return exponents / exponents.sum(1, keepdims=True)
-
-
-@pytest.mark.parametrize("temperature", [0.4, 1.0, 3.0])
-def test_softmax_temperature_is_recovered(temperature):
-    rng = np.random.default_rng(2)
-    logits = rng.normal(0, 2, (8000, 4))
-    drawn = (softmax(logits).cumsum(1) > rng.random((8000, 1))).argmax(1)
-    targets = np.eye(4)[drawn]
-    assert softmax_temperature(logits * temperature, targets) == pytest.approx(temperature, rel=0.06)
-    targets[4000:] = np.roll(targets[4000:], 1, axis=1)  # wrong labels, which nobody knows
-    known = np.arange(8000) < 4000
-    assert softmax_temperature(logits * temperature, targets, known) == pytest.approx(temperature, rel=0.07)
-
-
-def test_softmax_temperature_with_partial_labels():
-    rng = np.random.default_rng(3)
-    logits = rng.normal(0, 2, (8000, 4))
-    drawn = (softmax(logits).cumsum(1) > rng.random((8000, 1))).argmax(1)
-    targets = np.eye(4)[drawn]
-    coarse = rng.random(8000) < 0.5
-    pair = np.where((drawn < 2)[:, None], [1, 1, 0, 0], [0, 0, 1, 1])
-    targets = np.where(coarse[:, None], pair, targets)
-    targets[:500] = 1  # everything is admissible: says nothing
-    assert softmax_temperature(logits * 2.0, targets) == pytest.approx(2.0, rel=0.07)
-
-
-def test_sigmoid_temperature_is_the_minimum_of_the_known_cells_likelihood():
-    rng = np.random.default_rng(4)
-    logits = rng.normal(0, 2, (4000, 3))
-    targets = rng.random(logits.shape) < 1 / (1 + np.exp(-logits))
-    known = rng.random(logits.shape) < 0.7
-    weights = rng.random(4000)
-    found = sigmoid_temperature(logits * 2.5, np.where(known, targets, ~targets), known, weights)
-    assert found == pytest.approx(2.5, rel=0.1)
-
-    def loss(temperature):
-        probability = 1 / (1 + np.exp(-logits * 2.5 / temperature))
-        likelihood = np.where(targets, np.log(probability), np.log(1 - probability))
-        return -(likelihood * known * weights[:, None]).sum()
-
-    assert loss(found) < min(loss(found * 1.001), loss(found * 0.999))
-
-
-def test_temperature_without_knowledge_is_one():
-    assert softmax_temperature([[1.0, 2.0]], [[1, 1]]) == 1.0
-    assert sigmoid_temperature([[1.0, 2.0]], [[1, 0]], [[0, 0]]) == 1.0
 
 
 def test_shapes_that_do_not_fit_are_named():

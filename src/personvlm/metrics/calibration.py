@@ -1,4 +1,4 @@
-"""Whether a confidence of 0.8 is right eight times in ten, and how to make it so.
+"""Whether a confidence of 0.8 is right eight times in ten. (:mod:`~personvlm.metrics.scaling` makes it so.)
 
 ``N`` is samples; ``confidence [N]`` is the probability that was claimed, ``correct [N]`` whether the claim held.
 ``known [N]`` is 0 where nobody can tell; ``weights [N]`` make a person count once
@@ -7,16 +7,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
-
-_COARSE = 33
-_GOLDEN_STEPS = 30  # shrinks the bracket by 0.618 each: to a millionth of its width
 
 
 @dataclass(frozen=True)
@@ -134,88 +130,6 @@ def risk_coverage(
     kept = weight.cumsum()
     risk = 1.0 - (held * weight).cumsum() / kept
     return RiskCoverage(kept / kept[-1], risk, values, float(risk @ weight / kept[-1]))
-
-
-def threshold_for_precision(
-    confidence: ArrayLike,
-    correct: ArrayLike,
-    precision: float,
-    known: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
-) -> float | None:
-    """The lowest threshold at which what is said (confidence >= threshold) holds with at least ``precision``.
-
-    Among thresholds that reach it, the one with the largest coverage. None where no threshold reaches it.
-    """
-    curve = risk_coverage(confidence, correct, known, weights)
-    reached = np.flatnonzero(1.0 - curve.risk >= precision - 1e-12)
-    return float(curve.threshold[reached[-1]]) if reached.size else None
-
-
-def softmax_temperature(
-    logits: ArrayLike, targets: ArrayLike, known: ArrayLike | None = None, weights: ArrayLike | None = None
-) -> float:
-    """The temperature T that makes ``softmax(logits / T)`` most likely; 1 without rows.
-
-    Args:
-        logits: ``[N, K]`` of one exclusive group.
-        targets: 0/1 ``[N, K]``, the admissible values. Several are a partial label: their probabilities add up. A row
-            without any, or with all of them, says nothing.
-
-    Source: Guo et al., "On calibration of modern neural networks", ICML 2017, section 4.2.
-    """
-    values, admissible = _columns(logits), _columns(targets) > 0
-    weight = _weights(len(values), known, weights) * admissible.any(1) * ~admissible.all(1)
-    keep = weight > 0
-    values, admissible, weight = values[keep], admissible[keep], weight[keep]
-    if not len(values):
-        return 1.0
-
-    def loss(temperature: float) -> float:
-        scaled = values / temperature
-        return float((_log_sum_exp(scaled) - _log_sum_exp(np.where(admissible, scaled, -np.inf))) @ weight)
-
-    return _best_temperature(loss)
-
-
-def sigmoid_temperature(
-    logits: ArrayLike, targets: ArrayLike, known: ArrayLike | None = None, weights: ArrayLike | None = None
-) -> float:
-    """The temperature T that makes ``sigmoid(logits / T)`` most likely over the known cells; 1 without any.
-
-    ``logits``, ``targets`` and ``known`` are ``[N]`` or ``[N, L]``: the columns of one set share a temperature.
-    """
-    values, target = _columns(logits), _columns(targets)
-    mask = np.ones(values.shape) if known is None else _columns(known)
-    cells = (mask > 0) * _weights(len(values), None, weights)[:, None]
-    if not cells.any():
-        return 1.0
-
-    def loss(temperature: float) -> float:
-        scaled = values / temperature
-        return float((cells * (np.logaddexp(0.0, scaled) - target * scaled)).sum())
-
-    return _best_temperature(loss)
-
-
-def _best_temperature(loss: Callable[[float], float], low: float = 0.05, high: float = 20.0) -> float:
-    """A coarse look over log T for the right bracket, then golden-section search inside it."""
-    grid = np.linspace(np.log(low), np.log(high), _COARSE)
-    best = int(np.argmin([loss(float(np.exp(point))) for point in grid]))
-    left, right = float(grid[max(best - 1, 0)]), float(grid[min(best + 1, _COARSE - 1)])
-    shrink = (np.sqrt(5.0) - 1.0) / 2.0
-    for _ in range(_GOLDEN_STEPS):
-        inner_left, inner_right = right - shrink * (right - left), left + shrink * (right - left)
-        if loss(float(np.exp(inner_left))) <= loss(float(np.exp(inner_right))):
-            right = inner_right
-        else:
-            left = inner_left
-    return float(np.exp((left + right) / 2.0))
-
-
-def _log_sum_exp(values: Floats) -> Floats:
-    top = values.max(1, keepdims=True)
-    return np.asarray(np.log(np.exp(values - top).sum(1)) + top[:, 0], np.float64)
 
 
 def _columns(values: ArrayLike) -> Floats:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personvlm.base.errors import InputError
+from personvlm.runtime.precision import Curve, thresholds_at
 from personvlm.schema import GROUP, NONE, Attribute
 from personvlm.schema.groups import column_slices, columns
 
@@ -30,6 +31,10 @@ class Calibration:
         confident: group -> value -> probability from which the value is stated at the default setting.
         likely: the same for the values of sets under ``--say all`` (exclusive groups then state their most probable).
         benchmark: PETA's 35 label names -> threshold for counting a label as predicted.
+        precise: group -> value -> threshold at each precision that can be asked for
+            (:data:`~personvlm.runtime.precision.LEVELS`); values that validation could not judge are missing.
+        track: what calibrated logits of fused crops are multiplied with (:mod:`personvlm.runtime.fusion`).
+        people: how many people the calibration was fitted on.
     """
 
     taught: Mapping[str, tuple[str, ...]]
@@ -38,6 +43,9 @@ class Calibration:
     confident: Mapping[str, Mapping[str, float]]
     likely: Mapping[str, Mapping[str, float]]
     benchmark: Mapping[str, float]
+    precise: Mapping[str, Mapping[str, Curve]] = field(default_factory=dict)
+    track: float = 1.0
+    people: int = 0
 
     @classmethod
     def plain(cls, taught: Mapping[str, tuple[str, ...]], threshold: float = 0.5) -> Calibration:
@@ -48,7 +56,7 @@ class Calibration:
 
     def save(self, directory: Path) -> None:
         """Write ``calibration.json`` into ``directory``."""
-        (directory / FILE).write_text(json.dumps(asdict(self), indent=1) + "\n")
+        (directory / FILE).write_text(_lines(asdict(self)) + "\n")
 
     @classmethod
     def load(cls, directory: Path) -> Calibration:
@@ -62,12 +70,37 @@ class Calibration:
             raw = json.loads(path.read_text())
             raw["taught"] = {name: tuple(values) for name, values in raw["taught"].items()}
             raw["scale"], raw["shift"] = tuple(raw["scale"]), tuple(raw["shift"])
+            raw["track"] = float(raw.get("track", 1.0))
+            raw["precise"] = {name: {value: tuple(map(float, curve)) for value, curve in curves.items()}
+                              for name, curves in raw.get("precise", {}).items()}  # fmt: skip
             loaded = cls(**raw)
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise InputError(f"{path}: not a calibration ({error}); calibrate the model again") from error
         if len(loaded.scale) != len(columns()) or set(loaded.taught) - set(GROUP):
             raise InputError(f"{path}: made for another schema ({len(loaded.scale)} columns, not {len(columns())})")
         return loaded
+
+    def at_precision(self, precision: float) -> Calibration:
+        """A calibration whose ``confident`` states only what holds at ``precision``.
+
+        Every value that it lets pass is right in that share of cases by a lower bound of validation; a value that
+        validation could not judge passes never. Parents and sets are judged as :meth:`decide` says them.
+
+        Raises:
+            InputError: ``precision`` is not one of 0.5 to 0.99, or the model was calibrated before this existed.
+        """
+        if not self.precise:
+            raise InputError(f"{FILE} has no thresholds for a stated precision; `personvlm calibrate` makes them")
+        return replace(self, confident=thresholds_at(self.precise, self._values(), precision))
+
+    def for_tracks(self) -> Calibration:
+        """The calibration of logits that :func:`~personvlm.runtime.fusion.fuse` made of several crops of a person."""
+        scale, shift = (tuple(self.track * value for value in part) for part in (self.scale, self.shift))
+        return replace(self, scale=scale, shift=shift, track=1.0)
+
+    def _values(self) -> dict[str, tuple[str, ...]]:
+        """Every value of the taught groups, parents too."""
+        return {name: GROUP[name].values for name in self.taught}
 
     def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """Calibrated ``[N, C]`` from logits ``[N, C]``: softmax in exclusive groups, sigmoid in sets."""
@@ -135,6 +168,14 @@ class Calibration:
         if NONE in taught and probabilities[NONE] >= thresholds[NONE]:
             return _attribute((NONE,), probabilities[NONE])
         return None
+
+
+def _lines(value: object, depth: int = 2, indent: str = "") -> str:
+    """JSON with a line for each entry of the first levels, so that a file can be read and compared."""
+    if not isinstance(value, dict) or not depth or not value:
+        return json.dumps(value)
+    entries = [f"{indent} {json.dumps(name)}: {_lines(part, depth - 1, indent + ' ')}" for name, part in value.items()]
+    return "{\n" + ",\n".join(entries) + f"\n{indent}}}"
 
 
 def _attribute(value: str | tuple[str, ...], confidence: float) -> Attribute:
