@@ -120,11 +120,6 @@ def test_gpt2_has_its_published_ids() -> None:
     assert tokenizer.encode("Hello world") == [15496, 995]
 
 
-def test_hub_needs_a_pinned_revision() -> None:
-    with pytest.raises(InputError, match="no revision is pinned"):
-        GPT2Tokenizer.from_hub("someone/else")
-
-
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [

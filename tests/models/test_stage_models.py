@@ -180,8 +180,6 @@ def test_weights_that_are_refused(tmp_path: Path) -> None:
                             ):  # fmt: skip
         with pytest.raises(InputError, match=message):
             load_pretrained(body, str(tmp_path / source), "gpt2")
-    with pytest.raises(InputError, match="no commit of it is pinned"):
-        load_pretrained(body, "hub", "mobilevit_xs")
 
 
 def test_the_converter_reads_weights_and_runs_nothing(tmp_path: Path) -> None:

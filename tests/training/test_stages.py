@@ -48,7 +48,7 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def start(tmp_path_factory: pytest.TempPathFactory) -> StageStart:
+def starts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, StageStart]:
     """An encoder without weights; for stages 3 and 4 a small GPT-2 with a small tokenizer: 50,257 logits take long."""
     from transformers import GPT2Config, GPT2LMHeadModel
 
@@ -61,7 +61,8 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> StageStart:
     # GPT-2 as transformers saves it, its embeddings so large that a frozen output layer can tell 700 words apart.
     GPT2LMHeadModel(GPT2Config(vocab_size=700, n_embd=32, n_layer=2, n_head=4, n_inner=64, initializer_range=0.25,
                                bos_token_id=1, eos_token_id=2)).save_pretrained(folder)  # fmt: skip
-    return StageStart("random", str(folder), str(folder))
+    pieces, random_start = StageStart("random", str(folder), str(folder)), StageStart("random")
+    return {"stage1": random_start, "stage2": random_start, "stage3": pieces, "stage4": pieces}
 
 
 def losses(out: Path) -> list[float]:
@@ -69,10 +70,10 @@ def losses(out: Path) -> list[float]:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_every_stage_learns(stage: str, folder: Path, tmp_path: Path, start: StageStart) -> None:
+def test_every_stage_learns(stage: str, folder: Path, tmp_path: Path, starts: dict[str, StageStart]) -> None:
     own = {"stage1": {"encoder": "mobilevit_xs"}, "stage3": {"frozen_layers": "1", "steps": "150"}}.get(stage, {})
     settings = {**TINY, "steps": "60", **own}
-    run_stage(stage, folder, tmp_path, settings, start, quiet=True)
+    run_stage(stage, folder, tmp_path, settings, starts[stage], quiet=True)
     values = losses(tmp_path)
     assert len(values) == int(settings["steps"])
     assert np.mean(values[-20:]) <= 0.8 * np.mean(values[:20])
@@ -84,13 +85,13 @@ def test_every_stage_learns(stage: str, folder: Path, tmp_path: Path, start: Sta
     assert {"val.loss", "val.bits_per_byte"} <= names
 
 
-def test_msp60k_through_normaliser_split_and_vocabulary(tmp_path: Path, start: StageStart) -> None:
+def test_msp60k_through_normaliser_split_and_vocabulary(tmp_path: Path, starts: dict[str, StageStart]) -> None:
     data = write_msp60k(tmp_path / "data", 60)
     training, validation = read_study(data, tmp_path / "data" / "images")
     assert len(training) + len(validation) == 60
     assert not {sample.identity for sample in training} & {sample.identity for sample in validation}
     settings = {**TINY, "steps": "50", "min_freq": "2"}
-    run_stage("stage1", data, tmp_path / "out", settings, start, images=tmp_path / "data" / "images", quiet=True)
+    run_stage("stage1", data, tmp_path / "out", settings, starts["stage1"], images=tmp_path / "data" / "images", quiet=True)
     values = losses(tmp_path / "out")
     assert np.mean(values[-20:]) <= 0.8 * np.mean(values[:20])
     words = PersonVocabulary.load(tmp_path / "out").words
@@ -101,11 +102,11 @@ def test_msp60k_through_normaliser_split_and_vocabulary(tmp_path: Path, start: S
 
 
 @pytest.mark.parametrize("stage", ["stage1", "stage4"])
-def test_generated_length_follows_the_captions(stage: str, tmp_path: Path, start: StageStart) -> None:
+def test_generated_length_follows_the_captions(stage: str, tmp_path: Path, starts: dict[str, StageStart]) -> None:
     data = write_two_kinds(tmp_path / "data", (SHORT, LONG))
     own = {"encoder": "mobilevit_xs"} if stage == "stage1" else {}
     settings = {**TINY, **own, "steps": "120", "batch_size": "4", "min_freq": "1", "patience": "0"}
-    run_stage(stage, data, tmp_path / "out", settings, start, quiet=True)
+    run_stage(stage, data, tmp_path / "out", settings, starts[stage], quiet=True)
     model, tokenizer, transform = load(tmp_path / "out")
     assert isinstance(model, PersonVLM)
     pictures = [decode(data / f"val{index}.png") for index in (0, 1)]
@@ -113,9 +114,9 @@ def test_generated_length_follows_the_captions(stage: str, tmp_path: Path, start
     assert texts == [SHORT, LONG]
 
 
-def test_a_model_over_the_budget_is_not_trained(folder: Path, tmp_path: Path, start: StageStart) -> None:
+def test_a_model_over_the_budget_is_not_trained(folder: Path, tmp_path: Path, starts: dict[str, StageStart]) -> None:
     with pytest.raises(InputError, match="budget"):
-        run_stage("stage4", folder, tmp_path, {"encoder": "dinov2_small"}, start, quiet=True)
+        run_stage("stage4", folder, tmp_path, {"encoder": "dinov2_small"}, starts["stage4"], quiet=True)
 
 
 KILLED = """
@@ -152,7 +153,7 @@ from personvlm.training.loop import finish, make_accelerator, train
 from personvlm.training.recipe import Phase, Recipe
 from personvlm.training.run import domain_vocabulary
 from personvlm.training.stage_recipe import StageRecipe, with_settings
-from personvlm.training.stages import StageStart, initial_model
+from personvlm.training.stages import StageStart
 from personvlm.training.stopping import EarlyStopping
 from personvlm.training.study_data import CaptionSet, read_study
 from personvlm.training.study_objective import StudyObjective
@@ -168,7 +169,7 @@ config = replace(config, vocabulary=len(words))
 with accelerator.main_process_first():
     data = CaptionSet(read_study(folder)[0], config.transform, cache, quiet=True)
 torch.manual_seed(0)
-model = initial_model(config, StageStart("random"), data)
+model = StageStart("random").found(config, print).initial_model(config, data)
 loop = recipe.for_loop(len(data), accelerator.num_processes, config, "no")
 assert loop.batch == 16
 objective = StudyObjective(data, loop, config.transform, words, accelerator, config.max_text)

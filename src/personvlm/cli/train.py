@@ -23,10 +23,13 @@ def train(
     data: Annotated[Path, typer.Option(help="A folder as `personvlm data prepare` writes it, or with public sets.")],
     out: Annotated[Path | None, typer.Option(help="Folder for the model (default: runs/PRESET).")] = None,
     encoder: Annotated[
-        str | None, typer.Option(help="Folder of ImageNet weights (safetensors); stages: or hub, NAME@COMMIT, random.")
+        str | None, typer.Option(help="Folder of ImageNet weights (safetensors); stages: or hub, NAME@COMMIT, random. "
+                                 "By default the assets', else the hub's, else random.")
     ] = None,
-    decoder: Annotated[str | None, typer.Option(help="Stages 3 and 4: the same for the decoder.")] = None,
-    tokenizer: Annotated[str | None, typer.Option(help="Stages 3 and 4: the same for the tokenizer.")] = None,
+    decoder: Annotated[str | None, typer.Option(help="Stages 3 and 4: the same for DistilGPT-2.")] = None,
+    tokenizer: Annotated[
+        str | None, typer.Option(help="Stages: folder, hub (GPT-2's), or words or bpe, learned from the captions.")
+    ] = None,
     images: Annotated[Path | None, typer.Option(help="Stages: folder that MSP60K's picture paths start from.")] = None,
     start: Annotated[Path | None, typer.Option("--from", help="edge: folder with a whole model to go on from.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Stages: passes over the data.")] = None,
@@ -57,7 +60,8 @@ def train(
 
             given = {"encoder": encoder, "decoder": decoder, "tokenizer": tokenizer}
             weights = StageStart(**{name: value for name, value in given.items() if value is not None})
-            run_stage(preset, data, out, changes, weights, images=images, quiet=quiet)
+            run_stage(preset, data, out, changes, weights, images=images, quiet=quiet,
+                      report=lambda sentence: None if quiet else print(f"personvlm: {sentence}", file=sys.stderr))
     if not quiet and _first_process():
         print(f"Model: {out.resolve()}")
 

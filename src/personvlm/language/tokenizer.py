@@ -14,18 +14,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from personvlm.base.errors import InputError
+from personvlm.base.hub import fetch_published
 from personvlm.language.vocabulary import SPECIALS, PersonVocabulary
 
 if TYPE_CHECKING:
     import tokenizers
 
-__all__ = ["GPT2_REVISIONS", "DomainBPE", "GPT2Tokenizer", "PersonVocabulary", "Tokenizer", "load_tokenizer"]
-
-GPT2_REVISIONS: Mapping[str, str] = MappingProxyType({
-    "distilbert/distilgpt2": "2290a62682d06624634c1f46a6ad5be0f47f38aa",
-    "openai-community/gpt2": "607a30d783dfa663caf39e06633721c8d4cfcd7e",
-})  # fmt: skip
-"""Repositories of the hub whose revision is pinned."""
+__all__ = ["DomainBPE", "GPT2Tokenizer", "PersonVocabulary", "Tokenizer", "load_tokenizer"]
 
 KEPT = "kept.json"
 """Of a pruned vocabulary: which of GPT-2's pieces are left."""
@@ -191,25 +186,14 @@ class GPT2Tokenizer(_ByteLevel):
         return cls(backend, end, end, end, end, kept)
 
     @classmethod
-    def from_hub(cls, repository: str = "distilbert/distilgpt2", revision: str | None = None) -> GPT2Tokenizer:
-        """Download from the hub at a pinned revision.
+    def from_hub(cls, repository: str = "distilbert/distilgpt2", commit: str = "") -> GPT2Tokenizer:
+        """From the hub, at the pinned commit or the given one.
 
         Raises:
-            InputError: the revision is unknown, the hub cannot be reached, or it holds another tokenizer.
+            InputError: the hub or the commit cannot be had, or it holds another tokenizer.
         """
-        from tokenizers import Tokenizer
-
-        pinned = revision or GPT2_REVISIONS.get(repository)
-        if pinned is None:
-            raise InputError(f"{repository}: no revision is pinned for it: pass revision= (a commit), or use one of "
-                             f"{', '.join(GPT2_REVISIONS)}")  # fmt: skip
-        origin = f"{repository}@{pinned}"
-        try:
-            backend = Tokenizer.from_pretrained(repository, revision=pinned)
-        except Exception as error:  # the library raises bare Exception for network and format alike
-            raise InputError(f"{origin}: cannot be had from the hub ({error}): load a folder that holds vocab.json "
-                             "and merges.txt instead") from error  # fmt: skip
-        return cls._wrap(backend, origin)
+        published = fetch_published(repository, DomainBPE.filename, commit)
+        return cls._wrap(_read_json(published.path), published.name)
 
     @classmethod
     def load(cls, directory: str | Path) -> GPT2Tokenizer:

@@ -14,6 +14,9 @@ from personvlm.models.presets import TRANSFORMS, StageConfig, preset
 from personvlm.models.vision import VisionEncoder
 from personvlm.training.recipe import FILE, Phase, Recipe
 
+SMALLEST_SCALED = 32
+"""Crops per step of the study's smallest batch."""
+
 T = TypeVar("T", "StageRecipe", StageConfig)
 
 
@@ -26,7 +29,10 @@ class StageRecipe:
         batch_size: crops per step and process.
         learning_rate: peak rate at ``reference_batch`` crops per step over all processes.
         reference_batch: with another number of crops the rate is scaled in proportion (linear scaling rule, Goyal et
-            al., 2017); 0: the rate is taken as it is.
+            al., 2017), but not below that of one process's 32: smaller batches are none the rule was made for, and
+            would hardly learn; 0: the rate is taken as it is.
+        scratch_rate: peak rate, not scaled, in place of ``learning_rate`` where GPT-2 starts from random numbers
+            instead of its published weights, which that one is for; 0: the same.
         weight_decay: of AdamW.
         warmup: share of all steps.
         patience: epochs without a lower validation loss after which the run ends; 0: it never does.
@@ -38,6 +44,7 @@ class StageRecipe:
     learning_rate: float
     batch_size: int = 32
     reference_batch: int = 0
+    scratch_rate: float = 0.0
     weight_decay: float = 0.01
     warmup: float = 0.1
     patience: int = 0
@@ -74,7 +81,13 @@ class StageRecipe:
         """The peak learning rate with ``processes`` of ``batch_size`` crops each."""
         if self.reference_batch == 0:
             return self.learning_rate
-        return self.learning_rate * self.batch_size * processes / self.reference_batch
+        return self.learning_rate * max(self.batch_size * processes, SMALLEST_SCALED) / self.reference_batch
+
+    def from_scratch(self) -> StageRecipe:
+        """The recipe for a decoder that starts from random numbers."""
+        if self.scratch_rate == 0:
+            return self
+        return replace(self, learning_rate=self.scratch_rate, reference_batch=0)
 
     def for_loop(self, samples: int, processes: int, config: StageConfig, precision: str) -> Recipe:
         """The same in the terms of :mod:`personvlm.training.loop`: steps instead of epochs, no averaging of weights,
@@ -93,12 +106,31 @@ class StageRecipe:
         """Write ``recipe.json`` into ``directory``."""
         (directory / FILE).write_text(json.dumps(asdict(self), indent=2) + "\n")
 
+    @classmethod
+    def load(cls, directory: Path) -> StageRecipe:
+        """Read ``recipe.json`` from ``directory``.
+
+        Raises:
+            InputError: the file is absent or does not hold a stage's recipe.
+        """
+        path = directory / FILE
+        try:
+            return cls(**json.loads(path.read_text("utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise InputError(f"{path}: not the recipe of a stage ({error})") from error
+
+    def differences(self, other: StageRecipe) -> str:
+        """What ``other`` had before and this one has now, as in ``epochs 20, now 5``."""
+        mine, before = asdict(self), asdict(other)
+        return ", ".join(f"{name} {before[name]}, now {mine[name]}" for name in mine if mine[name] != before[name])
+
 
 def with_settings(recipe: StageRecipe, config: StageConfig,
                   settings: Mapping[str, str]) -> tuple[StageRecipe, StageConfig]:  # fmt: skip
     """Recipe and model with ``name=value`` settings as the command line gives them.
 
-    A learning rate that is given is taken as it is, without the scaling rule, unless ``reference_batch`` is given too.
+    A learning rate that is given is taken as it is, without the scaling rule unless ``reference_batch`` is given
+    too, and from whatever weights unless ``scratch_rate`` is.
     Another ``encoder`` brings its own input size, and of its blocks as large a share is frozen.
 
     Raises:
@@ -110,7 +142,7 @@ def with_settings(recipe: StageRecipe, config: StageConfig,
             raise InputError(f"--set {name}: no such setting; legal: {', '.join((*of_recipe, *of_config))}")
     mine = {name: text for name, text in settings.items() if name in of_recipe}
     if "learning_rate" in mine:
-        mine = {"reference_batch": "0", **mine}
+        mine = {"reference_batch": "0", "scratch_rate": "0", **mine}
     if "encoder" in settings:
         config = with_encoder(config, settings["encoder"])
     theirs = {name: text for name, text in settings.items() if name in of_config and name != "encoder"}
