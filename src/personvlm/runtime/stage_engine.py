@@ -150,8 +150,9 @@ class _Cached:
         self.session, self.config = session, config
         self.binding = session.io_binding()
         self.prefixed = config.decoder == "gpt2"
-        self.longest = config.max_text + (config.visual_tokens if self.prefixed else 0)
+        self.longest = config.max_text + (config.visual_tokens if self.prefixed else 0) + 1  # and an idle place
         self.place = np.arange(self.longest, dtype=np.int64)
+        self.pads = [np.array([0, 0, 0, 0, count, 0], np.int64) for count in (0, 1)]
         self.nothing = np.zeros((1, 0, config.dim), np.float32)
         self.length, self.visual = 0, self.nothing
         shape = (1, config.heads, self.longest, config.dim // config.heads)
@@ -181,8 +182,10 @@ class _Cached:
         """Read words ``[T]``, and before the first ones the visual tokens -> logits ``[T, V]``."""
         count = len(words)
         total = self.length + count + self.visual.shape[1]
+        idle = int(total - self.length == 1)  # see stage_graph: a place alone would be computed otherwise
         given = {"words": np.array([words], np.int64), "places": self.place[self.length : total],
-                 "last": np.array([total - 1], np.int32), "total": np.array(total, np.int32)}  # fmt: skip
+                 "idle": self.pads[idle], "last": np.array([total + idle - 1], np.int32),
+                 "total": np.array(total + idle, np.int32)}  # fmt: skip
         if self.prefixed:
             given["visual"] = self.visual
         for name, array in given.items():

@@ -2,6 +2,10 @@
 
 A traced graph joins caches with Concat and copies them at every step. Here keys and values stay in one buffer that
 ``GroupQueryAttention`` reads and writes in place: going back over rejected drafts is then only a smaller length.
+
+onnxruntime multiplies one row by another routine than several, with another last bit, which 8-bit rounding makes
+larger. Constant weights are packed and not concerned, but attention is. So that a word read alone gives bit for bit
+what it gives among others, attention over a single place is given an idle one beside it.
 """
 
 from __future__ import annotations
@@ -24,9 +28,9 @@ State = Mapping[str, NDArray[np.float32]]
 def decoder_graph(config: StageConfig, state: State) -> onnx.ModelProto:
     """The decoder of a stage in float32.
 
-    Inputs, for one row: ``words int64 [1, T]``; ``places int64 [S]``, of everything that is read; ``last int32
-    [1]`` and ``total int32 []``, the index of the last position and the length once it is read; ``key{l}`` and
-    ``value{l} float32 [1, heads, P, d]``, buffers. GPT-2 also reads ``visual float32 [1, K, D]`` before its words (K
+    Inputs, for one row: ``words int64 [1, T]``; ``places int64 [S]``, of everything that is read; ``idle int64 [6]``,
+    zeros but for the fifth, which is the number of idle places after them; ``last int32 [1]`` and ``total int32 []``,
+    the last place and the length with the idle ones; ``key{l}`` and ``value{l} float32 [1, heads, P, d]``, buffers. GPT-2 also reads ``visual float32 [1, K, D]`` before its words (K
     may be 0), so that S = K + T; the stages' own decoder reads ``seen_key{l}`` and ``seen_value{l} [1, heads, K, d]``,
     and S = T.
 
@@ -80,9 +84,10 @@ class _Builder:
             qkv = self.linear(self.norm(x, f"{at}self_norm"), f"{at}self_qkv")
             x = self.node("Add", [x, self.linear(self.attention(qkv, layer), f"{at}self_out")])
             query = self.linear(self.norm(x, f"{at}cross_norm"), f"{at}cross_q")
+            query = self.node("Pad", [query, "idle"])
             found = self.node("MultiHeadAttention", [query, f"seen_key{layer}", f"seen_value{layer}"],
                               domain=MICROSOFT, num_heads=config.heads)  # fmt: skip
-            x = self.node("Add", [x, self.linear(found, f"{at}cross_out")])
+            x = self.node("Add", [x, self.linear(self.without_idle(found), f"{at}cross_out")])
             inner = self.node("Gelu", [self.linear(self.norm(x, f"{at}ffn_norm"), f"{at}ffn.0")])
             x = self.node("Add", [x, self.linear(inner, f"{at}ffn.2")])
         return self.model(self.norm(x, "norm"), "words.weight")
@@ -92,8 +97,10 @@ class _Builder:
         config = self.config
         self.input("words", TensorProto.INT64, [1, "words"])
         self.input("places", TensorProto.INT64, ["read"])
+        self.input("idle", TensorProto.INT64, [6])
         self.input("last", TensorProto.INT32, [1])
         self.input("total", TensorProto.INT32, [])
+        self.nodes.append(helper.make_node("Shape", ["places"], ["read"]))
         buffer = [1, config.heads, "buffer", config.dim // config.heads]
         for layer in range(config.layers):
             for kind in ("key", "value"):
@@ -110,14 +117,18 @@ class _Builder:
 
     def attention(self, qkv: str, layer: int) -> str:
         """Causal self-attention of ``[1, S, 3D]`` over the buffers of a layer -> ``[1, S, D]``."""
-        inputs = [qkv, "", "", f"key{layer}", f"value{layer}", "last", "total"]
+        inputs = [self.node("Pad", [qkv, "idle"]), "", "", f"key{layer}", f"value{layer}", "last", "total"]
         heads = self.config.heads
         found = f"attended{layer}"
         self.nodes.append(helper.make_node(
             "GroupQueryAttention", inputs, [found, f"next_key{layer}", f"next_value{layer}"], domain=MICROSOFT,
             num_heads=heads, kv_num_heads=heads,
         ))  # fmt: skip
-        return found
+        return self.without_idle(found)
+
+    def without_idle(self, x: str) -> str:
+        """``[1, S + idle, D]`` -> ``[1, S, D]``."""
+        return self.node("Slice", [x, self.constant("start", [0]), "read", self.constant("axis", [1])])
 
     def linear(self, x: str, name: str, *, turned: bool = True) -> str:
         """A linear layer whose tensor is ``[out, in]`` if ``turned``."""
