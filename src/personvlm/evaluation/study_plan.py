@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from personvlm.base.assets import FOLDER
 from personvlm.base.errors import InputError
 from personvlm.data.readers import read_samples
 from personvlm.data.sample import Sample
@@ -17,8 +15,6 @@ from personvlm.training.budget import Budget
 STAGES = ("stage1", "stage2", "stage3", "stage4")
 EDGE = "edge"
 MODELS = (*STAGES, EDGE)
-
-ENCODER, DECODER, TOKENIZER = "encoder", "decoder", "tokenizer"
 
 
 @dataclass(frozen=True)
@@ -110,10 +106,3 @@ def held_out(data: Path, people: int = 0, limit: int = 0) -> list[Sample]:
         depth = max(map(len, kept))
         kept = [[rows[rank] for rank in range(depth) for rows in kept if rank < len(rows)][:limit]]
     return [samples[index] for index in sorted(index for rows in kept for index in rows)]
-
-
-def folder_of(part: str) -> Path | None:
-    """Folder of pretrained weights among the assets, if there is one: ``$PERSONVLM_ASSETS/weights/PART``."""
-    assets = os.environ.get(FOLDER)
-    folder = Path(assets, "weights", part) if assets else None
-    return folder if folder is not None and folder.is_dir() else None

@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +21,23 @@ from accelerate.state import AcceleratorState
 from personvlm.base.errors import InputError
 from personvlm.data.sample import Sample
 from personvlm.evaluation.study_describe_torch import describe_edge, describe_stage, edge_validation
-from personvlm.evaluation.study_plan import DECODER, EDGE, ENCODER, TOKENIZER, Entry, folder_of
+from personvlm.evaluation.study_plan import EDGE, Entry
 from personvlm.evaluation.study_score import read_said, score_said_texts, write_said
 from personvlm.models.config import EdgeConfig
-from personvlm.models.presets import StageConfig, preset
-from personvlm.models.pretrained import located
+from personvlm.models.presets import StageConfig
 from personvlm.models.sizes import size_of
 from personvlm.training.loop import read_curves
+from personvlm.training.origin import FILE as ORIGIN
+from personvlm.training.origin import weights_source
 from personvlm.training.recipe import Phase, Recipe
-from personvlm.training.stage_recipe import StageRecipe, with_settings
-from personvlm.training.stages import RANDOM, StageStart, run_stage
+from personvlm.training.stage_start import RANDOM, StageStart, asset_folder
+from personvlm.training.stages import run_stage
 from personvlm.training.stopping import BEST
 
 TRAINED, DESCRIBED, RESULT = "trained.json", "described.jsonl", "result.json"
+PREFIXED = ("stage3", "stage4")
+EDGE_ENCODER = "mobilenet_v2"
+BY_CHOICE = "random by choice"
 
 EDGE_RECIPE = Recipe(phases=(Phase(55, 192, 96, False), Phase(45, 256, 128, True)), batch=32, rendered=0, ema=0.99)
 """Edge for budgets of minutes: its text phase starts earlier than in the shipped recipe, and nothing is drawn, so that
@@ -66,19 +70,6 @@ class Job:
         return self.out / "cache"
 
 
-@dataclass(frozen=True)
-class Weights:
-    """Where the parts of a model start.
-
-    Attributes:
-        sources: part -> folder, ``hub`` or ``random``.
-        reasons: part -> why it starts at random.
-    """
-
-    sources: Mapping[str, str]
-    reasons: Mapping[str, str] = field(default_factory=dict)
-
-
 def run_entry(entry: Entry, job: Job) -> dict[str, Any]:
     """Train, describe and score one model, or what of that is left to do; returns its ``result.json``.
 
@@ -109,19 +100,17 @@ def _train(entry: Entry, job: Job, folder: Path) -> dict[str, Any]:
             raise InputError(f"{folder}: holds {done['model']} with other settings ({done['settings']}, "
                              f"{done['budget']}); take another --out, or remove it")  # fmt: skip
         return done
-    weights = find_weights(entry, job)
     # accelerate keeps one state for a whole process; the models of a study differ in precision.
     AcceleratorState._reset_state(reset_partial_state=True)
     job.say(f"{entry.key}: training")
     train = _train_edge if entry.model == EDGE else _train_stage
-    train(entry, job, folder, weights)
+    weights = train(entry, job, folder)
     config = EdgeConfig.load(folder) if entry.model == EDGE else StageConfig.load(folder)
     size = size_of(config)
     result = {
         **asked,
         "key": entry.key,
-        "weights": {part: {"source": source, "why": weights.reasons.get(part, "")}
-                    for part, source in weights.sources.items()},
+        "weights": weights,
         "parameters": size["parameters"], "trainable": size["trainable"], "budget_share": size["budget"],
         "parts": size["parts"], "height": config.height, "width": config.width, "encoder": config.encoder,
         "used": used(folder), "machine": machine(),
@@ -133,49 +122,31 @@ def _train(entry: Entry, job: Job, folder: Path) -> dict[str, Any]:
     return result
 
 
-def _train_stage(entry: Entry, job: Job, folder: Path, weights: Weights) -> None:
-    start = StageStart(**dict(weights.sources))
+def _train_stage(entry: Entry, job: Job, folder: Path) -> dict[str, Any]:
+    why: list[str] = []
+    given = {} if entry.weights else {"encoder": RANDOM, "decoder": RANDOM}
+    start = StageStart(**given, **({} if job.tokenizer is None else {"tokenizer": str(job.tokenizer)}))
     run_stage(entry.model, job.data, folder, entry.settings, start, cache=job.cache, budget=entry.budget,
-              quiet=job.quiet)  # fmt: skip
+              quiet=job.quiet, report=why.append)  # fmt: skip
+    origin = json.loads((folder / ORIGIN).read_text("utf-8"))
+    parts = ("encoder", "decoder", "tokenizer") if entry.model in PREFIXED else ("encoder",)
+    return {part: {"source": origin[part]["name"], "sha256": origin[part]["sum"],
+                   "why": next((each for each in why if f"the {part} " in each), "" if entry.weights else BY_CHOICE)}
+            for part in parts}  # fmt: skip
 
 
-def _train_edge(entry: Entry, job: Job, folder: Path, weights: Weights) -> None:
+def _train_edge(entry: Entry, job: Job, folder: Path) -> dict[str, Any]:
     from personvlm.runtime.release import release
     from personvlm.training.run import Start, train_edge
 
-    source = weights.sources[ENCODER]
+    encoder = asset_folder(EDGE_ENCODER) if entry.weights else None
     recipe = EDGE_RECIPE.with_settings(dict(entry.settings))
-    trained = train_edge(job.data, folder, recipe, Start(None if source == RANDOM else Path(source)), cache=job.cache,
-                         budget=entry.budget, judged=edge_validation(job.data), quiet=job.quiet)  # fmt: skip
+    trained = train_edge(job.data, folder, recipe, Start(encoder), cache=job.cache, budget=entry.budget,
+                         judged=edge_validation(job.data), quiet=job.quiet)  # fmt: skip
     release(folder, trained.validation, trained.taught)
-
-
-def find_weights(entry: Entry, job: Job) -> Weights:
-    """Pretrained weights where they can be had: among the assets, else on the hub; else random, and why."""
-    sources: dict[str, str] = {}
-    reasons: dict[str, str] = {}
-    if entry.model == EDGE:
-        wanted = {ENCODER: "mobilenet_v2"}
-    else:
-        config = with_settings(StageRecipe.of(entry.model), preset(entry.model), entry.settings)[1]
-        wanted = {ENCODER: config.encoder} | ({DECODER: "gpt2"} if config.decoder == "gpt2" else {})
-        if DECODER in wanted:
-            tokenizer = job.tokenizer or folder_of("gpt2_tokenizer")
-            sources[TOKENIZER] = "hub" if tokenizer is None else str(tokenizer)
-    for part, name in wanted.items():
-        folder = folder_of({"gpt2": "distilgpt2"}.get(name, name))
-        if not entry.weights:
-            sources[part], reasons[part] = RANDOM, "by choice"
-        elif folder is not None:
-            sources[part] = str(folder)
-        elif entry.model == EDGE:
-            sources[part], reasons[part] = RANDOM, f"no folder weights/{name} below PERSONVLM_ASSETS"
-        else:
-            try:
-                sources[part] = str(located("hub", name))
-            except InputError as error:
-                sources[part], reasons[part] = RANDOM, str(error)
-    return Weights(sources, reasons)
+    source = weights_source(encoder, RANDOM)
+    why = "" if encoder else f"no folder weights/{EDGE_ENCODER} below PERSONVLM_ASSETS" if entry.weights else BY_CHOICE
+    return {"encoder": {"source": source.name, "sha256": source.sum, "why": why}}
 
 
 def used(folder: Path) -> dict[str, float]:
