@@ -182,7 +182,7 @@ class _Cached:
         """Read words ``[T]``, and before the first ones the visual tokens -> logits ``[T, V]``."""
         count = len(words)
         total = self.length + count + self.visual.shape[1]
-        idle = int(total - self.length == 1)  # see stage_graph: a place alone would be computed otherwise
+        idle = int(total - self.length == 1)  # see stage_export_graph: a place alone would be computed otherwise
         given = {"words": np.array([words], np.int64), "places": self.place[self.length : total],
                  "idle": self.pads[idle], "last": np.array([total + idle - 1], np.int32),
                  "total": np.array(total + idle, np.int32)}  # fmt: skip

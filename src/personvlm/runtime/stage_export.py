@@ -16,8 +16,8 @@ from personvlm.models.person_vlm import PersonVLM
 from personvlm.models.text_decoder import CrossDecoder
 from personvlm.runtime.engine import DECODER, VISION
 from personvlm.runtime.export import OPSET, halve, shorten
-from personvlm.runtime.quantize import halve_tables, quantize
-from personvlm.runtime.stage_graph import decoder_graph
+from personvlm.runtime.export_quantize import halve_tables, quantize
+from personvlm.runtime.stage_export_graph import decoder_graph
 
 Precision = Literal["int8", "fp32"]
 
@@ -39,7 +39,7 @@ class _Eyes(nn.Module):
 def export_stage(directory: Path, out: Path | None = None, precision: Precision = "int8") -> dict[str, int]:
     """Write ``vision.onnx`` and ``decoder.onnx`` of the stage in ``directory`` into ``out`` (beside it by default).
 
-    ``int8`` quantizes the decoder and the projection (:mod:`.quantize`) and stores the encoder as float16, computed
+    ``int8`` quantizes the decoder and the projection (:mod:`.export_quantize`) and stores the encoder as float16, computed
     in float32; ``fp32`` changes nothing.
 
     Returns:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from personvlm.models.presets import StageConfig
-from personvlm.runtime.quantize import MICROSOFT
+from personvlm.runtime.export_quantize import MICROSOFT
 
 OPSET, IR_VERSION = 21, 10
 State = Mapping[str, NDArray[np.float32]]
