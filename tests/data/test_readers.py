@@ -61,9 +61,16 @@ def test_msp60k_finds_images_in_a_flat_folder_and_knows_tracks(tmp_path: Path) -
            "one_hot": [int(name in ("Male", "Adult")) for name in msp60k.COLUMNS]}  # fmt: skip
     (sample,) = read_samples(lines(tmp_path / "d.jsonl", row), "msp60k", tmp_path / "flat")
     assert (sample.identity, sample.captions, sample.labels) == ("part15_01629", ("A man.",), ("Male", "Adult"))
-    assert track_of(Path("part14_00355.jpg")) == "part14_00355"
-    with pytest.raises(InputError, match="line 1: MSP60K's one_hot has 58"):
-        read_samples(lines(tmp_path / "d.jsonl", {**row, "one_hot": [1]}), "msp60k", tmp_path / "flat")
+    assert track_of(Path("part17_20231212193357_02078_010.jpg")) == "part17_20231212193357_02078"
+    assert track_of(Path("part14_00355.jpg")) == "part14"
+    assert [track_of(Path(name)) for name in ("crop_0017.jpg", "_1.jpg", "a.jpg")] == ["crop_0017", "_1", "a"]
+    for change, message in (({"one_hot": [1]}, "line 1: MSP60K's one_hot has 58"), ({"one_hot": 5}, "must be a list"),
+                            ({"answer": ["A man."]}, "line 1: 'answer' must be a text"),
+                            ({"image": None}, "line 1: 'image' must be a path")):  # fmt: skip
+        with pytest.raises(InputError, match=message):
+            read_samples(lines(tmp_path / "d.jsonl", {**row, **change}), "msp60k", tmp_path / "flat")
+    (blank,) = read_samples(lines(tmp_path / "d.jsonl", {**row, "answer": " \n"}), "msp60k", tmp_path / "flat")
+    assert blank.captions == ()
 
 
 def test_ccp_and_clothing_attribute(tmp_path: Path) -> None:

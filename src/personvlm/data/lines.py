@@ -90,4 +90,5 @@ def check_images(images: Iterable[Path], listed_in: Path) -> None:
         shown = ", ".join(str(image) for image in missing[:_NAMED])
         more = ", ..." if len(missing) > _NAMED else ""
         raise InputError(f"{listed_in}: {len(missing)} of {len(images)} images are missing: {shown}{more}. "
-                         "Give the folder that their paths start from as root (--root DIR).")  # fmt: skip
+                         "Give the folder that their paths start from as root (--root DIR; with train, "
+                         "--images DIR).")  # fmt: skip

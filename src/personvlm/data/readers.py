@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from types import MappingProxyType
@@ -91,11 +90,19 @@ def read_msp60k(jsonl: Path, root: Path | None = None, *, pictures: bool = True)
     root = jsonl.parent if root is None else root
 
     def sample(image: Path, row: dict[str, Any]) -> Sample:
+        if not isinstance(row["one_hot"], list):
+            raise ValueError(f"'one_hot' must be a list of 58 zeros and ones, not {row['one_hot']!r}")
         labels = msp60k.labels_of(row["one_hot"])
-        captions = (row["answer"],) if row.get("answer") else ()
+        answer = row.get("answer") or ""
+        if not isinstance(answer, str):
+            raise ValueError(f"'answer' must be a text, not {type(answer).__name__}")
+        captions = (answer,) if answer.strip() else ()
         return Sample(image, msp60k.to_annotations(row["one_hot"]), captions, track_of(image), labels, "msp60k")
 
     rows = list(read_lines(jsonl, ("image", "one_hot")))
+    for number, row in rows:
+        if not isinstance(row["image"], str):
+            raise InputError(f"{jsonl}, line {number}: 'image' must be a path, not {row['image']!r}")
     images = [root / row["image"] for _, row in rows]
     if missing_images(images):
         flat = [root / image.name for image in images]
@@ -106,16 +113,18 @@ def read_msp60k(jsonl: Path, root: Path | None = None, *, pictures: bool = True)
 
 
 def track_of(image: Path) -> str:
-    """The track that an MSP60K image belongs to: its name before the frame number of three digits.
+    """The track that an MSP60K image belongs to: its name before its last ``_``, which is followed by the frame.
 
-    Images without one (``part14_00355.jpg``) are tracks of their own. Neighboring tracks may show the same person;
-    the data set does not say.
+    A few images have no frame number (``part14_00355.jpg``, 25 of 3,000); all of a part are then one track, which keeps
+    them on one side of a split. Where nothing before the ``_`` counts anything (``crop_0017.jpg``), an image is a track
+    of its own. Neighboring tracks may show the same person; the data set does not say.
 
     Example:
         >>> track_of(Path("images/part15_01629_012.jpg"))
         'part15_01629'
     """
-    return re.sub(r"_\d{3}$", "", image.stem)
+    track = image.stem.rpartition("_")[0]
+    return track if any(letter.isdigit() for letter in track) else image.stem
 
 
 READERS: MappingProxyType[str, Callable[[Path, Path | None], list[Sample]]] = MappingProxyType({

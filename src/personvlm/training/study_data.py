@@ -33,7 +33,7 @@ def read_study(data: Path, images: Path | None = None) -> tuple[list[Sample], li
         images: the folder that MSP60K's image paths start from; the data file's own by default.
 
     Raises:
-        InputError: nothing of this kind is there, or what a reader refuses.
+        InputError: nothing of this kind is there, a person or track is in both parts, or what a reader refuses.
     """
     if data.is_file():
         train, val = split_by_identity(read_msp60k(data, images), (0.9, 0.1))
@@ -43,6 +43,11 @@ def read_study(data: Path, images: Path | None = None) -> tuple[list[Sample], li
         train, val = read_training(data)
     if not train or not val:
         raise InputError(f"{data}: too few samples to train on some and validate on others")
+    people = [{(sample.source, sample.identity) for sample in part if sample.identity} for part in (train, val)]
+    if shared := sorted(str(identity) for _, identity in people[0] & people[1]):
+        raise InputError(f"{data}: {len(shared)} people or tracks are in both train.jsonl and val.jsonl, as "
+                         f"{', '.join(shared[:3])}; validation would only test memory. Put both into one file: one "
+                         "file is split by track")  # fmt: skip
     return train, val
 
 
