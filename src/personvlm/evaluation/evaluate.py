@@ -18,6 +18,7 @@ from personvlm.base.images import decode
 from personvlm.data.sample import Sample
 from personvlm.evaluation.baselines import Training
 from personvlm.evaluation.facts import consistent, score_said, score_text, values_of_annotations
+from personvlm.evaluation.figures import number
 from personvlm.evaluation.heads import score_heads
 from personvlm.evaluation.inputs import one_per_person
 from personvlm.evaluation.protocols.references import clean_references
@@ -26,6 +27,8 @@ from personvlm.evaluation.retrieval import Likely, score_retrieval_by_likelihood
 from personvlm.language.parser import parse
 from personvlm.language.quality import check, well_formed
 from personvlm.language.realiser import realise
+from personvlm.metrics import tokens
+from personvlm.metrics.intervals import bootstrap_interval, sums_per_identity
 from personvlm.schema import PersonDescription, Values, values_of
 
 TRAINING_PICTURES = 2000
@@ -106,6 +109,8 @@ def evaluate(
     """
     if not samples:
         raise InputError("no samples to evaluate on: the data file has no line with a picture")
+    if protocol == "published":
+        tokens.require()  # before a model describes for minutes
     everybody, samples = samples, scored_rows(samples, protocol)
     images = [sample.image for sample in samples]
     everything = certain = texts = None
@@ -122,13 +127,13 @@ def evaluate(
     progress("scoring")
     result: dict[str, Any] = {"n": len(samples), "people": people_of(samples)}
     result |= _score_facts(texts, everything, samples, resamples)
-    result |= _score_form(texts, everything, certain, samples)
+    result |= _score_form(texts, everything, certain, samples, resamples)
     result |= {"heads": None, "likelihood": None}
     if everything is not None and certain is not None:
         result["heads"] = score_heads(everything, samples, thresholds or {}, resamples=resamples)
     if predictions is None and isinstance(describer, Likely):
         progress("likelihood")
-        result["likelihood"] = score_likelihood(describer, samples, batch)
+        result["likelihood"] = score_likelihood(describer, samples, batch, resamples)
         if likelihood_pools:
             progress(f"retrieval by likelihood, {likelihood_pools} pools")
             result["likelihood_retrieval"] = _likelihood_retrieval(describer, samples, likelihood_pools, batch,
@@ -147,7 +152,8 @@ def people_of(samples: Sequence[Sample]) -> int:
     return len({*identities} - {None}) + identities.count(None)
 
 
-def score_likelihood(describer: Likely, samples: Sequence[Sample], batch: int = 16) -> dict[str, float]:
+def score_likelihood(describer: Likely, samples: Sequence[Sample], batch: int = 16,
+                     resamples: int = 1000) -> dict[str, Any]:  # fmt: skip
     """Whether the decoder looks: the likelihood of each picture's own reference, and of another's.
 
     The reference is the canonical sentence of the labels. ``shuffled`` gives every picture the reference of the next
@@ -157,17 +163,25 @@ def score_likelihood(describer: Likely, samples: Sequence[Sample], batch: int = 
     texts = [realise(values_of_annotations(sample.annotations)) for sample in samples]
     order = np.random.default_rng(0).permutation(len(samples))
     other = dict(zip(order.tolist(), np.roll(order, 1).tolist(), strict=True))
-    own = float(describer.score(images, texts, batch=batch).mean())
-    shuffled = float(describer.score(images, [texts[other[i]] for i in range(len(texts))], batch=batch).mean())
-    return {"nll_per_character": own, "shuffled": shuffled, "rise": shuffled / own - 1.0}
-
-
-def score_quality(texts: Sequence[str]) -> dict[str, Any]:
-    """``pass_rate``: the share of texts that pass every check of form (the seven, and ``well_formed``, which also
-    refuses repetition); ``checks``: the share that passes each."""
-    results = [{**check(text), "well_formed": well_formed(text)} for text in texts]
+    own = describer.score(images, texts, batch=batch)
+    shuffled = describer.score(images, [texts[other[i]] for i in range(len(texts))], batch=batch)
+    sums = sums_per_identity([sample.identity for sample in samples], np.stack([own, shuffled], axis=1))
+    low, high = bootstrap_interval(sums, lambda totals: totals[:, 1] / totals[:, 0] - 1.0, resamples=resamples)
     return {
-        "pass_rate": float(np.mean([all(result.values()) for result in results])),
+        "nll_per_character": float(own.mean()), "shuffled": float(shuffled.mean()),
+        "rise": float(shuffled.mean() / own.mean() - 1.0), "rise_interval": [number(low), number(high)],
+    }  # fmt: skip
+
+
+def score_quality(texts: Sequence[str], identities: Sequence[str | None] | None = None, *,
+                  resamples: int = 1000) -> dict[str, Any]:  # fmt: skip
+    """``pass_rate``: the share of texts that pass every check of form (the seven, and ``well_formed``, which also
+    refuses repetition), with ``interval`` over people; ``checks``: the share that passes each."""
+    results = [{**check(text), "well_formed": well_formed(text)} for text in texts]
+    passed = [all(result.values()) for result in results]
+    return {
+        "pass_rate": float(np.mean(passed)),
+        "interval": _share_interval(passed, [None] * len(texts) if identities is None else identities, resamples),
         "checks": {name: float(np.mean([result[name] for result in results])) for name in results[0]},
     }
 
@@ -195,19 +209,31 @@ def _score_facts(texts: Sequence[str] | None, everything: Sequence[PersonDescrip
 
 
 def _score_form(texts: Sequence[str] | None, everything: Sequence[PersonDescription] | None,
-                certain: Sequence[PersonDescription] | None, samples: Sequence[Sample]) -> dict[str, Any]:  # fmt: skip
+                certain: Sequence[PersonDescription] | None, samples: Sequence[Sample],
+                resamples: int) -> dict[str, Any]:  # fmt: skip
     """``said``, ``quality`` and ``consistency``: of what is certain where the describer spoke, else of the texts."""
     if texts is None:
         return {"said": None, "quality": None, "consistency": None}
+    people = [sample.identity for sample in samples]
     if everything is None or certain is None:
         said = score_said([parse(text) for text in texts], samples)
-        return {"said": said, "quality": score_quality(texts), "consistency": None}
+        return {"said": said, "quality": score_quality(texts, people, resamples=resamples), "consistency": None}
     read = [parse(description.text) for description in certain]
     both = [*everything, *certain]
     agreeing = [consistent(values, item.attributes)
                 for values, item in zip([*map(parse, texts), *read], both, strict=True)]  # fmt: skip
-    return {"said": score_said(read, samples), "quality": score_quality([item.text for item in both]),
-            "consistency": float(np.mean(agreeing))}  # fmt: skip
+    people *= 2
+    return {"said": score_said(read, samples),
+            "quality": score_quality([item.text for item in both], people, resamples=resamples),
+            "consistency": float(np.mean(agreeing)),
+            "consistency_interval": _share_interval(agreeing, people, resamples)}  # fmt: skip
+
+
+def _share_interval(hits: Sequence[bool], identities: Sequence[str | None], resamples: int) -> list[float | None]:
+    """95 % interval over people of the share of pictures that hit."""
+    sums = sums_per_identity(identities, np.column_stack([hits, np.ones(len(hits))]))
+    low, high = bootstrap_interval(sums, lambda totals: totals[:, 0] / totals[:, 1], resamples=resamples)
+    return [number(low), number(high)]
 
 
 def _likelihood_retrieval(describer: Likely, samples: Sequence[Sample], pools: int, batch: int,

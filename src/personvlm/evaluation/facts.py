@@ -164,9 +164,9 @@ def score_said(said: Sequence[Values], samples: Sequence[Sample]) -> dict[str, A
                      weight * sum(1 for name in there if values.get(name)), weight * len(there)])
     sums = sums_per_identity([sample.identity for sample in samples], rows)
     right, judged, stated, sayable = sums.sum(0)
-    low, high = bootstrap_interval(sums[:, :2], figure)
+    (low, high), (least, most) = (bootstrap_interval(part, figure) for part in (sums[:, :2], sums[:, 2:]))
     return {"accuracy": number(ratio(right, judged)), "coverage": number(ratio(stated, sayable)),
-            "interval": [number(low), number(high)],
+            "interval": [number(low), number(high)], "coverage_interval": [number(least), number(most)],
             "groups": float(np.mean([sum(1 for stated_values in values.values() if stated_values) for values in said]))}
 
 

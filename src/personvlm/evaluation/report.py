@@ -29,6 +29,8 @@ def report(result: Mapping[str, Any]) -> RenderableType:
         tables.append(heads_table(result))
     if result["said"] is not None:
         tables.append(certain_table(result))
+    if protocol is not None and "text" in protocol["notes"]:
+        return Group(*tables, protocol["notes"]["text"])
     return Group(*tables)
 
 

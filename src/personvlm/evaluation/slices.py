@@ -69,7 +69,7 @@ def score_slices(said: Sequence[Values], samples: Sequence[Sample], heights: Seq
                   for name, rows in parts.items()}  # fmt: skip
         means = [item["mean"]["value"] for item in scored.values()
                  if item["mean"]["value"] is not None and item["people"] >= ENOUGH]  # fmt: skip
-        result[dimension] = {"slices": scored, "gap": max(means) - min(means) if means else None}
+        result[dimension] = {"slices": scored, "gap": max(means) - min(means) if len(means) > 1 else None}
     return result
 
 

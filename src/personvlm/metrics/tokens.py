@@ -29,10 +29,15 @@ def tokenize(text: str) -> list[str]:
     return [token for sentence in sentences.tokenize(text.lower()) for token in words.tokenize(sentence)]
 
 
+def require() -> None:
+    """Raise what :func:`tokenize` would, before work is done in vain."""
+    _tokenizers()
+
+
 def available() -> bool:
     """Whether nltk is installed."""
     try:
-        _tokenizers()
+        require()
     except InputError:
         return False
     return True

@@ -136,9 +136,9 @@ def _statement_columns() -> list[Column]:
 
 
 def _retrieval_columns() -> list[Column]:
+    directions = (("caption_to_image", "caption to image"), ("image_to_caption", "image to caption"))
     return [(f"{heading} R@{k}", _at("retrieval", direction, f"R@{k}"), percent)
-            for direction, heading in (("caption_to_image", "caption to image"), ("image_to_caption", "image to caption"))
-            for k in (1, 5, 10)]  # fmt: skip
+            for direction, heading in directions for k in (1, 5, 10)]  # fmt: skip
 
 
 def _at(*path: str) -> Callable[[Mapping[str, Any]], Figure]:
