@@ -28,6 +28,10 @@ def describe(
         Literal["confident", "all"],
         typer.Option(help="Say what is certain enough, or the most probable value of every group."),
     ] = "confident",
+    min_precision: Annotated[
+        float | None,
+        typer.Option(metavar="0.5..0.99", help="Say only what is right this often, as in --min-precision 0.9."),
+    ] = None,
     no_gender: Annotated[bool, typer.Option("--no-gender", help="Neither say nor output gender.")] = False,
     no_age: Annotated[bool, typer.Option("--no-age", help="Neither say nor output age.")] = False,
     batch: Annotated[int, typer.Option(min=1, help="Pictures per batch.")] = 16,
@@ -37,13 +41,16 @@ def describe(
     """Describe the person in every picture. Exit status 1 if any input failed; the others are described anyway."""
     if as_json + as_jsonl + as_csv > 1:
         raise typer.BadParameter("choose one of --json, --jsonl and --csv")
+    if min_precision is not None and say == "all":
+        raise typer.BadParameter("--say all says everything, --min-precision only what holds: choose one")
     form: output.Format = "json" if as_json else "jsonl" if as_jsonl else "csv" if as_csv else "plain"
 
     from personvlm.pipeline.inputs import described, expand
     from personvlm.runtime.describer import Describer
 
     items = expand(inputs)
-    results = described(items, Describer.load(model), say=say, gender=not no_gender, age=not no_age, batch=batch)
+    results = described(items, Describer.load(model), say=say, min_precision=min_precision, gender=not no_gender,
+                        age=not no_age, batch=batch)  # fmt: skip
     # Answers that scroll by on the terminal are progress enough; a bar would only run into them.
     streaming = form != "json" and sys.stdout.isatty()
     failed = output.write(progress(results, len(items), "Describing", quiet=quiet or streaming), form)

@@ -27,7 +27,8 @@ from personvlm.schema import Attribute, DescribeResult, PersonDescription, value
 Picture = str | Path | bytes | Image.Image | NDArray[np.uint8]
 """A path, encoded bytes, a PIL image, or an RGB array ``uint8 [H, W, 3]``."""
 
-_In, _Out = TypeVar("_In"), TypeVar("_Out")
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
 
 _NEEDED = "config.json, transform.json, vocabulary.json, calibration.json, vision.onnx, decoder.onnx"
 
@@ -64,14 +65,16 @@ class Describer:
         return cls(OnnxEngine(directory, threads), Transform.load(directory), load_tokenizer(directory),
                    Calibration.load(directory), config.title, config.max_text, metrics)  # fmt: skip
 
-    def describe(self, inputs: Picture | Iterable[Picture], *, say: Say = "confident", gender: bool = True,
-                 age: bool = True, batch: int = 16, sampling: Sampling | None = None,
-                 candidates: int = 1) -> list[PersonDescription]:  # fmt: skip
+    def describe(self, inputs: Picture | Iterable[Picture], *, say: Say = "confident",
+                 min_precision: float | None = None, gender: bool = True, age: bool = True, batch: int = 16,
+                 sampling: Sampling | None = None, candidates: int = 1) -> list[PersonDescription]:  # fmt: skip
         """Describe one picture or many.
 
         Args:
             inputs: see :data:`Picture`; an array must be RGB.
             say: ``confident`` states what passes its threshold, ``all`` the most probable value of every taught group.
+            min_precision: state only what is right at least this often (0.5 to 0.99), value by value, by a lower bound
+                from the people that the model was calibrated on; text and attributes hold nothing else.
             gender, age: False leaves the group out of text, attributes and scores.
             batch: pictures per batch; a result does not depend on it.
             sampling: None is greedy.
@@ -80,12 +83,14 @@ class Describer:
         Raises:
             InputError: a picture cannot be read; names which. :meth:`results` goes on instead.
         """
-        return [_raise(result) for result in self.results(inputs, say=say, gender=gender, age=age, batch=batch,
-                                                          sampling=sampling, candidates=candidates)]  # fmt: skip
+        return [_raise(result) for result in self.results(inputs, say=say, min_precision=min_precision, gender=gender,
+                                                          age=age, batch=batch, sampling=sampling,
+                                                          candidates=candidates)]  # fmt: skip
 
     def results(self, inputs: Picture | Iterable[Picture], *, names: Sequence[str] | None = None,
-                say: Say = "confident", gender: bool = True, age: bool = True, batch: int = 16,
-                sampling: Sampling | None = None, candidates: int = 1) -> Iterator[DescribeResult]:  # fmt: skip
+                say: Say = "confident", min_precision: float | None = None, gender: bool = True, age: bool = True,
+                batch: int = 16, sampling: Sampling | None = None,
+                candidates: int = 1) -> Iterator[DescribeResult]:  # fmt: skip
         """Like :meth:`describe`, one result per input in order; a picture that cannot be read gives ``.error``.
 
         Args:
@@ -93,6 +98,7 @@ class Describer:
         """
         if batch < 1:
             raise InputError(f"batch must be at least 1, not {batch}")
+        self._deciding(say, min_precision)  # what cannot be asked for fails before any picture is read
         pictures = _listed(inputs)
         if names is not None and len(names) != len(pictures):
             raise InputError(f"{len(names)} names for {len(pictures)} pictures: give one name per picture")
@@ -100,7 +106,8 @@ class Describer:
             began = time.perf_counter()
             group = pictures[start : start + batch]
             called = [names[start + i] if names is not None else _name(p, start + i) for i, p in enumerate(group)]
-            options = {"say": say, "gender": gender, "age": age, "sampling": sampling, "candidates": candidates}
+            options = {"say": say, "min_precision": min_precision, "gender": gender, "age": age, "sampling": sampling,
+                       "candidates": candidates}  # fmt: skip
             done = self._attempt(group, options)
             latency = 1000 * (time.perf_counter() - began) / len(group)
             for name, answer in zip(called, done, strict=True):
@@ -109,6 +116,7 @@ class Describer:
 
     def _attempt(self, group: Sequence[Picture], options: dict[str, Any]) -> list[PersonDescription | str]:
         """A description of every picture, or why there is none."""
+
         def alone(picture: Picture, engine: Engine) -> PersonDescription | str:
             try:
                 return self._describe([self._read(picture)], engine, **options)[0]
@@ -136,25 +144,27 @@ class Describer:
             self._pool = ThreadPoolExecutor(self.engine.workers, "personvlm")
         return list(self._pool.map(lambda item: work(item, single), items))
 
-    def describe_images(self, images: list[NDArray[np.uint8]], *, say: Say = "confident", gender: bool = True,
-                        age: bool = True, sampling: Sampling | None = None,
-                        candidates: int = 1) -> list[PersonDescription]:  # fmt: skip
+    def describe_images(self, images: list[NDArray[np.uint8]], *, say: Say = "confident",
+                        min_precision: float | None = None, gender: bool = True, age: bool = True,
+                        sampling: Sampling | None = None, candidates: int = 1) -> list[PersonDescription]:  # fmt: skip
         """One batch of decoded pictures, ``uint8 [H, W, 3]`` RGB of any size."""
-        options: dict[str, Any] = {"say": say, "gender": gender, "age": age, "sampling": sampling,
-                                   "candidates": candidates}  # fmt: skip
+        options: dict[str, Any] = {"say": say, "min_precision": min_precision, "gender": gender, "age": age,
+                                   "sampling": sampling, "candidates": candidates}  # fmt: skip
         if self.engine.workers:
             return self._side_by_side(lambda image, engine: self._describe([image], engine, **options)[0], images)
         return self._describe(images, self.engine, **options)
 
-    def _describe(self, images: list[NDArray[np.uint8]], engine: Engine, say: Say, gender: bool, age: bool,
-                  sampling: Sampling | None, candidates: int) -> list[PersonDescription]:  # fmt: skip
+    def _describe(self, images: list[NDArray[np.uint8]], engine: Engine, say: Say,
+                  min_precision: float | None, gender: bool, age: bool, sampling: Sampling | None,
+                  candidates: int) -> list[PersonDescription]:  # fmt: skip
         if not images:
             return []
         seen = engine.encode(self.transform(images))
-        probabilities = self.calibration.probabilities(seen.logits)
+        calibration = self._deciding(say, min_precision)
+        probabilities = calibration.probabilities(seen.logits)
         hidden = frozenset(name for name, on in (("gender", gender), ("age", age)) if not on)
-        scores = [self.calibration.scores(row, hidden) for row in probabilities]
-        attributes = [self.calibration.decide(item, say) for item in scores]
+        scores = [calibration.scores(row, hidden) for row in probabilities]
+        attributes = [calibration.decide(item, say) for item in scores]
         texts = generate(engine, seen.tokens, [_worth_saying(item) for item in attributes], self.tokenizer,
                          self.max_words, sampling)  # fmt: skip
         return [
@@ -163,6 +173,18 @@ class Describer:
             for text, score, attribute, embedding, quality in zip(texts, scores, attributes, seen.embedding,
                                                                   seen.quality, strict=True)
         ]  # fmt: skip
+
+    def _deciding(self, say: Say, min_precision: float | None) -> Calibration:
+        """The calibration that decides what is said.
+
+        Raises:
+            InputError: the precision cannot be asked for, or everything is to be said at once.
+        """
+        if min_precision is None:
+            return self.calibration
+        if say == "all":
+            raise InputError("min_precision says only what holds, and say='all' everything: choose one of them")
+        return self.calibration.at_precision(min_precision)
 
     def score(self, inputs: Sequence[Picture], texts: Sequence[str], *, batch: int = 16) -> NDArray[np.float64]:
         """Negative log-likelihood per character ``[N]`` of given texts, one per picture, in nats.
@@ -181,8 +203,8 @@ class Describer:
 
     def embed(self, inputs: Sequence[Picture], *, batch: int = 16) -> NDArray[np.float32]:
         """Appearance vectors ``[N, E]``, L2-normalised, without the cost of a text."""
-        parts = [self.engine.encode(self.transform([self._read(item) for item in inputs[start : start + batch]])).embedding
-                 for start in range(0, len(inputs), batch)]  # fmt: skip
+        groups = [inputs[start : start + batch] for start in range(0, len(inputs), batch)]
+        parts = [self.engine.encode(self.transform([self._read(item) for item in group])).embedding for group in groups]
         return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
 
     def _read(self, picture: Picture) -> NDArray[np.uint8]:
