@@ -38,7 +38,8 @@ class PersonVLM(nn.Module):
         super().__init__()
         self.config = config
         self.encoder = VisionEncoder(config.encoder, config.vision_dim)
-        self.projection = Projection(config.vision_dim, config.projection_hidden, config.visual_tokens, config.dim)
+        tokens = config.visual_tokens if config.visual == "pooled" else 1  # a grid has one token for each cell
+        self.projection = Projection(config.vision_dim, config.projection_hidden, tokens, config.dim)
         decoder = CrossDecoder if config.decoder == "cross" else GPT2Decoder
         self.decoder = decoder(config.vocabulary, config.dim, config.layers, config.heads, config.ffn,
                                config.positions, config.dropout)  # fmt: skip
@@ -47,8 +48,12 @@ class PersonVLM(nn.Module):
 
     def see(self, pixels: Tensor) -> Tensor:
         """``float [N, 3, H, W]``, as the transform gives it -> visual tokens ``[N, K, D]``."""
-        tokens: Tensor = self.projection(self.encoder(pixels))
-        return tokens
+        if self.config.visual == "pooled":
+            tokens: Tensor = self.projection(self.encoder(pixels))
+            return tokens
+        cells = self.encoder.cells(pixels)
+        each: Tensor = self.projection(cells.flatten(0, 1))
+        return each.reshape(len(cells), cells.shape[1], -1)
 
     def begin(self, visual: Tensor) -> Any:
         """Visual tokens ``[N, K, D]`` -> the decoder's cache before the first word. A cache is used once."""

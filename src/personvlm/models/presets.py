@@ -46,6 +46,8 @@ class StageConfig:
         height, width: input in pixels.
         vision_dim: width of the pooled vector after its linear layer.
         projection_hidden, visual_tokens: the projection MLP.
+        visual: ``pooled``: one vector becomes ``visual_tokens`` tokens; ``grid``: every cell of the encoder's grid
+            becomes one, 32 at 256x128, and ``visual_tokens`` must be that number.
         dim, layers, heads, ffn: the decoder.
         positions: longest input of the decoder, prefix included where there is one.
         max_text: longest text in tokens, both ends included.
@@ -72,6 +74,7 @@ class StageConfig:
     width: int = 128
     max_text: int = 256
     dropout: float = 0.1
+    visual: str = "pooled"
     version: str = "1"
     kind: str = "stage"
     schema_version: int = SCHEMA_VERSION
@@ -81,6 +84,8 @@ class StageConfig:
             raise InputError(f"encoder {self.encoder!r} is not offered; legal: {', '.join(TRANSFORMS)}")
         if self.decoder not in ("cross", "gpt2"):
             raise InputError(f"decoder {self.decoder!r} is not offered; legal: cross, gpt2")
+        if self.visual not in ("pooled", "grid"):
+            raise InputError(f"visual {self.visual!r} is not offered; legal: pooled, grid")
         if not 0 <= self.frozen_layers <= self.layers:
             raise InputError(f"{self.name}: {self.frozen_layers} of {self.layers} layers cannot be frozen")
         prefix = self.visual_tokens if self.decoder == "gpt2" else 0

@@ -63,6 +63,18 @@ class VisionEncoder(nn.Module):
         pooled: Tensor = self.linear(self.features(pixels))
         return pooled
 
+    def cells(self, pixels: Tensor) -> Tensor:
+        """``float [N, 3, H, W]`` -> the grid before pooling, row by row, each cell through the linear layer:
+        ``[N, K, dim]`` (DINOv2: its patches)."""
+        out = self.backbone(pixels)
+        if self.name == "dinov2_small":
+            features: Tensor = out.last_hidden_state[:, 1:]
+        else:
+            grid = out if isinstance(out, Tensor) else out.last_hidden_state
+            features = grid.flatten(2).transpose(1, 2)
+        each: Tensor = self.linear(features)
+        return each
+
     def features(self, pixels: Tensor) -> Tensor:
         """``[N, 3, H, W]`` -> the pooled vector before the linear layer."""
         out = self.backbone(pixels)

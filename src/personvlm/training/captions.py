@@ -44,13 +44,19 @@ def labelled_values(annotations: Annotations, rng: random.Random, keep: float = 
 
 
 def text_batch(annotations: list[Annotations], tokenizer: Tokenizer, seed: tuple[int, int], random_share: float,
-               max_words: int) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """Prefix ``int64 [N, S]`` and words ``int64 [N, T+1]`` with both ends, padded; paraphrased by the seed."""
+               max_words: int, with_prefix: bool = True) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """Prefix ``int64 [N, S]`` and words ``int64 [N, T+1]`` with both ends, padded; paraphrased by the seed.
+
+    Without the prefix its slots are empty, and texts say all of what is labelled and nothing else: the picture has to
+    tell.
+    """
     rng = random.Random(f"{seed[0]} {seed[1]}")
     prefixes, rows = [], []
     for item in annotations:
-        values = labelled_values(item, rng, keep=rng.uniform(0.4, 1.2))
-        if rng.random() < random_share or not values:
+        values = labelled_values(item, rng, keep=rng.uniform(0.4, 1.2) if with_prefix else 1.0)
+        if not with_prefix:
+            pass
+        elif rng.random() < random_share or not values:
             values = random_values(rng)
         else:  # what this set never labels must be said as fluently as the rest: the view, a collar, glasses
             extra = random_values(rng, share=UNLABELLED)
@@ -59,7 +65,7 @@ def text_batch(annotations: list[Annotations], tokenizer: Tokenizer, seed: tuple
             values = {name: coarsened(name, said) if rng.random() < COARSE else said for name, said in values.items()}
         canonical = rng.random() < 0.5
         text = realise(values, seed=None if canonical else rng.getrandbits(31))
-        prefixes.append(torch.from_numpy(encode_values(values)))
+        prefixes.append(torch.from_numpy(encode_values(values if with_prefix else {})))
         rows.append(torch.tensor(tokenizer.encode(text, ends=True)[:max_words]))
     words = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=tokenizer.pad_id)
     return torch.stack(prefixes), words

@@ -43,7 +43,7 @@ class EdgeObjective:
         if phase.text:
             annotations = [self.data.samples[row].annotations for row in batch.rows]
             prefix, words = text_batch(annotations, self.tokenizer, (recipe.seed, step), recipe.random_text,
-                                       self.max_words)  # fmt: skip
+                                       self.max_words, recipe.attribute_prefix)  # fmt: skip
         share = slice(self.accelerator.process_index, None, self.accelerator.num_processes)
         target, mask, words, prefix = (x[share].to(device) for x in (target, mask, words, prefix))
         pixels = seen.pixels[share].to(device, memory_format=torch.channels_last)

@@ -47,6 +47,7 @@ class Recipe:
         rendered: how many drawn people are added to the data.
         vision: False trains the decoder alone, on frozen eyes, in the text phases only.
         random_text: share of text rows whose attributes are drawn at random instead of read from labels.
+        attribute_prefix: False hides decided attributes from the decoder, which then has to see for itself.
         checkpoint_minutes: time between checkpoints.
     """
 
@@ -70,6 +71,7 @@ class Recipe:
     rendered: int = 1000
     vision: bool = True
     random_text: float = 0.3
+    attribute_prefix: bool = True
     precision: str = "bf16"
     seed: int = 0
     checkpoint_minutes: float = 4.0

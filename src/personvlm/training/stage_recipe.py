@@ -38,6 +38,7 @@ class StageRecipe:
         patience: epochs without a lower validation loss after which the run ends; 0: it never does.
         steps: optimizer steps in all; 0: ``epochs`` decides.
         min_freq, max_vocab_size: of the word vocabulary made from given captions.
+        trained_ends: False leaves the first word and the end without a loss, as the published study did.
     """
 
     epochs: int
@@ -56,6 +57,7 @@ class StageRecipe:
     min_freq: int = 5
     max_vocab_size: int = 5000
     checkpoint_minutes: float = 4.0
+    trained_ends: bool = True
 
     @classmethod
     def of(cls, stage: str) -> StageRecipe:
@@ -168,8 +170,14 @@ def _kinds(cls: type) -> dict[str, str]:
     return {each.name: str(each.type) for each in fields(cls) if each.name not in ("kind", "schema_version")}
 
 
+def _truth(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError(text)
+    return text == "true"
+
+
 def _replaced(settings: T, texts: Mapping[str, str]) -> T:
-    kinds: dict[str, Any] = {"int": int, "float": float, "str": str}
+    kinds: dict[str, Any] = {"int": int, "float": float, "str": str, "bool": _truth}
     values: dict[str, Any] = {}
     for name, text in texts.items():
         kind = _kinds(type(settings))[name]

@@ -46,7 +46,8 @@ class StudyObjective:
     would; everything random follows from the recipe's seed and the step's number."""
 
     def __init__(self, data: CaptionSet, recipe: Recipe, transform: Transform, tokenizer: Tokenizer,
-                 accelerator: Accelerator, longest: int) -> None:  # fmt: skip
+                 accelerator: Accelerator, longest: int, ends: bool = True) -> None:  # fmt: skip
+        self.ends = ends
         self.data, self.recipe, self.transform, self.tokenizer = data, recipe, transform, tokenizer
         self.accelerator, self.longest = accelerator, longest
 
@@ -64,6 +65,9 @@ class StudyObjective:
         texts = [self.data.text(int(row), recipe.seed * 1_000_003 + step, bool(flipped))
                  for row, flipped in zip(rows, seen.flipped, strict=True)]  # fmt: skip
         words, targets = encoded(texts, self.tokenizer, self.longest)
+        if not self.ends:
+            targets[:, 0] = NO_TARGET
+            targets[targets == self.tokenizer.eos_id] = NO_TARGET
         count = int((targets != NO_TARGET).sum())
         share = slice(self.accelerator.process_index, None, self.accelerator.num_processes)
         logits = model(seen.pixels[share].to(device), words[share].to(device))
