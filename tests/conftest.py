@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -56,3 +58,12 @@ def fake_describer(monkeypatch: pytest.MonkeyPatch) -> FakeDescriber:
 
     monkeypatch.setattr("personvlm.runtime.describer.Describer.load", load)
     return fake
+
+
+@pytest.fixture(scope="session")
+def msp60k_rows() -> list[dict[str, Any]]:
+    """The first 500 rows of MSP60K's real captions, and two more."""
+    path = Path(os.environ.get("PERSONVLM_ASSETS", ""), "data", "msp60k", "captions.jsonl")
+    if not path.is_file():
+        pytest.skip("PERSONVLM_ASSETS does not hold data/msp60k/captions.jsonl")
+    return [json.loads(line) for line in path.read_text("utf-8").split("\n")[:502]]

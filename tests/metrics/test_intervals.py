@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from personvlm.metrics.intervals import bootstrap_interval, sums_per_identity
+from personvlm.metrics.intervals import bootstrap_interval, bootstrap_intervals, sums_per_identity
 
 
 def mean_of(totals):
@@ -45,3 +45,16 @@ def test_undefined_figures_and_empty_data():
     assert np.isnan(high)
     with pytest.raises(ValueError, match="at least one person"):
         bootstrap_interval(np.zeros((0, 2)), mean_of)
+
+
+def test_several_figures_have_the_intervals_that_each_has_alone():
+    sums = np.random.default_rng(6).random((40, 3))
+
+    def both(totals):
+        return np.stack([totals[:, 0] / totals[:, 2], totals[:, 1] / totals[:, 2], np.full(len(totals), np.nan)], 1)
+
+    low, high = bootstrap_intervals(sums, both, resamples=300)
+    for column in (0, 1):
+        alone = bootstrap_interval(sums, lambda totals, c=column: totals[:, c] / totals[:, 2], resamples=300)
+        assert (low[column], high[column]) == pytest.approx(alone)
+    assert np.isnan([low[2], high[2]]).all()
