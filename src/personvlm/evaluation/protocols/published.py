@@ -137,6 +137,7 @@ def _text(predictions: Sequence[str], references: Sequence[str], people: Sequenc
           resamples: int) -> dict[str, Any]:  # fmt: skip
     candidates, others = [tokenize(text) for text in predictions], [tokenize(text) for text in references]
     counts = bleu_counts(candidates, [[one] for one in others])
+    counts[:, 6:] = np.maximum(counts[:, 6:], 1.0)  # nltk counts one n-gram even in a text too short for any
     rouge = [_rouge(one, other) for one, other in zip(candidates, others, strict=True)]
     rows = np.column_stack([counts, rouge, single_vector_cider(candidates, others), np.ones(len(candidates))])
 
@@ -149,8 +150,8 @@ def _text(predictions: Sequence[str], references: Sequence[str], people: Sequenc
 def _bleu(totals: Floats) -> Floats:
     """Sums ``[R, 10]`` of ``bleu_counts`` to BLEU ``[R, 4]`` with smoothing method 1."""
     length, closest = totals[:, 0], totals[:, 1]
-    matches, of = totals[:, 2:6], np.maximum(totals[:, 6:10], 1.0)
-    logs = np.log(np.where(matches == 0, _EPSILON, matches) / of)
+    matches = totals[:, 2:6]
+    logs = np.log(np.where(matches == 0, _EPSILON, matches) / totals[:, 6:10])
     weights = np.array([(*given, *(0.0,) * (4 - len(given))) for given in _WEIGHTS])
     brevity = np.where(length > closest, 1.0, np.exp(1.0 - closest / np.maximum(length, 1e-9)))
     return np.asarray(np.exp(logs @ weights.T) * (brevity * (matches[:, 0] > 0))[:, None], np.float64)
