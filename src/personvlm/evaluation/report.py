@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from personvlm.evaluation.facts import HEADLINE
 from personvlm.evaluation.protocols.tables import percent, protocol_tables
@@ -30,7 +31,7 @@ def report(result: Mapping[str, Any]) -> RenderableType:
     if result["said"] is not None:
         tables.append(certain_table(result))
     if protocol is not None and "text" in protocol["notes"]:
-        return Group(*tables, protocol["notes"]["text"])
+        return Group(*tables, Text(protocol["notes"]["text"]))
     return Group(*tables)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from personvlm.evaluation.baselines import BASELINES
 from personvlm.evaluation.facts import HEADLINE
@@ -74,7 +75,8 @@ def rows_table(result: Mapping[str, Any], title: str, columns: Sequence[Column])
             table.add_row(heading, *(shown(of(row)["value"]) for _, of, shown in columns))
     missing = [f"{BASELINES[name]}: {result['notes'][name]}" for name in BASELINES if rows[name] is None]
     nearest = [] if rows["nearest_caption"] is None else [f"nearest caption: {result['notes']['nearest_caption']}"]
-    table.caption = "; ".join([*nearest, *missing]) or None
+    notes = "; ".join([*nearest, *missing])
+    table.caption = Text(notes) if notes else None  # not markup: names of files may hold brackets
     return table
 
 
