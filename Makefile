@@ -7,6 +7,7 @@
 #   make accept    long timed checks
 #   make lint      ruff and mypy
 #   make table     fill the README's table from the shipped weights' metrics.json
+#   make bench     measure how fast it is on this machine, for docs/bench.json and the README
 #   make picture   make the README's picture (needs Chromium or Chrome)
 #   make schema    write docs/schema/person_description.schema.json
 #   make clean     remove .venv, caches and reports
@@ -23,7 +24,7 @@ export PERSONVLM_ASSETS := $(abspath ../shared)
 endif
 endif
 
-.PHONY: help install dev demo test accept lint table picture schema clean
+.PHONY: help install dev demo test accept lint table bench picture schema clean
 .DEFAULT_GOAL := help
 
 help:
@@ -66,6 +67,10 @@ lint: dev
 
 table: install
 	$(BIN)/python tools/readme_table.py
+
+bench: dev
+	$(BIN)/personvlm bench --compare --cameras --out docs $(if $(STAGE4),--stage4 $(STAGE4))
+	$(BIN)/python tools/readme_bench.py
 
 picture: install
 	$(BIN)/python tools/demo_picture.py

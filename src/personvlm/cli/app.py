@@ -15,7 +15,7 @@ import typer
 
 from personvlm import __version__
 from personvlm.base.errors import PersonVLMError
-from personvlm.cli import compress, data, demo, describe, evaluate, models, study, train
+from personvlm.cli import bench, compress, data, demo, describe, evaluate, models, study, train
 
 app = typer.Typer(
     name="personvlm", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -37,6 +37,7 @@ def _root(
 
 
 app.command("describe")(describe.describe)
+app.command("bench")(bench.bench)
 app.command("demo")(demo.demo)
 app.command("evaluate")(evaluate.evaluate)
 app.command("schema")(models.schema)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,7 +22,7 @@ from personvlm.runtime.describer import Describer, Picture
 from personvlm.runtime.engine import Engine, Floats, Seen, available_cores
 from personvlm.schema import PersonDescription
 
-Prepared = tuple[NDArray[np.uint8], tuple[Say, bool, bool]]
+Prepared = tuple[NDArray[np.uint8], tuple[tuple[str, Any], ...]]
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,14 @@ class Ask:
 
     picture: Picture
     say: Say = "confident"
+    min_precision: float | None = None
     gender: bool = True
     age: bool = True
+
+    def options(self) -> tuple[tuple[str, Any], ...]:
+        """What differs from the defaults."""
+        found = ((each.name, getattr(self, each.name), each.default) for each in fields(self)[1:])
+        return tuple((name, value) for name, value, default in found if value != default)
 
 
 class BatchDescriber(BatchEngine[Ask, PersonDescription]):
@@ -69,55 +75,72 @@ class BatchDescriber(BatchEngine[Ask, PersonDescription]):
         threads = max(1, available_cores() // workers)
         return cls([Describer.load(path, threads=threads) for _ in range(workers)], settings, observe=observe)
 
-    async def describe_async(self, picture: Picture, *, say: Say = "confident", gender: bool = True, age: bool = True,
-                             priority: Priority = Priority.NEW_TRACK, key: Hashable | None = None,
-                             timeout_s: float | None = None) -> PersonDescription:  # fmt: skip
-        """Describe one picture without blocking the event loop.
+    async def describe_async(self, picture: Picture, *, priority: Priority = Priority.NEW_TRACK,
+                             key: Hashable | None = None, timeout_s: float | None = None,
+                             **options: Any) -> PersonDescription:  # fmt: skip
+        """Describe one picture without blocking the event loop; ``options`` are the other fields of :class:`Ask`.
 
         Raises:
             InputError: the picture cannot be read.
             NotAnsweredError: full, too late, shed or closed; the subclass and its message say which.
         """
-        return await self.submit_async(Ask(picture, say, gender, age), priority=priority, key=key, timeout_s=timeout_s)
+        return await self.submit_async(Ask(picture, **options), priority=priority, key=key, timeout_s=timeout_s)
 
     def _decoded(self, ask: Ask) -> Prepared:
         began = time.perf_counter()
         assert self._reader is not None
         image = self._reader.transform.fit(self._reader._read(ask.picture))
         self.time_stage("decode", time.perf_counter() - began)
-        return image, (ask.say, ask.gender, ask.age)
+        return image, ask.options()
 
     def _describing(self, describer: Describer) -> Work[PersonDescription]:
-        watch = _Stopwatch(describer.engine)
+        watch = Stopwatch(describer.engine)
         timed = copy.copy(describer)
         timed.engine = cast(Engine, watch)
 
         def work(items: list[Prepared]) -> list[PersonDescription]:
             answers: dict[int, PersonDescription] = {}
-            began, watch.seconds = time.perf_counter(), 0.0
+            watch.reset()
+            began = time.perf_counter()
             for options in dict.fromkeys(options for _, options in items):  # those who ask alike share a batch
                 rows = [row for row, (_, each) in enumerate(items) if each == options]
-                say, gender, age = options
-                described = timed.describe_images([items[row][0] for row in rows], say=say, gender=gender, age=age)
+                described = timed.describe_images([items[row][0] for row in rows], **dict(options))
                 answers.update(zip(rows, described, strict=True))
-            self.time_stage("vision", watch.seconds)
-            self.time_stage("words", time.perf_counter() - began - watch.seconds)
+            whole = time.perf_counter() - began
+            vision = min(whole, watch.seconds / max(1, min(len(items), describer.engine.workers)))
+            self.time_stage("vision", vision)
+            self.time_stage("words", whole - vision)
             return [answers[row] for row in range(len(items))]
 
         return work
 
 
-class _Stopwatch:
-    """An engine that knows how long its eyes took."""
+class Stopwatch:
+    """An engine that knows how long its eyes took: ``seconds``, summed over the threads that use it."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine, self.seconds = engine, 0.0
+    def __init__(self, engine: Engine, spent: list[float] | None = None) -> None:
+        self._engine, self._spent = engine, [] if spent is None else spent
+
+    @property
+    def seconds(self) -> float:
+        """Since the beginning, or since :meth:`reset`."""
+        return sum(self._spent)
+
+    def reset(self) -> None:
+        """Begin again at 0."""
+        self._spent.clear()
 
     def encode(self, pixels: Floats) -> Seen:
+        """See :class:`Engine`."""
         began = time.perf_counter()
         seen = self._engine.encode(pixels)
-        self.seconds += time.perf_counter() - began
+        self._spent.append(time.perf_counter() - began)
         return seen
+
+    @property
+    def single(self) -> Engine:
+        """See :class:`Engine`; its time counts here too."""
+        return cast(Engine, Stopwatch(self._engine.single, self._spent))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine, name)
