@@ -62,9 +62,11 @@ def test_realiser_takes_no_part(describer: Describer, people: People, monkeypatc
 class Noisy:
     """An engine whose logits of some groups are replaced by noise."""
 
+    workers = 0
+
     def __init__(self, engine: OnnxEngine, groups: tuple[str, ...]) -> None:
         self.engine, self.groups = engine, groups
-        self.prefill, self.decode = engine.prefill, engine.decode
+        self.begin, self.extend, self.single = engine.begin, engine.extend, self
 
     def encode(self, pixels: Floats) -> Seen:
         seen = self.engine.encode(pixels)

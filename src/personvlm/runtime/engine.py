@@ -1,8 +1,10 @@
-"""The torch-free engine: two ONNX graphs, the eyes and the decoder."""
+"""What generation asks of a backend, and the torch-free one: two ONNX graphs, the eyes and the decoder."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -14,8 +16,10 @@ from personvlm.base.errors import InputError
 
 VISION, DECODER = "vision.onnx", "decoder.onnx"
 Floats = NDArray[np.float32]
-Cache = tuple[Floats, Floats]
-"""Keys and values of all layers, each ``[layers, N, heads, P, d]``."""
+Integers = NDArray[np.int64]
+
+_NEVER = np.float32(-1e30)
+"""Added to what a token may not look at: its share of the attention is then exactly 0."""
 
 
 class Seen(NamedTuple):
@@ -27,18 +31,39 @@ class Seen(NamedTuple):
     quality: Floats  # [N], 0..1
 
 
+class Cache(Protocol):
+    """What a decoder remembers of N texts under way."""
+
+    def take(self, rows: Integers) -> None:
+        """Go on with these rows only, in this order; a row may come several times."""
+
+
 class Engine(Protocol):
-    """What generation needs of a backend."""
+    """What describing needs of a backend.
+
+    Attributes:
+        workers: how many threads describe best side by side, each a crop of its own with :attr:`single`; 0 where the
+            engine wants whole batches instead.
+        single: the same engine for one of such threads.
+    """
+
+    @property
+    def workers(self) -> int: ...
+    @property
+    def single(self) -> Engine: ...
 
     def encode(self, pixels: Floats) -> Seen:
         """``[N, 3, H, W]`` as the transform gives it."""
 
-    def prefill(self, tokens: Floats, prefix: NDArray[np.int64], words: NDArray[np.int64]) -> tuple[Floats, Cache]:
-        """Start: visual tokens ``[N, K, D]``, attribute slots ``[N, S]``, first words ``[N, T]`` -> logits of the next
-        word ``[N, V]`` and the cache."""
+    def begin(self, tokens: Floats, prefix: Integers) -> Cache:
+        """Start N texts after visual tokens ``[N, K, D]`` and attribute slots ``[N, S]``."""
 
-    def decode(self, words: NDArray[np.int64], cache: Cache) -> tuple[Floats, Cache]:
-        """One more word each ``[N]`` -> logits of the next ``[N, V]`` and the longer cache."""
+    def extend(self, cache: Cache, words: Integers, kept: Sequence[int]) -> Floats:
+        """Read words ``[N, T]``, of row i after the first ``kept[i]`` words that it has read; later ones are forgotten.
+
+        Returns:
+            Logits ``[N, T, V]`` of the word after each of ``words``.
+        """
 
 
 def available_cores() -> int:
@@ -57,52 +82,111 @@ def available_cores() -> int:
 
 
 class OnnxEngine:
-    """Runs on onnxruntime's CPU provider.
+    """Runs on onnxruntime.
 
     Args:
         directory: holds ``vision.onnx`` and ``decoder.onnx``.
         threads: cores to use; those available by default.
+        providers: onnxruntime's execution providers, the preferred one first; the CPU by default.
 
     Raises:
-        InputError: a graph is absent or broken.
+        InputError: a graph is absent, broken, or of an older release.
     """
 
-    def __init__(self, directory: Path, threads: int | None = None) -> None:
+    def __init__(self, directory: Path, threads: int | None = None,
+                 providers: Sequence[str] = ("CPUExecutionProvider",)) -> None:  # fmt: skip
+        self._directory, self._providers = directory, tuple(providers)
+        self.threads = threads or available_cores()
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or available_cores()
+        options.intra_op_num_threads = self.threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        self._vision, self._decoder = (_session(directory / name, options) for name in (VISION, DECODER))
+        self._vision, self._decoder = (_session(directory / name, options, providers) for name in (VISION, DECODER))
         shape = {item.name: item.shape for item in self._decoder.get_inputs()}
-        self._layers, _, self._heads, _, self._size = shape["past_key"]
-        self._dim = shape["tokens"][2]
+        if "places" not in shape:
+            raise InputError(f"{directory / DECODER}: made by an older release; `personvlm export {directory}` makes "
+                             "it anew from model.safetensors")  # fmt: skip
+        self._past, self._dim = shape["past"], shape["tokens"][2]
+
+    @property
+    def workers(self) -> int:
+        """One thread per core, each with single-threaded sessions: no step waits for the other core."""
+        return self.threads if self._providers == ("CPUExecutionProvider",) else 0
+
+    @cached_property
+    def single(self) -> OnnxEngine:
+        """The same model for threads that work side by side."""
+        return self if self.threads == 1 else OnnxEngine(self._directory, 1, self._providers)
 
     def encode(self, pixels: Floats) -> Seen:
         """See :class:`Engine`."""
         return Seen(*self._vision.run(["tokens", "logits", "embedding", "quality"], {"pixels": pixels}))
 
-    def prefill(self, tokens: Floats, prefix: NDArray[np.int64], words: NDArray[np.int64]) -> tuple[Floats, Cache]:
+    def begin(self, tokens: Floats, prefix: Integers) -> OnnxCache:
+        """See :class:`Engine`. Nothing runs yet: the prefix is read together with the first words."""
+        return OnnxCache(tokens, prefix, self._past)
+
+    def extend(self, cache: Cache, words: Integers, kept: Sequence[int]) -> Floats:
         """See :class:`Engine`."""
-        empty = np.zeros((self._layers, len(tokens), self._heads, 0, self._size), np.float32)
-        return self._run(tokens, prefix, words, (empty, empty))
-
-    def decode(self, words: NDArray[np.int64], cache: Cache) -> tuple[Floats, Cache]:
-        """See :class:`Engine`."""
-        count = len(words)
-        nothing = np.zeros((count, 0, self._dim), np.float32)
-        return self._run(nothing, np.zeros((count, 0), np.int64), words[:, None], cache)
-
-    def _run(self, tokens: Floats, prefix: NDArray[np.int64], words: NDArray[np.int64],
-             cache: Cache) -> tuple[Floats, Cache]:  # fmt: skip
-        feeds = {"tokens": tokens, "prefix": prefix, "words": words, "past_key": cache[0], "past_value": cache[1]}
-        logits, key, value = self._decoder.run(["logits", "key", "value"], feeds)
-        return logits, (key, value)
+        assert isinstance(cache, OnnxCache)
+        tokens, prefix = cache.unread()
+        start = np.asarray(kept, np.int64) + cache.read
+        new, past = tokens.shape[1] + prefix.shape[1] + words.shape[1], int(start.max(initial=0))
+        feeds = {"tokens": tokens, "prefix": prefix, "words": words, "places": start[:, None] + np.arange(new),
+                 "mask": _mask(start, past, new), "past": cache.past[:, :, :, :past]}  # fmt: skip
+        logits, fresh = self._decoder.run(["logits", "new"], feeds)
+        cache.write(start, fresh)
+        result: Floats = logits
+        return result
 
 
-def _session(path: Path, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
+class OnnxCache:
+    """Keys and values of the tokens that were read, each row's new ones written where it stands.
+
+    Attributes:
+        past: ``[2L, N, H, P, d]``; P is at least what the longest row has read.
+        read: length of the prefix once it was read.
+    """
+
+    def __init__(self, tokens: Floats, prefix: Integers, shape: Sequence[int]) -> None:
+        layers, _, heads, _, size = shape
+        self._tokens, self._prefix = tokens, prefix
+        self.past, self.read = np.zeros((layers, len(tokens), heads, 0, size), np.float32), 0
+
+    def unread(self) -> tuple[Floats, Integers]:
+        """What of the prefix is still to be read."""
+        return (self._tokens[:, :0], self._prefix[:, :0]) if self.read else (self._tokens, self._prefix)
+
+    def write(self, start: Integers, fresh: Floats) -> None:
+        """Keep new keys and values ``[2L, N, H, T, d]``, those of row i from place ``start[i]`` on."""
+        self.read = self._tokens.shape[1] + self._prefix.shape[1]
+        new, room = fresh.shape[3], self.past.shape[3]
+        if room == 0:
+            self.past = fresh
+            return
+        if room < int(start.max(initial=0)) + new:
+            self.past = np.concatenate([self.past, np.zeros_like(fresh)], 3)
+        for row, place in enumerate(start):
+            self.past[:, row, :, place : place + new] = fresh[:, row]
+
+    def take(self, rows: Integers) -> None:
+        """See :class:`Cache`."""
+        self._tokens, self._prefix, self.past = self._tokens[rows], self._prefix[rows], self.past[:, rows]
+
+
+def _mask(start: Integers, past: int, new: int) -> Floats:
+    """``[N, 1, T, P+T]``: 0 where a new token may look, else :data:`_NEVER`. Row i has ``start[i]`` tokens behind it;
+    what lies in the cache after them is of words that were taken back, or of longer rows."""
+    behind = np.broadcast_to((np.arange(past) < start[:, None])[:, None], (len(start), new, past))
+    ahead = np.broadcast_to(np.tri(new, dtype=np.bool_), (len(start), new, new))
+    return np.where(np.concatenate([behind, ahead], 2), np.float32(0), _NEVER)[:, None]
+
+
+def _session(path: Path, options: onnxruntime.SessionOptions,
+             providers: Sequence[str] = ("CPUExecutionProvider",)) -> onnxruntime.InferenceSession:  # fmt: skip
     if not path.is_file():
         raise InputError(f"{path}: not there; `personvlm export {path.parent}` makes it from model.safetensors")
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(str(path), options, providers=list(providers))
     except Exception as error:  # onnxruntime's own exceptions share no public base class
         raise InputError(f"{path}: onnxruntime cannot load it ({error}); export the model again") from error

@@ -16,8 +16,8 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from personvlm.models.edge import EdgeVLM
-from personvlm.models.prefix import slots
 from personvlm.runtime.engine import DECODER, VISION
+from personvlm.runtime.export_decoder import decoder_graph
 
 OPSET = 18
 
@@ -32,35 +32,15 @@ class _Vision(nn.Module):
         return seen.tokens, seen.logits, seen.embedding, seen.quality.sigmoid()
 
 
-class _Decoder(nn.Module):
-    def __init__(self, model: EdgeVLM) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, tokens: Tensor, prefix: Tensor, words: Tensor, past_key: Tensor,
-                past_value: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-        logits, (key, value) = self.model.decode(tokens, prefix, words, (past_key, past_value))
-        return logits[:, -1], key, value
-
-
 def export(directory: Path) -> dict[str, int]:
     """Write ``vision.onnx`` and ``decoder.onnx`` beside the model in ``directory``; returns their sizes in bytes."""
     model = EdgeVLM.load(directory)
     config = model.config
-    dim = config.dim
     pixels = torch.zeros(2, 3, config.height, config.width)
-    past = torch.zeros(config.layers, 2, config.heads, 3, dim // config.heads)
-    cached = {1: "batch", 3: "past"}
     _write(_Vision(model), (pixels,), directory / VISION, ["pixels"], ["tokens", "logits", "embedding", "quality"],
            {name: {0: "batch"} for name in ("pixels", "tokens", "logits", "embedding", "quality")})  # fmt: skip
-    rows, cols = config.grid
-    example = (torch.zeros(2, rows * cols, dim), torch.zeros(2, len(slots()), dtype=torch.int64),
-               torch.zeros(2, 2, dtype=torch.int64), past, past.clone())  # fmt: skip
-    axes = {"tokens": {0: "batch", 1: "seen"}, "prefix": {0: "batch", 1: "slots"}, "words": {0: "batch", 1: "words"},
-            "past_key": cached, "past_value": cached, "logits": {0: "batch"}, "key": {1: "batch", 3: "total"},
-            "value": {1: "batch", 3: "total"}}  # fmt: skip
-    _write(_Decoder(model), example, directory / DECODER, ["tokens", "prefix", "words", "past_key", "past_value"],
-           ["logits", "key", "value"], axes)  # fmt: skip
+    weights = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
+    _save(decoder_graph(weights, config), directory / DECODER)
     return {name: (directory / name).stat().st_size for name in (VISION, DECODER)}
 
 
@@ -72,7 +52,10 @@ def _write(module: nn.Module, example: tuple[Tensor, ...], path: Path, inputs: l
                           dynamic_axes=axes, opset_version=OPSET, dynamo=False,
                           # Batch norm is kept apart (onnxruntime fuses it in float32), tied embeddings are kept tied.
                           training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False)  # fmt: skip
-    graph = onnx.load(str(path))
+    _save(onnx.load(str(path)), path)
+
+
+def _save(graph: onnx.ModelProto, path: Path) -> None:
     halve(graph)
     shorten(graph)
     onnx.checker.check_model(graph)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from personvlm.language.constraint import Constraint
 from personvlm.language.quality import well_formed
+from personvlm.language.realiser import realise
 from personvlm.language.tokenizer import Tokenizer
 from personvlm.models.prefix import encode_values
-from personvlm.runtime.engine import Cache, Engine, Floats
+from personvlm.runtime.draft import Drafter, Lookup, accepted
+from personvlm.runtime.engine import Engine, Floats, Integers
 from personvlm.schema import Values
 
 _CLOSING = 10
@@ -29,62 +31,161 @@ class Sampling:
     seed: int = 0
 
 
+@dataclass(frozen=True)
+class Written:
+    """A text, and how likely the decoder finds it: the mean logarithm of its words' probabilities, no word masked."""
+
+    text: str
+    likelihood: float
+
+
+def canonical_draft(values: Values, tokenizer: Tokenizer) -> Drafter:
+    """Drafts what the training texts would say of ``values``; most descriptions then take one run of the decoder."""
+    return Lookup(tuple(tokenizer.encode(realise(values), ends=True)))
+
+
 def generate(engine: Engine, tokens: Floats, values: Sequence[Values], tokenizer: Tokenizer, max_words: int,
-             sampling: Sampling | None = None) -> list[str]:  # fmt: skip
+             sampling: Sampling | None = None, *,
+             drafts: Callable[[Values, Tokenizer], Drafter] | None = canonical_draft) -> list[str]:  # fmt: skip
     """One text per row.
 
     Args:
         tokens: visual tokens ``float32 [N, K, D]``.
         values: what each text states: its prefix, and what no word may contradict.
         max_words: upper bound of a text in words; a row that reaches it ends there.
+        drafts: makes the drafter of a row; None reads word by word. The words do not depend on it.
 
     Every decided value has to be said before a text may end. Where the decoder has no sentence for one and strays, the
     row is written again without that duty: it then leaves the value to the JSON.
     """
-    sampling = sampling or Sampling()
-    texts = _write(engine, tokens, values, tokenizer, max_words, sampling, complete=True)
-    astray = [row for row, text in enumerate(texts) if not well_formed(text)]
-    again = _write(engine, tokens[astray], [values[row] for row in astray], tokenizer, max_words, sampling,
-                   complete=False)  # fmt: skip
-    for row, text in zip(astray, again, strict=True):
-        texts[row] = text
-    return texts
+    draw = _draws(sampling or Sampling(), max_words)
+    written = write(engine, tokens, values, tokenizer, max_words, [draw] * len(values), drafts)
+    return [item.text for item in written]
 
 
-def _write(engine: Engine, tokens: Floats, values: Sequence[Values], tokenizer: Tokenizer, max_words: int,
-           sampling: Sampling, *, complete: bool) -> list[str]:  # fmt: skip
-    """A row that has ended takes no further part: it is taken out of the batch, so that a long sentence does not make
-    its neighbors pay, and no row sees another."""
-    count = len(values)
-    if count == 0:
+def candidates(engine: Engine, tokens: Floats, values: Values, tokenizer: Tokenizer, max_words: int, count: int,
+               sampling: Sampling) -> list[Written]:  # fmt: skip
+    """Up to ``count`` different texts for one crop (``tokens`` ``[1, K, D]``), the likeliest first.
+
+    The greedy text is among them; the others are sampled, ``4 * count`` at most.
+    """
+    found: dict[str, Written] = {}
+    draws = [_draws(Sampling(), max_words)]
+    draws += [_draws(sampling, max_words, number) for number in range(4 * count)]
+    while draws and len(found) < count:
+        now, draws = draws[:count], draws[count:]
+        rows = np.repeat(tokens, len(now), 0)
+        for item in write(engine, rows, [values] * len(now), tokenizer, max_words, now, canonical_draft):
+            if len(found) < count:
+                found.setdefault(item.text, item)
+    return sorted(found.values(), key=lambda item: -item.likelihood)
+
+
+Choose = Callable[[Floats, int], Integers]
+"""Words from masked logits ``[T, V]`` of T places in a row, the first of which is the given one."""
+
+
+def _draws(sampling: Sampling, max_words: int, number: int | None = None) -> Choose:
+    """How one text chooses its words: one draw for each place, the same for every row, so that no place in a batch
+    matters; ``number`` tells several texts for one crop apart."""
+    seed = sampling.seed if number is None else (sampling.seed, number)
+    draws = np.random.default_rng(seed).random(max_words)
+
+    def choose_at(logits: Floats, place: int) -> Integers:
+        return choose(logits, sampling, draws[place : place + len(logits)])
+
+    return choose_at
+
+
+def write(engine: Engine, tokens: Floats, values: Sequence[Values], tokenizer: Tokenizer, max_words: int,
+          draws: Sequence[Choose], drafts: Callable[[Values, Tokenizer], Drafter] | None) -> list[Written]:  # fmt: skip
+    """As :func:`generate`, with each row's own way to choose words."""
+
+    def texts(rows: Sequence[int], *, complete: bool) -> list[_Text]:
+        return [_Text(tokenizer, values[row], max_words, draws[row], complete,
+                      drafts(values[row], tokenizer) if drafts else None) for row in rows]  # fmt: skip
+
+    written = _write(engine, tokens, values, texts(range(len(values)), complete=True))
+    astray = [row for row, text in enumerate(written) if not well_formed(text.text)]
+    if astray:
+        again = _write(engine, tokens[astray], [values[row] for row in astray], texts(astray, complete=False))
+        for row, text in zip(astray, again, strict=True):
+            written[row] = text
+    return written
+
+
+def _write(engine: Engine, tokens: Floats, values: Sequence[Values], texts: list[_Text]) -> list[Written]:
+    """Run the decoder until every text has ended. One that has takes no further part: it is taken out of the batch, so
+    that a long sentence does not make its neighbors pay, and no row sees another."""
+    if not texts:
         return []
-    prefix = np.stack([encode_values(item) for item in values])
-    constraints = [Constraint(tokenizer.words, item, complete=complete, limit=max_words - _CLOSING)
-                   for item in values]  # fmt: skip
-    texts: list[list[int]] = [[] for _ in range(count)]
-    rng = np.random.default_rng(sampling.seed)  # one draw a word, the same for every row: no place in a batch matters
-    alive = np.arange(count)
-    logits, cache = engine.prefill(tokens, prefix, np.full((count, 1), tokenizer.bos_id, np.int64))
-    for length in range(1, max_words + 1):
-        allowed = np.stack([constraints[row].mask() for row in alive])
-        chosen = choose(np.where(allowed, logits, -np.inf), sampling, rng.random())
-        for row, word in zip(alive, chosen, strict=True):
-            texts[row].append(int(word))
-            constraints[row].advance(int(word))
-        going = chosen != tokenizer.eos_id
-        if not going.all():
-            alive, chosen = alive[going], chosen[going]
-            cache = (cache[0][:, going], cache[1][:, going])
-        if len(alive) == 0 or length == max_words:  # there is no position after the last word
-            break
-        logits, cache = engine.decode(chosen, cache)
-    return [tokenizer.decode(words) for words in texts]
+    cache = engine.begin(tokens, np.stack([encode_values(item) for item in values]))
+    alive = texts
+    while alive:
+        asked = [text.propose() for text in alive]
+        longest = max(len(words) for words in asked)
+        words = np.array([row + row[-1:] * (longest - len(row)) for row in asked], np.int64)
+        logits = engine.extend(cache, words, [text.read for text in alive])
+        ended = [text.take(logits[row, : len(asked[row])]) for row, text in enumerate(alive)]
+        if any(ended):
+            going = [row for row, over in enumerate(ended) if not over]
+            alive = [alive[row] for row in going]
+            cache.take(np.array(going, np.int64))
+    return [text.written() for text in texts]
 
 
-def choose(logits: Floats, sampling: Sampling, draw: float) -> NDArray[np.int64]:
-    """The next word of each row ``[N]`` from masked logits ``[N, V]``; ``draw`` in 0..1 decides where one samples."""
+class _Text:
+    """One text under way.
+
+    Attributes:
+        read: how many words the decoder has read and may keep.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, values: Values, max_words: int, draw: Choose, complete: bool,
+                 drafter: Drafter | None) -> None:  # fmt: skip
+        self._tokenizer, self._most, self._choose, self._drafter = tokenizer, max_words, draw, drafter
+        self._constraint = Constraint(tokenizer.words, values, complete=complete, limit=max_words - _CLOSING)
+        self._words, self._chance = [tokenizer.bos_id], 0.0
+        self.read = 0
+
+    def propose(self) -> list[int]:
+        """Words for the decoder to read: the last one, and what may follow it by the draft and the constraint."""
+        constraint, room = self._constraint, self._most - len(self._words)  # one more is chosen after the last
+        drafted = self._drafter.draft(self._words, room) if self._drafter is not None and room > 0 else []
+        self._places, self._masks, self._draft = [constraint.place], [constraint.mask()], []
+        for word in drafted:
+            if word == self._tokenizer.eos_id or not self._masks[-1][word]:
+                break
+            constraint.advance(word)
+            self._draft.append(word)
+            self._places.append(constraint.place)
+            self._masks.append(constraint.mask())
+        return [self._words[-1], *self._draft]
+
+    def take(self, logits: Floats) -> bool:
+        """Choose from ``[T, V]`` after what :meth:`propose` gave, as far as the draft was right and one word further.
+        Returns whether the text has ended."""
+        chosen = self._choose(np.where(np.stack(self._masks), logits, -np.inf), len(self._words) - 1)
+        count = accepted(self._draft, chosen.tolist()) + 1
+        new = chosen[:count].tolist()
+        self.read, self._words = self.read + count, self._words + new
+        peak = logits[:count].max(1)
+        total = np.exp(logits[:count] - peak[:, None]).sum(1)
+        self._chance += float((logits[np.arange(count), new] - peak - np.log(total)).sum())
+        self._constraint.place = self._places[count - 1]
+        self._constraint.advance(new[-1])
+        return new[-1] == self._tokenizer.eos_id or len(self._words) > self._most
+
+    def written(self) -> Written:
+        """The text as it stands."""
+        return Written(self._tokenizer.decode(self._words[1:]), self._chance / max(1, len(self._words) - 1))
+
+
+def choose(logits: Floats, sampling: Sampling, draw: float | NDArray[np.float64]) -> Integers:
+    """The next word of each row ``[N]`` from masked logits ``[N, V]``; ``draw`` in 0..1, one for all rows or ``[N]``,
+    decides where one samples."""
     if sampling.temperature <= 0:
-        greedy: NDArray[np.int64] = logits.argmax(1)
+        greedy: Integers = logits.argmax(1)
         return greedy
     ordered = np.argsort(-logits, axis=1, kind="stable")[:, : sampling.top_k]
     scaled = np.take_along_axis(logits, ordered, 1) / sampling.temperature
@@ -92,27 +193,22 @@ def choose(logits: Floats, sampling: Sampling, draw: float) -> NDArray[np.int64]
     p /= p.sum(1, keepdims=True)
     p[np.cumsum(p, 1) - p >= sampling.top_p] = 0.0  # the word that crosses top_p stays
     p /= p.sum(1, keepdims=True)
-    picked = (np.cumsum(p, 1) < draw).sum(1).clip(max=p.shape[1] - 1)
-    words: NDArray[np.int64] = np.take_along_axis(ordered, picked[:, None], 1)[:, 0]
+    picked = (np.cumsum(p, 1) < np.reshape(draw, (-1, 1))).sum(1).clip(max=p.shape[1] - 1)
+    words: Integers = np.take_along_axis(ordered, picked[:, None], 1)[:, 0]
     return words
 
 
 def score(engine: Engine, tokens: Floats, values: Sequence[Values], texts: Sequence[str],
           tokenizer: Tokenizer) -> NDArray[np.float64]:  # fmt: skip
     """Negative log-likelihood per character ``[N]`` of given texts: nats, no smoothing, no constraint."""
-    result = np.zeros(len(texts))
-    prefix = np.stack([encode_values(item) for item in values])
+    cache = engine.begin(tokens, np.stack([encode_values(item) for item in values]))
     rows = [tokenizer.encode(text, ends=True) for text in texts]
     length = max(len(row) for row in rows)
     words = np.array([row + [tokenizer.pad_id] * (length - len(row)) for row in rows], np.int64)
-    cache: Cache
-    logits, cache = engine.prefill(tokens, prefix, words[:, :1])
-    for position in range(1, length):
-        if position > 1:
-            logits, cache = engine.decode(words[:, position - 1], cache)
-        peak = logits.max(1)
-        normaliser = peak + np.log(np.exp(logits - peak[:, None]).sum(1))
-        chance = logits[np.arange(len(texts)), words[:, position]] - normaliser
-        result -= np.where([position < len(row) for row in rows], chance, 0.0)
-    result /= np.array([max(1, len(text)) for text in texts])
+    logits = engine.extend(cache, words[:, :-1], [0] * len(rows)).astype(np.float64)
+    peak = logits.max(2, keepdims=True)
+    normaliser = peak[..., 0] + np.log(np.exp(logits - peak).sum(2))
+    chance = np.take_along_axis(logits, words[:, 1:, None], 2)[..., 0] - normaliser
+    given = np.arange(1, length) < np.array([len(row) for row in rows])[:, None]
+    result: NDArray[np.float64] = -np.where(given, chance, 0.0).sum(1) / [max(1, len(text)) for text in texts]
     return result
