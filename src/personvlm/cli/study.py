@@ -20,6 +20,11 @@ def study(
         list[str], typer.Option(help="Per model: minutes (10m) or epochs (1e); several with commas, or repeated.")
     ],
     stages: Annotated[str, typer.Option(help="Which models.")] = "1,2,3,4,edge",
+    encoder: Annotated[
+        list[str] | None, typer.Option(help="Train the stages with this encoder too, as in --encoder mobilenet_v2.")
+    ] = None,
+    ablations: Annotated[str, typer.Option(help="all, none, or names: see docs/study.md.")] = "none",
+    ablation_budget: Annotated[str, typer.Option(help="Minutes or epochs of each of their runs.")] = "3m",
     people: Annotated[int, typer.Option(min=0, help="Test on so many people only; 0: all.")] = 0,
     limit: Annotated[int, typer.Option(min=0, help="Test on so many pictures only; 0: all.")] = 0,
     clock: Annotated[
@@ -37,11 +42,15 @@ def study(
     quiet: Quiet = False,
 ) -> None:
     """Train every stage and edge under one budget; score them on the same people. What was stopped goes on."""
-    from personvlm.evaluation.study import planned, run_study
-    from personvlm.evaluation.study_plan import parse_models, parse_settings
-    from personvlm.training.budget import parse_budgets
+    from personvlm.evaluation.study import make_report, run_study
+    from personvlm.evaluation.study_ablations import ablation_entries, parse_ablations
+    from personvlm.evaluation.study_plan import parse_models, parse_settings, planned
+    from personvlm.training.budget import Budget, parse_budgets
 
-    entries = planned(parse_models(stages), parse_budgets(budget, clock), parse_settings(settings or []))
+    entries = planned(parse_models(stages), parse_budgets(budget, clock), parse_settings(settings or []),
+                      encoder or [])  # fmt: skip
+    names = parse_ablations(ablations)
+    entries += ablation_entries(names, Budget.parse(ablation_budget, clock))
 
     def say(sentence: str) -> None:
         if not quiet:
@@ -49,5 +58,8 @@ def study(
 
     with training_extra():
         results = run_study(data, out, entries, people=people, limit=limit, tokenizer=tokenizer, say=say, quiet=quiet)
+        written = make_report(data, out, entries, names, people=people, limit=limit, say=say)
     if as_json:
         print_json(results)
+    elif not quiet:
+        print(f"Report: {written['html'].resolve()}")

@@ -6,7 +6,7 @@ Omission is labelled present but not stated. What nobody labelled counts in neit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -60,6 +60,18 @@ def score_statements(statements: Bools, truth: Truth, *, resamples: int = 1000) 
 
     names = ("mA", "F1", "precision", "recall", "hallucination", "omission", "stated")
     return with_intervals(names, _per_person(per_picture, truth), figures, resamples)
+
+
+def mean_accuracy_sums(statements: Bools, truth: Truth) -> tuple[Floats, Callable[[Floats], Floats]]:
+    """``mA`` of :func:`score_statements` as sums over people ``[I, K]`` and the function of totals ``[R, K]`` that it
+    is: for comparisons of two sets of texts, people drawn anew for both."""
+    cells, frequent = _label_cells(truth, as_columns(statements)), _frequent(truth)
+
+    def mean(totals: Floats) -> Floats:
+        balanced = np.where(frequent, _of_labels(totals)[:, LABEL.index("balanced_accuracy")], np.nan)
+        return np.array([nanmean(row) for row in balanced])
+
+    return _per_person([cells], truth), mean
 
 
 def score_details(statements: Bools, truth: Truth, *, resamples: int = 1000) -> dict[str, Any]:

@@ -2,41 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from personvlm.base.errors import InputError
-from personvlm.evaluation.study_plan import EDGE, Entry, held_out
-from personvlm.training.budget import Budget
+from personvlm.data.sources import read_training
+from personvlm.evaluation.study_plan import Entry, announced, held_out, with_views
+from personvlm.evaluation.study_result import FILE, gathered
+from personvlm.evaluation.study_score import write_json
 
-ALIKE = MappingProxyType({"precision": "bf16"})
-"""Every stage computes in edge's precision, or equal minutes would not be equal: on a CPU with bfloat16 a step takes
-half as long as in float32."""
-
-
-def planned(models: Sequence[str], budgets: Sequence[Budget],
-            settings: Mapping[str, Mapping[str, str]] | None = None) -> list[Entry]:  # fmt: skip
-    """Every model under every budget, with the recipes' settings changed by ``settings`` (model -> name -> value)."""
-    given = settings or {}
-    return [Entry(model, budget, settings={**(ALIKE if model != EDGE else {}), **given.get(model, {})})
-            for budget in budgets for model in models]  # fmt: skip
+PAGE, PLOTS = "study.html", "plots"
 
 
-def announced(entries: Sequence[Entry]) -> str:
-    """What training will take, as far as it can be told beforehand."""
-    minutes = sum(entry.budget.amount for entry in entries if entry.budget.unit == "minutes")
-    epochs = [entry for entry in entries if entry.budget.unit == "epochs"]
-    parts = []
-    if minutes:
-        timed = len(entries) - len(epochs)
-        parts.append(f"{timed} models in {minutes:g} minutes of training")
-    if epochs:
-        names = ", ".join(entry.key for entry in epochs)
-        parts.append(f"{len(epochs)} by epochs, which take as long as they take ({names})")
-    return (f"{' and '.join(parts)}; decoding, validation and describing the test people come on top. A study that is "
-            "stopped goes on where it was.")  # fmt: skip
+def make_report(data: Path, out: Path, entries: Sequence[Entry], ablations: Sequence[str], *, people: int = 0,
+                limit: int = 0, say: Callable[[str], None] = print) -> dict[str, Path]:  # fmt: skip
+    """Score what :func:`run_study` left in ``out`` and write the report; arguments as there."""
+    train, val = read_training(data)
+    counts = {"training": len(train), "validation": len(val)}
+    study = gathered(entries, ablations, out, held_out(data, people, limit), with_views(data), counts, say=say)
+    return report(out, study)
 
 
 def run_study(data: Path, out: Path, entries: Sequence[Entry], *, people: int = 0, limit: int = 0,
@@ -46,16 +32,22 @@ def run_study(data: Path, out: Path, entries: Sequence[Entry], *, people: int = 
 
     An entry that cannot be had (no tokenizer, say) does not stop the others: its result has ``failed``, the reason.
 
+    Args:
+        data: a folder as :func:`~personvlm.data.sources.read_training` takes it, with something to test on.
+        out: gets a folder per entry, and decoded pictures.
+        people, limit: see :func:`~personvlm.evaluation.study_plan.held_out`.
+        tokenizer: folder of GPT-2's tokenizer; by default that of the assets, else the hub's.
+
     Raises:
         InputError: there is nothing to train or to test on, or all entries failed.
     """
-    from personvlm.evaluation.study_torch import Job, run_entry, write_json
+    from personvlm.evaluation.study_torch import Job, estimated, run_entry
 
     samples = held_out(data, people, limit)
     out.mkdir(parents=True, exist_ok=True)
-    job = Job(data, out, samples, tokenizer, say, quiet)
-    say(announced(entries))
-    results = []
+    job = Job(data, out, samples, with_views(data), tokenizer, say, quiet)
+    say(announced(entries, estimated(entries, job)))
+    results: list[dict[str, Any]] = []
     for number, entry in enumerate(entries, 1):
         say(f"{number} of {len(entries)}: {entry.key}")
         try:
@@ -70,3 +62,16 @@ def run_study(data: Path, out: Path, entries: Sequence[Entry], *, people: int = 
     if all("failed" in result for result in results):
         raise InputError(f"no model could be trained; {results[0]['failed']}")
     return results
+
+
+def report(out: Path, study: Mapping[str, Any]) -> dict[str, Path]:
+    """Write ``study.json``, the plots and ``study.html``; returns where they are."""
+    from personvlm.evaluation.study_html import render
+    from personvlm.evaluation.study_plots import draw
+
+    write_json(out / FILE, study)
+    kept = json.loads((out / FILE).read_text("utf-8"))  # what is shown is what was written
+    draw(kept, out / PLOTS)
+    page = out / PAGE
+    page.write_text(render(kept, out / PLOTS), "utf-8")
+    return {"json": out / FILE, "html": page, "plots": out / PLOTS}

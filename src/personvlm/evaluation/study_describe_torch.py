@@ -16,13 +16,16 @@ from personvlm.base.images import decode
 from personvlm.data.sample import Sample
 from personvlm.data.sources import read_training
 from personvlm.data.transform import Transform
+from personvlm.evaluation.study_plan import spread
 from personvlm.evaluation.study_score import Said, reference_of
 from personvlm.language.cleanup import clean
+from personvlm.language.realiser import realise
 from personvlm.language.tokenizer import Tokenizer
 from personvlm.models import load
 from personvlm.models.edge import EdgeVLM
 from personvlm.models.generate import GREEDY, write
 from personvlm.models.person_vlm import PersonVLM
+from personvlm.models.prefix import encode_values
 from personvlm.runtime.calibration import Calibration
 from personvlm.runtime.describer import Describer
 from personvlm.runtime.generate import score
@@ -35,8 +38,11 @@ from personvlm.training.study_objective import NO_TARGET, encoded
 
 BATCH = 32
 
+NEIGHBORS = 2000
+"""Training pictures among which the nearest caption is looked for, of as many people as possible."""
 
-def describe_stage(folder: Path, samples: Sequence[Sample], *, quiet: bool = False) -> list[Said]:
+
+def describe_stage(folder: Path, samples: Sequence[Sample], quiet: bool) -> list[Said]:
     """Greedy, without penalties for repetition, then the seed's six steps of clean-up."""
     model, tokenizer, transform = load(folder)
     assert isinstance(model, PersonVLM)
@@ -53,17 +59,42 @@ def describe_stage(folder: Path, samples: Sequence[Sample], *, quiet: bool = Fal
     return said
 
 
-def describe_edge(folder: Path, samples: Sequence[Sample], *, quiet: bool = False) -> list[Said]:
-    """The most probable value of every group, in words: ``--say all``."""
+def describe_edge(folder: Path, samples: Sequence[Sample], quiet: bool, data: Path | None = None) -> list[Said]:
+    """The most probable value of every group, in words: ``--say all``.
+
+    ``data``: the training folder, whose nearest captions are noted too.
+    """
     describer = Describer.load(folder)
+    captions, embeddings = ([], None) if data is None else _neighbors(describer, data)
     said = []
     for group in _batches(samples, quiet):
         images = [sample.image for sample in group]
-        texts = [description.text for description in describer.describe(images, say="all", batch=len(images))]
+        described = describer.describe(images, say="all", batch=len(images))
         references = [reference_of(sample) for sample in group]
-        nll = describer.score(images, references, batch=len(images))
-        said += [Said(str(sample.image), text, text, each * len(reference), len(reference)) for sample, text, each,
-                 reference in zip(group, texts, nll.tolist(), references, strict=True)]  # fmt: skip
+        nll = describer.score(images, references, batch=len(images)).tolist()
+        for sample, one, each, reference in zip(group, described, nll, references, strict=True):
+            nearest = ""
+            if embeddings is not None and one.embedding is not None:
+                nearest = captions[int((embeddings @ np.asarray(one.embedding, np.float32)).argmax())]
+            heads = realise(values_of(one.attributes))
+            said.append(Said(str(sample.image), one.text, one.text, each * len(reference), len(reference), heads,
+                             nearest))  # fmt: skip
+    return said
+
+
+def describe_by_sight(folder: Path, samples: Sequence[Sample], quiet: bool) -> list[Said]:
+    """An edge that was trained without its attribute prefix: greedy, and no word is masked."""
+    model, tokenizer, transform = load(folder)
+    assert isinstance(model, EdgeVLM)
+    engine = TorchEngine(model)
+    said = []
+    for group in _batches(samples, quiet):
+        tokens = engine.encode(transform([decode(sample.image) for sample in group])).tokens
+        raw = _freely(model, torch.from_numpy(tokens), tokenizer)
+        references = [reference_of(sample) for sample in group]
+        nll = score(engine, tokens, [{}] * len(group), references, tokenizer)
+        said += [Said(str(sample.image), clean(text), text, each * len(reference), len(reference)) for sample, text,
+                 each, reference in zip(group, raw, nll.tolist(), references, strict=True)]  # fmt: skip
     return said
 
 
@@ -78,14 +109,13 @@ def nll_of(model: PersonVLM, pixels: Tensor, texts: list[str], tokenizer: Tokeni
     return sums
 
 
-def edge_validation(data: Path) -> Callable[[EdgeVLM], dict[str, float]]:
+def edge_validation(data: Path, with_prefix: bool = True) -> Callable[[EdgeVLM], dict[str, float]]:
     """A figure for edge's curve that the stages have too: ``nll_per_character`` of the canonical captions, given what
     the heads decide without any calibration."""
     train, val = read_training(data)
-    samples = validated_on(val)
+    samples = [sample for sample in validated_on(val) if sample.annotations.known]
     calibration = Calibration.plain(taught_values([sample.annotations for sample in train]))
     tokenizer = domain_vocabulary()
-    samples = [sample for sample in samples if sample.annotations.known]
     texts = [reference_of(sample) for sample in samples]
 
     def judged(model: EdgeVLM) -> dict[str, float]:
@@ -96,11 +126,38 @@ def edge_validation(data: Path) -> Callable[[EdgeVLM], dict[str, float]]:
             own = texts[start : start + BATCH]
             seen = engine.encode(transform([decode(each.image) for each in samples[start : start + BATCH]]))
             rows = calibration.probabilities(seen.logits)
-            values = [values_of(calibration.decide(calibration.scores(row), "all")) for row in rows]
+            values = [values_of(calibration.decide(calibration.scores(row), "all")) if with_prefix else {}
+                      for row in rows]  # fmt: skip
             nats += float(score(engine, seen.tokens, values, own, tokenizer) @ np.array([len(text) for text in own]))
         return {"nll_per_character": nats / sum(map(len, texts))}
 
     return judged
+
+
+@torch.no_grad()
+def _freely(model: EdgeVLM, tokens: Tensor, tokenizer: Tokenizer) -> list[str]:
+    """Greedy texts after visual tokens ``[N, K, D]`` and empty attribute slots."""
+    count = len(tokens)
+    prefix = torch.from_numpy(encode_values({})).expand(count, -1)
+    words = torch.full((count, 1), tokenizer.bos_id)
+    logits, cache = model.decode(tokens, prefix, words, model.decoder.empty_cache(count))
+    written: list[Tensor] = []
+    ended = torch.zeros(count, dtype=torch.bool)
+    while not bool(ended.all()) and len(written) < GREEDY.max_length:
+        words = torch.where(ended, tokenizer.eos_id, logits[:, -1].argmax(1))
+        ended |= words == tokenizer.eos_id
+        written.append(words)
+        logits, cache = model.decode(tokens[:, :0], prefix[:, :0], words[:, None], cache)
+    return [tokenizer.decode(row) for row in torch.stack(written, 1).tolist()]
+
+
+def _neighbors(describer: Describer, data: Path) -> tuple[list[str], NDArray[np.float32]]:
+    """Captions of training pictures and their embeddings ``[T, E]``."""
+    samples = [sample for sample in read_training(data)[0] if reference_of(sample)]
+    samples = spread([sample for sample in samples if sample.identity], 0, NEIGHBORS) or samples[:NEIGHBORS]
+    parts = [describer.engine.encode(describer.transform([decode(sample.image) for sample in group])).embedding
+             for group in _batches(samples, True)]  # fmt: skip
+    return [reference_of(sample) for sample in samples], np.concatenate(parts)
 
 
 def _batches(samples: Sequence[Sample], quiet: bool) -> Iterator[Sequence[Sample]]:

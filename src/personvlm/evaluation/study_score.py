@@ -26,6 +26,8 @@ class Said:
         raw: what was generated.
         nll: negative log-likelihood of the reference in nats, its end included, without label smoothing.
         characters: of the reference.
+        heads: edge only: the canonical sentence of what its heads decide.
+        nearest: edge only: the caption of the training picture that looks most alike to it.
     """
 
     image: str
@@ -33,6 +35,8 @@ class Said:
     raw: str
     nll: float
     characters: int
+    heads: str = ""
+    nearest: str = ""
 
 
 def reference_of(sample: Sample) -> str:
@@ -59,3 +63,11 @@ def score_said_texts(said: Sequence[Said], samples: Sequence[Sample]) -> dict[st
     scores = clean.score([one.text for one in said], samples)
     references = ["." * one.characters for one in said]
     return {**scores, "nll_per_character": nll_per_character([one.nll for one in said], references)}
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Whole or not at all; NaN is refused."""
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n", "utf-8")
+    os.replace(part, path)
+

@@ -1,8 +1,8 @@
 """One model of the study under one budget: trained, made to describe the test people, and scored.
 
 A folder per model and budget. What is done is not done again: ``trained.json`` stands when the model does,
-``described.jsonl`` when every test picture has its text, ``result.json`` at the end; a killed training goes on from
-its checkpoint.
+``described.jsonl`` (and ``views.jsonl``) when every test picture has its text, ``cost.json`` when time and memory are
+measured, ``result.json`` at the end; a killed training goes on from its checkpoint.
 """
 
 from __future__ import annotations
@@ -20,21 +20,31 @@ from accelerate.state import AcceleratorState
 
 from personvlm.base.errors import InputError
 from personvlm.data.sample import Sample
-from personvlm.evaluation.study_describe_torch import describe_edge, describe_stage, edge_validation
+from personvlm.data.sources import read_training
+from personvlm.evaluation.study_cost import CROPS, cost_of
+from personvlm.evaluation.study_cost_torch import encoder_cost, seconds_per_crop
+from personvlm.evaluation.study_describe_torch import (
+    describe_by_sight,
+    describe_edge,
+    describe_stage,
+    edge_validation,
+)
 from personvlm.evaluation.study_plan import EDGE, Entry
-from personvlm.evaluation.study_score import read_said, score_said_texts, write_said
+from personvlm.evaluation.study_score import read_said, score_said_texts, write_json, write_said
 from personvlm.models.config import EdgeConfig
-from personvlm.models.presets import StageConfig
+from personvlm.models.presets import StageConfig, preset
 from personvlm.models.sizes import size_of
 from personvlm.training.loop import read_curves
 from personvlm.training.origin import FILE as ORIGIN
 from personvlm.training.origin import weights_source
 from personvlm.training.recipe import Phase, Recipe
-from personvlm.training.stage_start import RANDOM, StageStart, asset_folder
+from personvlm.training.stage_start import AUTO, RANDOM, StageStart, asset_folder
 from personvlm.training.stages import run_stage
 from personvlm.training.stopping import BEST
 
-TRAINED, DESCRIBED, RESULT = "trained.json", "described.jsonl", "result.json"
+TRAINED, DESCRIBED, VIEWS, COST, RESULT = (
+    "trained.json", "described.jsonl", "views.jsonl", "cost.json", "result.json"
+)  # fmt: skip
 PREFIXED = ("stage3", "stage4")
 EDGE_ENCODER = "mobilenet_v2"
 BY_CHOICE = "random by choice"
@@ -52,7 +62,8 @@ class Job:
         data: folder that is trained on.
         out: the study's folder.
         samples: the test pictures.
-        tokenizer: folder of GPT-2's tokenizer; None: that of the assets, else the hub's.
+        views: test pictures with the side that they are seen from; may be empty.
+        tokenizer: folder of GPT-2's tokenizer; None: as found.
         say: called with a sentence when something begins.
         quiet: no progress bars.
     """
@@ -60,6 +71,7 @@ class Job:
     data: Path
     out: Path
     samples: Sequence[Sample]
+    views: Sequence[Sample] = ()
     tokenizer: Path | None = None
     say: Callable[[str], None] = print
     quiet: bool = False
@@ -71,7 +83,7 @@ class Job:
 
 
 def run_entry(entry: Entry, job: Job) -> dict[str, Any]:
-    """Train, describe and score one model, or what of that is left to do; returns its ``result.json``.
+    """Train, describe and measure one model, or what of that is left to do; returns its ``result.json``.
 
     Raises:
         InputError: the folder holds a model of other settings, or what is needed cannot be had.
@@ -79,27 +91,49 @@ def run_entry(entry: Entry, job: Job) -> dict[str, Any]:
     folder = job.out / entry.key
     folder.mkdir(parents=True, exist_ok=True)
     trained = _train(entry, job, folder)
-    pictures = [str(sample.image) for sample in job.samples]
+    _describe(entry, job, folder, DESCRIBED, job.samples)
+    if job.views and not entry.ablation:
+        _describe(entry, job, folder, VIEWS, job.views)
+    cost = json.loads((folder / COST).read_text("utf-8")) if (folder / COST).is_file() else None
+    if cost is None and (not entry.ablation or entry.model != EDGE):
+        job.say(f"{entry.key}: measuring time and memory")
+        pictures = [sample.image for sample in job.samples[:CROPS]]
+        cost = encoder_cost(folder) if entry.ablation else cost_of(folder, pictures)
+        write_json(folder / COST, cost)
     said = read_said(folder / DESCRIBED)
-    if [one.image for one in said] != pictures:
-        job.say(f"{entry.key}: describing {len(pictures)} pictures")
-        describe = describe_edge if entry.model == EDGE else describe_stage
-        said = describe(folder, job.samples, quiet=job.quiet)
-        write_said(said, folder / DESCRIBED)
-    result = {**trained, "pictures": len(said), "scores": score_said_texts(said, job.samples)}
+    result = {**trained, "cost": cost, "pictures": len(said), "scores": score_said_texts(said, job.samples)}
     write_json(folder / RESULT, result)
     return result
 
 
+def _describe(entry: Entry, job: Job, folder: Path, file: str, samples: Sequence[Sample]) -> None:
+    if [one.image for one in read_said(folder / file)] == [str(sample.image) for sample in samples]:
+        return
+    job.say(f"{entry.key}: describing {len(samples)} pictures")
+    if entry.model != EDGE:
+        said = describe_stage(folder, samples, job.quiet)
+    elif entry.settings.get("attribute_prefix") == "false":
+        said = describe_by_sight(folder, samples, job.quiet)
+    else:
+        neighbors = job.data if file == DESCRIBED and not entry.ablation else None
+        said = describe_edge(folder, samples, job.quiet, neighbors)
+    write_said(said, folder / file)
+
+
 def _train(entry: Entry, job: Job, folder: Path) -> dict[str, Any]:
     asked = {"model": entry.model, "variant": entry.variant, "settings": dict(entry.settings),
-             "weights_wanted": entry.weights, "budget": asdict(entry.budget)}  # fmt: skip
+             "weights_wanted": entry.weights, "tokenizer": entry.tokenizer,
+             "budget": asdict(entry.budget)}  # fmt: skip
     if (folder / TRAINED).is_file():
         done: dict[str, Any] = json.loads((folder / TRAINED).read_text("utf-8"))
         if {name: done[name] for name in asked} != asked:
             raise InputError(f"{folder}: holds {done['model']} with other settings ({done['settings']}, "
                              f"{done['budget']}); take another --out, or remove it")  # fmt: skip
         return done
+    if entry.needs == "decoder":
+        why: list[str] = []
+        if StageStart().found(preset(entry.model), why.append).decoder is None:
+            raise InputError(next((each for each in why if "the decoder " in each), "no weights for the decoder"))
     # accelerate keeps one state for a whole process; the models of a study differ in precision.
     AcceleratorState._reset_state(reset_partial_state=True)
     job.say(f"{entry.key}: training")
@@ -125,7 +159,8 @@ def _train(entry: Entry, job: Job, folder: Path) -> dict[str, Any]:
 def _train_stage(entry: Entry, job: Job, folder: Path) -> dict[str, Any]:
     why: list[str] = []
     given = {} if entry.weights else {"encoder": RANDOM, "decoder": RANDOM}
-    start = StageStart(**given, **({} if job.tokenizer is None else {"tokenizer": str(job.tokenizer)}))
+    tokenizer = entry.tokenizer or (str(job.tokenizer) if job.tokenizer and entry.model in PREFIXED else AUTO)
+    start = StageStart(**given, tokenizer=tokenizer)
     run_stage(entry.model, job.data, folder, entry.settings, start, cache=job.cache, budget=entry.budget,
               quiet=job.quiet, report=why.append)  # fmt: skip
     origin = json.loads((folder / ORIGIN).read_text("utf-8"))
@@ -142,11 +177,19 @@ def _train_edge(entry: Entry, job: Job, folder: Path) -> dict[str, Any]:
     encoder = asset_folder(EDGE_ENCODER) if entry.weights else None
     recipe = EDGE_RECIPE.with_settings(dict(entry.settings))
     trained = train_edge(job.data, folder, recipe, Start(encoder), cache=job.cache, budget=entry.budget,
-                         judged=edge_validation(job.data), quiet=job.quiet)  # fmt: skip
+                         judged=edge_validation(job.data, recipe.attribute_prefix), quiet=job.quiet)  # fmt: skip
     release(folder, trained.validation, trained.taught)
     source = weights_source(encoder, RANDOM)
     why = "" if encoder else f"no folder weights/{EDGE_ENCODER} below PERSONVLM_ASSETS" if entry.weights else BY_CHOICE
     return {"encoder": {"source": source.name, "sha256": source.sum, "why": why}}
+
+
+def estimated(entries: Sequence[Entry], job: Job) -> dict[str, float]:
+    """Seconds that training will take, of the entries whose budget is in epochs and which are not trained yet."""
+    waiting = [entry for entry in entries
+               if entry.budget.unit == "epochs" and not (job.out / entry.key / TRAINED).is_file()]  # fmt: skip
+    crops = len(read_training(job.data)[0]) if waiting else 0
+    return {entry.key: entry.budget.amount * crops * seconds_per_crop(entry, EDGE_RECIPE) for entry in waiting}
 
 
 def used(folder: Path) -> dict[str, float]:
@@ -168,11 +211,3 @@ def machine() -> dict[str, Any]:
     gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
     return {"processor": processor, "cores": os.cpu_count(), "threads": torch.get_num_threads(), "gpu": gpu,
             "torch": torch.__version__}  # fmt: skip
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Whole or not at all; NaN is refused."""
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n", "utf-8")
-    os.replace(part, path)
-
