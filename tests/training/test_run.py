@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from dataclasses import replace
 from itertools import pairwise
@@ -66,6 +67,26 @@ def test_another_recipe_does_not_continue_a_run(folder: Path, tmp_path: Path) ->
     SMALL.save(tmp_path)
     with pytest.raises(InputError, match="another recipe"):
         train_edge(folder, tmp_path, replace(SMALL, lr=1.0), Start(), quiet=True)
+
+
+def test_other_data_or_weights_do_not_continue_a_run(folder: Path, tmp_path: Path) -> None:
+    tiny = replace(SMALL, phases=(Phase(1, 64, 32, False), Phase(1, 64, 32, True)))
+    out = tmp_path / "out"
+    train_edge(folder, out, tiny, Start(), quiet=True)
+    fewer = shutil.copytree(folder, tmp_path / "fewer")
+    train_edge(fewer, out, tiny, Start(), quiet=True)  # the same data, somewhere else
+    lines = (fewer / "train.jsonl").read_text().splitlines(keepends=True)
+    (fewer / "train.jsonl").write_text("".join(lines[:-1]))
+    with pytest.raises(InputError, match=r"begun with data from .*36 \+ 12 samples.*; given now: .*35 \+ 12 samples"):
+        train_edge(fewer, out, tiny, Start(), quiet=True)
+    with pytest.raises(InputError, match=r"begun with model from none; given now: .*out \([0-9a-f]{12}\)"):
+        train_edge(folder, out, tiny, Start(model=out), quiet=True)
+    (out / "origin.json").unlink()  # as runs from before the record have none
+    train_edge(fewer, out, tiny, Start(), quiet=True)
+    assert "35 + 12" in (out / "origin.json").read_text()
+    (out / "origin.json").write_text("[]")
+    with pytest.raises(InputError, match=r"origin\.json: damaged"):
+        train_edge(fewer, out, tiny, Start(), quiet=True)
 
 
 def test_settings_from_the_command_line() -> None:

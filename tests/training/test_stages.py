@@ -91,7 +91,8 @@ def test_msp60k_through_normaliser_split_and_vocabulary(tmp_path: Path, starts: 
     assert len(training) + len(validation) == 60
     assert not {sample.identity for sample in training} & {sample.identity for sample in validation}
     settings = {**TINY, "steps": "50", "min_freq": "2"}
-    run_stage("stage1", data, tmp_path / "out", settings, starts["stage1"], images=tmp_path / "data" / "images", quiet=True)
+    images = tmp_path / "data" / "images"
+    run_stage("stage1", data, tmp_path / "out", settings, starts["stage1"], images=images, quiet=True)
     values = losses(tmp_path / "out")
     assert np.mean(values[-20:]) <= 0.8 * np.mean(values[:20])
     words = PersonVocabulary.load(tmp_path / "out").words

@@ -13,7 +13,6 @@ from personvlm.base.assets import sha256
 from personvlm.base.errors import InputError
 from personvlm.data.sample import Sample
 from personvlm.language.tokenizer import Tokenizer
-from personvlm.training.checkpoint import FOLDER
 
 FILE = "origin.json"
 
@@ -77,11 +76,6 @@ def tokenizer_source(name: str, tokenizer: Tokenizer) -> Source:
     return Source(name, hashlib.sha256("\0".join(tokenizer.words).encode("utf-8", "surrogatepass")).hexdigest())
 
 
-def begun(out: Path) -> bool:
-    """Whether ``out`` holds anything of a run that training would go on from, or overwrite."""
-    return any((out / name).exists() for name in (FOLDER, f"{FOLDER}.old", "model.safetensors"))
-
-
 def check_origin(out: Path, sources: Mapping[str, Source], write: bool = True) -> None:
     """Refuse to go on in ``out`` with other sources than it was begun with, and record them.
 
@@ -95,7 +89,7 @@ def check_origin(out: Path, sources: Mapping[str, Source], write: bool = True) -
         InputError: names what it was begun with and what is given.
     """
     path = out / FILE
-    if path.is_file() and begun(out):
+    if path.is_file():
         try:
             before = {name: Source(**source) for name, source in json.loads(path.read_text("utf-8")).items()}
         except (OSError, ValueError, TypeError, AttributeError) as error:

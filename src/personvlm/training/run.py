@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from personvlm.training.dataset import TrainingSet
 from personvlm.training.drawn import drawn_people
 from personvlm.training.loop import finish, make_accelerator, train
 from personvlm.training.objective import EdgeObjective
-from personvlm.training.origin import Source, begun, check_origin, data_source, weights_source
+from personvlm.training.origin import Source, check_origin, data_source, weights_source
 from personvlm.training.recipe import Recipe
 from personvlm.training.validate import headline, logits_of
 
@@ -54,14 +55,15 @@ class Trained:
     taught: dict[str, tuple[str, ...]]
 
 
-def domain_corpus() -> list[str]:
+@functools.cache
+def domain_corpus() -> tuple[str, ...]:
     """Random attribute sets in the realiser's words, canonical and paraphrased, the same on every machine."""
     rng = random.Random(0)
     texts = []
     for seed in range(WORDS_FROM):
         values = random_values(rng)
         texts += [realise(values), realise(values, seed=seed)]
-    return texts
+    return tuple(texts)
 
 
 def domain_vocabulary() -> PersonVocabulary:
@@ -150,7 +152,7 @@ def initial_model(config: EdgeConfig, start: Start, data: TrainingSet, transform
 
 def _check_same_run(out: Path, recipe: Recipe, sources: dict[str, Source]) -> None:
     """A run is only continued under the recipe and with the data and weights that it was begun with."""
-    if (out / "recipe.json").is_file() and begun(out) and Recipe.load(out) != recipe:
+    if (out / "recipe.json").is_file() and Recipe.load(out) != recipe:
         raise InputError(f"{out}: holds a run with another recipe; take another --out, or remove it")
     check_origin(out, sources)
     recipe.save(out)

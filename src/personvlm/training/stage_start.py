@@ -18,7 +18,7 @@ from personvlm.language.vocabulary import PersonVocabulary
 from personvlm.models.gpt2 import GPT2Decoder
 from personvlm.models.person_vlm import PersonVLM
 from personvlm.models.presets import StageConfig
-from personvlm.models.pretrained import load_pretrained, located
+from personvlm.models.pretrained import REPOSITORIES, load_pretrained, located
 from personvlm.training.augment import augment
 from personvlm.training.origin import Source, tokenizer_source, weights_source
 from personvlm.training.run import domain_corpus, domain_vocabulary
@@ -70,7 +70,7 @@ class StageStart:
                              "published; leave --decoder out")  # fmt: skip
         tokenizer = _tokenizer(self.tokenizer, config)
         learned = tokenizer in (WORDS, BPE)
-        loaded = None if learned else GPT2Tokenizer.from_hub() if tokenizer == HUB else load_tokenizer(tokenizer)
+        loaded = None if learned else _from_hub() if tokenizer == HUB else load_tokenizer(tokenizer)
         return Found(encoder, decoder, tokenizer, loaded)
 
 
@@ -95,13 +95,14 @@ class Found:
         if self.loaded is not None:
             return self.loaded
         captions = list(data.corpus())
+        realised = len(captions) < len(data)
+        texts = [*captions, *domain_corpus()] if realised else captions
         if self.tokenizer == BPE:
-            more = [] if len(captions) == len(data) else domain_corpus()
-            return DomainBPE.from_corpus([*captions, *more], recipe.max_vocab_size)
+            return DomainBPE.from_corpus(texts, recipe.max_vocab_size)
         if not captions:
             return domain_vocabulary()
-        words = PersonVocabulary.from_corpus(captions, recipe.min_freq, recipe.max_vocab_size)
-        if len(captions) == len(data):
+        words = PersonVocabulary.from_corpus(texts, recipe.min_freq, recipe.max_vocab_size)
+        if not realised:
             return words
         both = dict.fromkeys((*words.words, *domain_vocabulary().words))
         return PersonVocabulary(tuple(both)[: recipe.max_vocab_size])
@@ -141,6 +142,9 @@ def _weights(part: str, source: str, name: str, report: Callable[[str], None]) -
     if source == RANDOM:
         return None
     if source != AUTO:
+        if source in REPOSITORIES and not Path(source).exists():
+            raise InputError(f"--{part} {source}: no such file or folder; this says where weights come from. Another "
+                             f"encoder is chosen with --set encoder={source}")  # fmt: skip
         return located(source, name)
     if (folder := asset_folder(name)) is not None:
         return located(str(folder), name)
@@ -159,3 +163,11 @@ def _tokenizer(source: str, config: StageConfig) -> str:
         return WORDS
     folder = asset_folder("gpt2_tokenizer")
     return HUB if folder is None else str(folder)
+
+
+def _from_hub() -> Tokenizer:
+    try:
+        return GPT2Tokenizer.from_hub()
+    except InputError as error:
+        raise InputError(f"{error}, as --tokenizer DIR. A decoder that starts from random numbers can also learn one "
+                         f"from the captions: --tokenizer {WORDS}") from error  # fmt: skip

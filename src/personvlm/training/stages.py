@@ -14,7 +14,7 @@ from personvlm.models.sizes import check_budget
 from personvlm.training.budget import Budget, validated_on
 from personvlm.training.curves import plot
 from personvlm.training.loop import finish, make_accelerator, train
-from personvlm.training.origin import Source, begun, check_origin, data_source
+from personvlm.training.origin import Source, check_origin, data_source
 from personvlm.training.recipe import FILE, Recipe
 from personvlm.training.stage_recipe import StageRecipe, with_settings
 from personvlm.training.stage_start import RANDOM, StageStart
@@ -79,7 +79,8 @@ def run_stage(stage: str, data: Path, out: Path, settings: Mapping[str, str] | N
     pace = None
     if budget is not None:
         loop, pace = budget.fitted(loop, len(training), torch.get_num_threads())
-    objective = StudyObjective(training, loop, config.transform, tokenizer, accelerator, config.max_text)
+    objective = StudyObjective(training, loop, config.transform, tokenizer, accelerator, config.max_text,
+                               recipe.trained_ends)  # fmt: skip
     evaluate = Validation(model, validation, config.transform, tokenizer, config.max_text)
     stopping = EarlyStopping(out, "val.loss", recipe.patience)
     train(model, objective, loop, out, evaluate=evaluate, accelerator=accelerator, stopping=stopping, pace=pace,
@@ -97,12 +98,11 @@ def run_stage(stage: str, data: Path, out: Path, settings: Mapping[str, str] | N
 def _check_same_run(out: Path, recipe: StageRecipe, config: StageConfig, sources: Mapping[str, Source],
                     write: bool) -> None:  # fmt: skip
     """A run is only continued under the recipe, for the model and with the data and weights that it was begun with."""
-    if begun(out):
-        if (out / FILE).is_file() and StageRecipe.load(out) != recipe:
-            raise InputError(f"{out}: holds a run with another recipe ({recipe.differences(StageRecipe.load(out))}); "
-                             "take another --out, or remove it")  # fmt: skip
-        if (out / "config.json").is_file() and StageConfig.load(out) != config:
-            raise InputError(f"{out}: holds a run of another model; take another --out, or remove it")
+    if (out / FILE).is_file() and (before := StageRecipe.load(out)) != recipe:
+        raise InputError(f"{out}: holds a run with another recipe ({recipe.differences(before)}); take another --out, "
+                         "or remove it")  # fmt: skip
+    if (out / "config.json").is_file() and StageConfig.load(out) != config:
+        raise InputError(f"{out}: holds a run of another model; take another --out, or remove it")
     check_origin(out, sources, write)
     if write:
         recipe.save(out)
