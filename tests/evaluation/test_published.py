@@ -2,6 +2,7 @@
 
 import math
 from collections import defaultdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,9 +23,14 @@ TEXTS = (
 )
 
 
-def test_the_constant_sentence_scores_what_is_known_of_the_studys_code(msp60k_rows):
+@pytest.fixture(scope="module")
+def scored(msp60k_rows):
+    """The constant sentence on the real captions."""
     captions = [row["answer"] for row in msp60k_rows]
-    scored = published.score([CONSTANT] * len(captions), captions, resamples=50)
+    return published.score([CONSTANT] * len(captions), captions)
+
+
+def test_the_constant_sentence_scores_what_is_known_of_the_studys_code(scored):
     assert scored["n"] == 500
     assert scored["text"]["bleu_4"]["value"] == pytest.approx(0.2527, abs=0.0002)
     assert scored["text"]["rouge_l"]["value"] == pytest.approx(0.4339, abs=0.0002)
@@ -135,3 +141,16 @@ def test_only_the_first_500_rows_count_and_people_are_resampled():
     assert one_person["interval"] == pytest.approx([one_person["value"]] * 2)
     with pytest.raises(ValueError, match="1 texts for 2 references"):
         published.score(["a"], ["a", "b"])
+
+
+def test_the_table_in_the_documentation_is_what_the_command_computes(scored):
+    shown = [scored["text"][name] for name in published.TEXT]
+    shown += [scored["attributes"]["mean"], scored["keyword_overlap"]["mean"]]
+    percents = [*[True] * 5, False, True, True]
+    value = [f"{100 * item['value']:.1f} %" if percent else f"{item['value']:.2f}"
+             for item, percent in zip(shown, percents, strict=True)]  # fmt: skip
+    bounds = ["–".join(f"{100 * bound:.1f}" if percent else f"{bound:.2f}" for bound in item["interval"])
+              for item, percent in zip(shown, percents, strict=True)]  # fmt: skip
+    page = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text("utf-8")
+    assert f"| constant sentence | {' | '.join(value)} |\n" in page
+    assert f"| 95 % interval | {' | '.join(bounds)} |\n" in page

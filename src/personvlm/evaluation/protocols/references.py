@@ -45,7 +45,7 @@ def raw_references(samples: Sequence[Sample]) -> list[str]:
     return [_some([*sample.captions[:1], *_realised(sample)], sample)[0] for sample in samples]
 
 
-def origin(samples: Sequence[Sample], protocol: str) -> str:
+def origin(samples: Sequence[Sample], protocol: str = "clean") -> str:
     """Where the references come from, in words, for reports."""
     given = sum(bool(sample.captions) for sample in samples)
     captions = "the first given caption, raw" if protocol == "published" else "given captions, normalised"
