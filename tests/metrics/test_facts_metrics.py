@@ -6,7 +6,6 @@ import pytest
 from personvlm.metrics.facts import (
     best_thresholds,
     confusion,
-    hallucination_and_omission,
     identity_weights,
     instance_f1,
     instance_metrics,
@@ -103,12 +102,6 @@ def test_a_sample_that_predicts_nothing_has_precision_zero():
 
 def test_identity_weights_count_each_person_once():
     assert identity_weights(["a", "b", "a", None, None]).tolist() == [0.5, 1.0, 0.5, 1.0, 1.0]
-
-
-def test_hallucination_and_omission_by_hand():
-    targets, stated = [[1, 0, 0, 1]], [[1, 1, 1, 0]]
-    hallucinated, omitted = hallucination_and_omission(targets, stated, [[1, 1, 0, 1]])
-    assert (hallucinated, omitted) == (0.5, 0.5)
 
 
 def test_confusion_leaves_out_what_is_not_annotated():

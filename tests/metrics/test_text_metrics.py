@@ -18,7 +18,6 @@ from personvlm.metrics.text import (
     consensus,
     distinct_n,
     longest_common_subsequence,
-    mean_length,
     nll_per_character,
     rouge_l,
 )
@@ -208,7 +207,6 @@ def test_what_a_set_of_texts_is_like():
     assert distinct_n(texts, 1) == pytest.approx(2 / 6)
     assert distinct_n(texts, 2) == pytest.approx(2 / 4)
     assert math.isnan(distinct_n([], 1))
-    assert mean_length(texts) == 3.0
     assert nll_per_character([6.0, 2.0], ["abcd", "efgh"]) == 1.0
 
 

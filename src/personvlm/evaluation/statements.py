@@ -51,10 +51,9 @@ def score_statements(statements: Bools, truth: Truth, *, resamples: int = 1000) 
 
     def figures(totals: Floats) -> Floats:
         cells, instance, rates, said = np.split(totals, edges, axis=1)
-        balanced = np.where(frequent, _of_labels(cells)[:, LABEL.index("balanced_accuracy")], np.nan)
         precision, recall = ratio(instance[:, 0], instance[:, 2]), ratio(instance[:, 1], instance[:, 2])
         return np.stack([
-            [nanmean(row) for row in balanced], ratio(2 * precision * recall, precision + recall), precision, recall,
+            _mean_accuracy(cells, frequent), ratio(2 * precision * recall, precision + recall), precision, recall,
             ratio(rates[:, 0], rates[:, 1]), ratio(rates[:, 2], rates[:, 3]), ratio(said[:, 0], said[:, 1]),
         ], axis=1)  # fmt: skip
 
@@ -67,11 +66,7 @@ def mean_accuracy_sums(statements: Bools, truth: Truth) -> tuple[Floats, Callabl
     is: for comparisons of two sets of texts, people drawn anew for both."""
     cells, frequent = _label_cells(truth, as_columns(statements)), _frequent(truth)
 
-    def mean(totals: Floats) -> Floats:
-        balanced = np.where(frequent, _of_labels(totals)[:, LABEL.index("balanced_accuracy")], np.nan)
-        return np.array([nanmean(row) for row in balanced])
-
-    return _per_person([cells], truth), mean
+    return _per_person([cells], truth), lambda totals: _mean_accuracy(totals, frequent)
 
 
 def score_details(statements: Bools, truth: Truth, *, resamples: int = 1000) -> dict[str, Any]:
@@ -157,6 +152,12 @@ def _label_cells(truth: Truth, predictions: Bools) -> Floats:
     known, target = truth.known, truth.targets
     return np.concatenate([known & target & predictions, known & target, known & ~target & ~predictions,
                            known & ~target], axis=1).astype(np.float64)  # fmt: skip
+
+
+def _mean_accuracy(totals: Floats, frequent: Bools) -> Floats:
+    """Totals ``[R, 4 * C]`` to mA ``[R]`` over the frequent columns."""
+    balanced = np.where(frequent, _of_labels(totals)[:, LABEL.index("balanced_accuracy")], np.nan)
+    return np.array([nanmean(row) for row in balanced])
 
 
 def _of_labels(totals: Floats) -> Floats:

@@ -126,15 +126,6 @@ def instance_f1(
     return instance_metrics(targets, predictions, known, weights).f1
 
 
-def hallucination_and_omission(
-    targets: ArrayLike, stated: ArrayLike, known: ArrayLike | None = None, weights: ArrayLike | None = None
-) -> tuple[float, float]:
-    """Share of the stated values that are labelled absent, and share of the present values that are not stated."""
-    target, said, mask = _arrays(targets, stated, known, weights)
-    wrong, missed = (mask * said * ~target).sum(), (mask * target * ~said).sum()
-    return float(ratio(wrong, (mask * said).sum())), float(ratio(missed, (mask * target).sum()))
-
-
 def confusion(targets: ArrayLike, predictions: ArrayLike, classes: int, weights: ArrayLike | None = None) -> Floats:
     """``[classes, classes]``: summed weights, true class in the row, predicted class in the column.
 

@@ -184,11 +184,6 @@ def distinct_n(texts: Sequence[Tokens], order: int) -> float:
     return float(ratio(len(set(grams)), len(grams)))
 
 
-def mean_length(texts: Sequence[Tokens]) -> float:
-    """Mean number of tokens; NaN without texts."""
-    return float(ratio(sum(len(text) for text in texts), len(texts)))
-
-
 def nll_per_character(nll: ArrayLike, texts: Sequence[str]) -> float:
     """Negative log-likelihood in nats per character: comparable across vocabularies, which loss per token is not.
 

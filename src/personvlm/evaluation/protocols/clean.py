@@ -65,7 +65,6 @@ def score(
 
     Raises:
         ValueError: there are not as many texts as samples, or none.
-        InputError: a sample has nothing to make a reference from.
     """
     return Scorer(samples, references, resamples=resamples).score(predictions, details=True)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from personvlm.base.errors import InputError
 from personvlm.data.sample import Sample
 from personvlm.evaluation.facts import values_of_annotations
 from personvlm.language.normalise import normalise
@@ -19,18 +18,16 @@ def clean_references(samples: Sequence[Sample], paraphrases: int = PARAPHRASES) 
 
     A picture with captions has them, normalised. One without gets the canonical sentence of its labels and
     ``paraphrases`` others; the seed of each follows from its row, so that a set has the same references for ever.
-
-    Raises:
-        InputError: a picture has neither a caption nor a label to make one from; names the picture.
+    Where there is no label either, that sentence is "The image shows a person."
     """
     result = []
     for row, sample in enumerate(samples):
         texts = [text for caption in sample.captions if (text := normalise(caption))]
-        values = values_of_annotations(sample.annotations)
-        if not texts and values:
+        if not texts:
+            values = values_of_annotations(sample.annotations)
             seeds = (row * paraphrases + number for number in range(paraphrases))
             texts = [realise(values), *(realise(values, seed=seed) for seed in seeds)]
-        result.append(_some(texts, sample))
+        result.append(texts)
     return result
 
 
@@ -38,11 +35,9 @@ def raw_references(samples: Sequence[Sample]) -> list[str]:
     """References ``[N]`` of the protocol ``published``: the first caption as it was written, noise and all.
 
     A picture without captions (PETA has none) gets the canonical sentence of its labels.
-
-    Raises:
-        InputError: a picture has neither; names the picture.
     """
-    return [_some([*sample.captions[:1], *_realised(sample)], sample)[0] for sample in samples]
+    return [sample.captions[0] if sample.captions else realise(values_of_annotations(sample.annotations))
+            for sample in samples]  # fmt: skip
 
 
 def origin(samples: Sequence[Sample], protocol: str = "clean") -> str:
@@ -53,14 +48,3 @@ def origin(samples: Sequence[Sample], protocol: str = "clean") -> str:
     if given == len(samples):
         return captions
     return labels if not given else f"{captions} ({given}), the others {labels}"
-
-
-def _realised(sample: Sample) -> list[str]:
-    values = values_of_annotations(sample.annotations)
-    return [realise(values)] if values else []
-
-
-def _some(texts: list[str], sample: Sample) -> list[str]:
-    if not texts:
-        raise InputError(f"{sample.image}: neither a caption nor a label to make a reference from")
-    return texts

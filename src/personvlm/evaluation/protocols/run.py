@@ -62,7 +62,7 @@ def run_protocol(
         there). ``clean`` adds ``details``, ``confusion`` and ``slices`` of the predictions.
 
     Raises:
-        InputError: ``published`` without nltk, or a sample with nothing to make a reference from.
+        InputError: ``published`` without nltk.
     """
     # The protocol's references hold no preamble and no filler, so the constant sentence must not lose by having them.
     constant = CONSTANT if protocol == "published" else normalise(CONSTANT)
