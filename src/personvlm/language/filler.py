@@ -24,14 +24,27 @@ _PREAMBLE = re.compile(
     r"|^(?:image )?(?:description|caption|answer|response|output)\s*:\s*",
     _I,
 )
+_LEAD = (r"^(?:(?:however|also|additionally|overall|furthermore|unfortunately),?\s+|(?:please )?note(?:\s+that|:)\s+)?")
 _NO_TEXT = re.compile(
-    rf"^(?:(?:however|also|additionally|overall|furthermore),?\s+)?(?:there(?: is| are|['’]s)\s+)?"
-    rf"(?:no\b|nothing\b|not any\b|aren['’]t any\b|isn['’]t any\b|n['’]t any\b).*\b{_TEXT}\b",
+    rf"{_LEAD}(?:there(?: is| are|['’]s)?\s+)?"
+    rf"(?:no\b|nothing\b|not any\b|aren['’]t any\b|isn['’]t any\b|n['’]t any\b"
+    rf"|(?:the|this) {_PICTURE} (?:does not|doesn['’]t|do not) (?:contain|show|include|have|provide|display|feature)\b)"
+    rf".*\b{_TEXT}\b"
+    rf"|{_LEAD}(?:there(?: is| are|['’]s)\s+)?no (?:\w+ ){{0,2}}(?:distinguishing|identifying) "
+    rf"(?:features|marks|details)|^(?:visible )?texts?: none(?=[.!]?$)",
     _I,
 )
-_QUALITY = re.compile(rf"^(?:the|this)?\s*(?:overall|general)?\s*(?:{_PICTURE}(?:['’]s)?)?\s*"
+# "It is hard to make out details.": about the picture, unless a person is spoken of.
+_VAGUE = re.compile(
+    rf"{_LEAD}(?:it(?: is|['’]s) (?:difficult|hard|impossible|not possible) to\b"
+    r"|(?:(?:additional|further|other|more|many|most|fine|finer|specific) )?details? (?:is|are|cannot|can['’]t|could)\b"
+    rf"|(?:due to|because of|given|owing to) (?:the |its )?(?:\w+ ){{0,2}}(?:{_PICTURE}(?:['’]s)? )?{_BAD}\b"
+    rf"|(?:there(?: is| are|['’]s)\s+)?no (?:other|further|additional|more) (?:\w+ )?(?:details?|information)\b)",
+    _I,
+)
+_QUALITY = re.compile(rf"{_LEAD}(?:the|this)?\s*(?:overall|general)?\s*(?:{_PICTURE}(?:['’]s)?)?\s*"
                       r"(?:quality|resolution|clarity|sharpness)\b", _I)  # fmt: skip
-_POOR_PICTURE = re.compile(rf"^(?:the|this|overall,? the)\s+(?:overall |entire |whole )?{_PICTURE}\s+"
+_POOR_PICTURE = re.compile(rf"{_LEAD}(?:the|this|overall,? the)\s+(?:overall |entire |whole )?{_PICTURE}\s+"
                            rf"(?:is|are|was|has|have|lacks|appears|looks|seems|itself is)\b.*\b{_BAD}\b",
                            _I)  # fmt: skip
 _PERSON = re.compile(r"\b(?:man|men|woman|women|person|people|child|children|boys?|girls?|individuals?|males?|females?"
@@ -64,7 +77,7 @@ def without_filler(sentence: str) -> str:
     shorter = rest
     for clause in _CLAUSES:
         shorter = clause.sub("", shorter)
-    if _POOR_PICTURE.search(shorter) and not _PERSON.search(shorter):
+    if (_POOR_PICTURE.search(shorter) or _VAGUE.search(shorter)) and not _PERSON.search(shorter):
         return ""
     if shorter == sentence:
         return sentence

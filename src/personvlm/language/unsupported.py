@@ -113,7 +113,8 @@ _SCENE = tuple(re.compile(pattern, _I) for pattern in (
     r"^(?:only )?(?:a|the|part|parts|portions?)(?: [\w-]+,?){0,3}? ?(?:portions?|parts?|glimpse|hint|view|section"
     r"|bits?)? ?of (?:what (?:appears|looks|seems) (?:to be|like) )?(?:another|other|others|someone|a second)\b",
     r"^there(?: is| are|['’]s) (?:also )?(?:an?other|other|others|several|some|a few|multiple|people|what|parts?"
-    r"|hints?|a (?:hint|glimpse|portion|suggestion|part))\b(?!.*\b(?:on|to) (?:his|her|their)\b)",
+    r"|hints?|a (?:hint|glimpse|portion|suggestion|part)|(?:a |some )?(?:timestamps?|watermarks?))\b"
+    r"(?!.*\b(?:on|to) (?:his|her|their)\b)",
     r"^(?:[\w'’]+ ){0,6}(?:is|are)(?: also)?(?: partially| barely| faintly| dimly)? (?:visible|seen)"
     r"(?: \w+)? in the (?:[\w-]+ ){0,2}(?:background|foreground|corner|distance)\b",
     r"^(?:a|an|part|parts|some|portions?)\b.*\b(?:visible|seen)\b.*\b(?:in|at|on|to|near|along) the (?:[\w-]+ )*"
