@@ -25,8 +25,8 @@ FILLERS = (
     "The image does not contain any text or unique identifiers.", "No logos, text or identifiers are present.",
     "Due to the low resolution, details are hard to make out.", "Overall, the image is pixelated.",
 )  # fmt: skip
-PREAMBLES = ("Sure, here is the description you asked for:\n", "**Description:** ", "Answer: ", "- ", "> ", " \t\n",
-             "In this image, we can see ", "The following is a caption of the photo: ", "1. ", "Caption - ")  # fmt: skip
+PREAMBLES = ("Sure, here is what you asked for:\n", "**Description:** ", "Answer: ", "- ", "> ",
+             " \t\n", "In this image, we can see ", "The following is a caption: ", "1. ", "Caption - ")  # fmt: skip
 ODD = ("<|endoftext|>", "<eos>", "[PAD]", "##", "\ufffd", "🙂", "\x00", "漢字", "<br>", "http://x.y", "**", "```", "—",
        "…", "''", "?!", "!!!", "::", "/", "#1", "(1)", "[1]", "3.5", "e.g.", "Mr.", "U.S.", "a.m.")  # fmt: skip
 MARKS = ".,;:!?()[]\"'“”‘’-–—…*_`~ \n\t\u00a0\u200b"
