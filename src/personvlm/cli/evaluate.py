@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,7 +14,11 @@ from personvlm.cli.output import print_json
 from personvlm.cli.progress import progress
 
 if TYPE_CHECKING:
+    from personvlm.data.sample import Sample
     from personvlm.runtime.describer import Describer
+    from personvlm.schema import PersonDescription
+
+    Look = Callable[[Sequence[PersonDescription], Sequence[Sample]], None]
 
 Form = Literal["peta", "personvlm", "msp60k", "ccp", "clothing_attribute", "orientation"]
 
@@ -41,6 +45,15 @@ def evaluate(
     likelihood_pools: Annotated[
         int, typer.Option(min=0, help="Also measure retrieval by likelihood, in so many pools of 100 people (slow).")
     ] = 0,
+    min_precision: Annotated[
+        float | None,
+        typer.Option(metavar="0.5..0.99", help="Also measure what `describe --min-precision` says, value by value."),
+    ] = None,
+    plots: Annotated[Path | None, typer.Option(help="Folder for plots of confidence (needs matplotlib).")] = None,
+    gallery: Annotated[
+        int, typer.Option(min=0, help="Write a page with so many of the worst mistakes and random people to --out.")
+    ] = 0,
+    out: Annotated[Path | None, typer.Option(help="Folder for the page of --gallery.")] = None,
     parser: Annotated[bool, typer.Option("--parser", help="Score the parser on labelled captions instead.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     batch: Annotated[int, typer.Option(min=1, help="Pictures per batch.")] = 16,
@@ -51,12 +64,24 @@ def evaluate(
 
     MSP60K's caption files may come without pictures: then --predictions are scored, or the baselines alone.
     """
+    if bool(gallery) != (out is not None):
+        raise typer.BadParameter("--gallery N and --out DIR go together: N pictures, written to the folder DIR")
+    if plots is not None:
+        from personvlm.evaluation.confidence_plots import require
+
+        require()
     if parser:
         from personvlm.evaluation.parser import evaluate_parser
 
         result = evaluate_parser(data)
     else:
-        result = _evaluate(data, form, root, protocol, predictions, train, likelihood_pools, batch, model, quiet)
+        result = _evaluate(data, form, root, protocol, predictions, train, likelihood_pools, min_precision,
+                           _looking(gallery, out, data, quiet), batch, model, quiet)  # fmt: skip
+    if plots is not None:
+        from personvlm.evaluation.confidence_plots import plot_confidence
+
+        for path in plot_confidence(result, plots):
+            _note(str(path), quiet)
     if as_json:
         print_json(result)
         return
@@ -77,6 +102,8 @@ def _evaluate(
     predictions: Path | None,
     train: Path | None,
     likelihood_pools: int,
+    min_precision: float | None,
+    look: Callable[[Describer], Look] | None,
     batch: int,
     model: Path | None,
     quiet: bool,
@@ -86,8 +113,7 @@ def _evaluate(
     from personvlm.evaluation.protocols.run import scored_rows
 
     def say(line: str) -> None:
-        if not quiet:
-            print(f"personvlm: {line}", file=sys.stderr)
+        _note(line, quiet)
 
     def track(items: Sequence[int], total: int, label: str) -> Iterable[int]:
         return progress(items, total, label, quiet=quiet)
@@ -102,9 +128,31 @@ def _evaluate(
             + ("the baselines alone are scored" if texts is None else "texts and labels are used alone"))  # fmt: skip
     return evaluate(
         describer, samples, None if describer is None else describer.calibration.benchmark, predictions=texts,
-        protocol=protocol, training=training, likelihood_pools=likelihood_pools, batch=batch,
+        protocol=protocol, training=training, likelihood_pools=likelihood_pools, min_precision=min_precision,
+        look=None if look is None or describer is None else look(describer), batch=batch,
         progress=lambda stage: say(f"{len(scored)} rows: {stage}"), track=track,
     )  # fmt: skip
+
+
+def _looking(count: int, out: Path | None, data: Path, quiet: bool) -> Callable[[Describer], Look] | None:
+    """What writes a gallery of ``count`` pictures once the describer has seen them; None without one."""
+    if not count or out is None:
+        return None
+
+    def of(describer: Describer) -> Look:
+        def look(descriptions: Sequence[PersonDescription], samples: Sequence[Sample]) -> None:
+            from personvlm.evaluation.gallery import write_gallery
+
+            _note(str(write_gallery(out, descriptions, samples, count, model=describer.name, data=str(data))), quiet)
+
+        return look
+
+    return of
+
+
+def _note(line: str, quiet: bool) -> None:
+    if not quiet:
+        print(f"personvlm: {line}", file=sys.stderr)
 
 
 def _describer(model: Path | None, optional: bool) -> Describer | None:

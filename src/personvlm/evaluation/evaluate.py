@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from personvlm.base.errors import InputError
 from personvlm.base.images import decode
 from personvlm.data.sample import Sample
 from personvlm.evaluation.baselines import Training
+from personvlm.evaluation.confidence import score_calibration, score_precision
 from personvlm.evaluation.facts import consistent, score_said, score_text, values_of_annotations
 from personvlm.evaluation.figures import number
 from personvlm.evaluation.heads import score_heads
@@ -42,6 +43,15 @@ class Describes(Protocol):
 
     def describe(
         self, inputs: Sequence[Path], /, *, say: Literal["all", "confident"], batch: int
+    ) -> list[PersonDescription]:
+        """One description per picture, in order."""
+
+
+class Asked(Protocol):
+    """A describer that can state only what holds at a precision."""
+
+    def describe(
+        self, inputs: Sequence[Path], /, *, min_precision: float | None, batch: int
     ) -> list[PersonDescription]:
         """One description per picture, in order."""
 
@@ -72,6 +82,8 @@ def evaluate(
     protocol: Name | None = None,
     training: tuple[str, Sequence[Sample]] | None = None,
     likelihood_pools: int = 0,
+    min_precision: float | None = None,
+    look: Callable[[Sequence[PersonDescription], Sequence[Sample]], None] | None = None,
     batch: int = 16,
     resamples: int = 1000,
     progress: Callable[[str], None] = lambda stage: None,
@@ -91,6 +103,8 @@ def evaluate(
         training: name and samples of the set whose nearest caption is a baseline; by default the other people of
             ``samples``.
         likelihood_pools: pools of 100 people in which retrieval by likelihood is measured: 10,000 likelihoods each.
+        min_precision: also describe with it, and score that: ``precision`` in the result.
+        look: is shown what the describer says of every picture when it states all groups.
         batch: pictures per call of the model.
         resamples: of the bootstrap.
         progress: called with the name of each stage as it starts.
@@ -99,10 +113,12 @@ def evaluate(
     Returns:
         ``n``, ``people``, ``text`` (:func:`~personvlm.evaluation.facts.score_text`), ``baselines`` (the same scoring
         of ``predicted_heads`` and ``true_labels``), ``heads``, ``said``, ``quality``, ``consistency``,
-        ``likelihood`` (:func:`score_likelihood`), and where they are asked for ``likelihood_retrieval`` and
-        ``protocol`` (:func:`~personvlm.evaluation.protocols.run.run_protocol`). What cannot be told is None: ``heads``,
-        ``consistency`` and ``likelihood`` of given texts, ``text``, ``said`` and ``quality`` without any. It holds
-        nothing that JSON cannot.
+        ``likelihood`` (:func:`score_likelihood`), ``calibration``
+        (:func:`~personvlm.evaluation.confidence.score_calibration`), and where they are asked for ``precision``
+        (:func:`~personvlm.evaluation.confidence.score_precision`), ``likelihood_retrieval`` and ``protocol``
+        (:func:`~personvlm.evaluation.protocols.run.run_protocol`). What cannot be told is None: ``heads``,
+        ``calibration``, ``consistency`` and ``likelihood`` of given texts, ``text``, ``said`` and ``quality`` without
+        any. It holds nothing that JSON cannot.
 
     Raises:
         InputError: there are no samples.
@@ -113,7 +129,10 @@ def evaluate(
         tokens.require()  # before a model describes for minutes
     everybody, samples = samples, scored_rows(samples, protocol)
     images = [sample.image for sample in samples]
-    everything = certain = texts = None
+    everything = certain = texts = stated = None
+    if describer is not None and predictions is None and min_precision is not None:
+        progress(f"describing, only what holds with a precision of {min_precision:g}")
+        stated = _described(describer, images, "confident", batch, track, min_precision)
     if describer is not None:
         progress("describing, all groups")
         everything = _described(describer, images, "all", batch, track)
@@ -128,9 +147,14 @@ def evaluate(
     result: dict[str, Any] = {"n": len(samples), "people": people_of(samples)}
     result |= _score_facts(texts, everything, samples, resamples)
     result |= _score_form(texts, everything, certain, samples, resamples)
-    result |= {"heads": None, "likelihood": None}
+    result |= {"heads": None, "calibration": None, "likelihood": None}
+    if everything is not None and look is not None:
+        look(everything, samples)
     if everything is not None and certain is not None:
         result["heads"] = score_heads(everything, samples, thresholds or {}, resamples=resamples)
+        result["calibration"] = score_calibration(everything, samples, resamples=min(resamples, 200))
+    if stated is not None and min_precision is not None:
+        result["precision"] = score_precision(stated, samples, min_precision, resamples=resamples)
     if predictions is None and isinstance(describer, Likely):
         progress("likelihood")
         result["likelihood"] = score_likelihood(describer, samples, batch, resamples)
@@ -187,11 +211,15 @@ def score_quality(texts: Sequence[str], identities: Sequence[str | None] | None 
 
 
 def _described(describer: Describes, images: Sequence[Path], say: Literal["all", "confident"], batch: int,
-               track: Track) -> list[PersonDescription]:  # fmt: skip
+               track: Track, min_precision: float | None = None) -> list[PersonDescription]:  # fmt: skip
     result: list[PersonDescription] = []
     starts = range(0, len(images), _AT_ONCE)
     for start in track(starts, len(starts), f"describing ({say}), {_AT_ONCE} pictures at a time"):
-        result += describer.describe(images[start : start + _AT_ONCE], say=say, batch=batch)
+        part = images[start : start + _AT_ONCE]
+        if min_precision is None:
+            result += describer.describe(part, say=say, batch=batch)
+        else:
+            result += cast(Asked, describer).describe(part, min_precision=min_precision, batch=batch)
     return result
 
 

@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from personvlm.evaluation.confidence_tables import confidence_tables
 from personvlm.evaluation.facts import HEADLINE
 from personvlm.evaluation.protocols.tables import percent, protocol_tables
 
@@ -30,6 +31,7 @@ def report(result: Mapping[str, Any]) -> RenderableType:
         tables.append(heads_table(result))
     if result["said"] is not None:
         tables.append(certain_table(result))
+    tables += confidence_tables(result)
     if protocol is not None and "text" in protocol["notes"]:
         return Group(*tables, Text(protocol["notes"]["text"]))
     return Group(*tables)

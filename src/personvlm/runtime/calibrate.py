@@ -30,6 +30,9 @@ LEAST = 8
 
 FOLDS = 5
 
+SURE = 2.0
+"""Standard errors that a gain must exceed before a group gets shifts."""
+
 Floats = NDArray[np.float64]
 
 
@@ -123,8 +126,8 @@ def fit(data: Labelled, taught: Mapping[str, tuple[str, ...]]) -> Calibration:
 def _scaling(name: str, data: Labelled) -> Scaling:
     """One scale for the group, and shifts too where they help people who were left out of the fit.
 
-    Simpler wins: the gain over :data:`FOLDS` folds of people must be more than its own standard error. Isotonic
-    regression was tried on PETA's 452 people and lost to both (docs/confidence.md).
+    Simpler wins: the gain over :data:`FOLDS` folds of people must exceed :data:`SURE` of its own standard errors.
+    Isotonic regression was tried on PETA's 452 people and lost to both (docs/confidence.md).
     """
     where, kind = column_slices()[name], GROUP[name].kind
     x, t, m, w = data.logits[:, where], data.target[:, where], data.mask[:, where], data.weights
@@ -140,7 +143,7 @@ def _scaling(name: str, data: Labelled) -> Scaling:
             for chosen, sign in ((None, 1.0), (shifted, -1.0)):
                 scaled = fit_scaling(x, t, m, learn, kind, shifted=chosen)(x)
                 np.add.at(gain, people, sign * losses(scaled, t, m, w * left_out, kind))
-    helps = gain.sum() > np.sqrt((gain**2).sum())
+    helps = gain.sum() > SURE * np.sqrt((gain**2).sum())
     return fit_scaling(x, t, m, w, kind, shifted=shifted if helps else None)
 
 
