@@ -15,9 +15,10 @@ import pytest
 from PIL import Image
 
 from personvlm.base.errors import PersonVLMError
-from personvlm.pipeline.demo import demo, hardware_line
+from personvlm.pipeline.demo import demo
 from personvlm.pipeline.inputs import Item, expand
 from personvlm.pipeline.truth import Score, count, judge
+from personvlm.runtime.bench_hardware import hardware_line
 from personvlm.schema import UNKNOWN, Attribute
 
 pytestmark = pytest.mark.usefixtures("fake_describer")

@@ -20,9 +20,12 @@ from personvlm.runtime.bench_report import plot, quiet_note, tables, targets
 
 @pytest.fixture(scope="module")
 def result(folder: Path) -> dict[str, Any]:
-    run = Bench(BenchSettings(model=folder, effort=0.001, cameras=True))
-    for step in run.steps():
-        step()
+    with pytest.MonkeyPatch.context() as patch:  # threads that spin take long where other tests run beside them
+        for module in ("engine", "bench", "bench_hardware", "batching_describer"):
+            patch.setattr(f"personvlm.runtime.{module}.available_cores", lambda: 1)
+        run = Bench(BenchSettings(model=folder, effort=0.001, cameras=True))
+        for step in run.steps():
+            step()
     return json.loads(json.dumps(run.result, allow_nan=False))  # type: ignore[no-any-return]
 
 
@@ -67,7 +70,8 @@ def test_cameras_are_carried_not_divided(result: dict[str, Any]) -> None:
 
 
 def test_the_run_says_what_it_was_measured_on(result: dict[str, Any]) -> None:
-    assert result["line"] == bench_hardware.hardware_line()
+    assert result["line"].startswith(result["hardware"]["cpu"])
+    assert "1 core," in result["line"]
     assert result["model"]["backend"].endswith("Engine")
     assert result["hardware"]["cores"] >= 1
     assert {"personvlm", "python", "onnxruntime"} <= result["versions"].keys()

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import platform
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +18,7 @@ from personvlm.data.rendered import rendered_samples
 from personvlm.pipeline.inputs import Item, described
 from personvlm.pipeline.record import record
 from personvlm.pipeline.report import Card, Kind, Timing, write_report
+from personvlm.runtime.bench_hardware import hardware_line
 from personvlm.runtime.describer import Describer
 from personvlm.schema import DescribeResult, Values
 
@@ -115,17 +113,3 @@ def thumbnail(source: Any) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=90)
     return buffer.getvalue()
-
-
-def hardware_line() -> str:
-    """Processor, cores that this process may use, and what runs on them, in one line."""
-    processor = platform.processor() or platform.machine()
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:
-            names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-        processor = names[0] if names else processor
-    except OSError:
-        pass  # not Linux: the platform's own name has to do
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return (f"{processor}, {cores} core{'s' * (cores != 1)}, {platform.system()}, Python {platform.python_version()}, "
-            f"onnxruntime {version('onnxruntime')}, no GPU")  # fmt: skip

@@ -41,6 +41,7 @@ PUBLISHED = "published loop"
 EDGE = "edge"
 STAGE4 = "stage 4, int8"
 _NEVER = -1  # an id that no token has
+_SETTINGS = Generation()
 
 
 class Comparison:
@@ -165,10 +166,9 @@ class Comparison:
 
 
 @torch.no_grad()
-def published(model: PersonVLM, pixels: Tensor, count: int) -> Tensor:
+def published(model: PersonVLM, pixels: Tensor, count: int, settings: Generation = _SETTINGS) -> Tensor:
     """``count`` tokens for each picture ``[N, 3, H, W]`` by the published loop -> ``int64 [N, count]``."""
-    settings = Generation(max_length=count)
-    numbers = random_numbers(len(pixels), settings)
+    numbers = random_numbers(len(pixels), replace(settings, max_length=count))
     visual = model.see(pixels)
     decoder = model.decoder
     assert isinstance(decoder, GPT2Decoder)
@@ -179,6 +179,7 @@ def published(model: PersonVLM, pixels: Tensor, count: int) -> Tensor:
         hidden = body(inputs_embeds=sequence, use_cache=False).last_hidden_state
         logits = F.linear(hidden, body.wte.weight)[:, -1].clone()  # of [N, K+T, V] the last
         logits[:, end] = -torch.inf
-        chosen = pick(processed(logits, words[:, 1:], settings).softmax(-1), numbers[:, step])
+        scores = processed(logits, words[:, 1:], settings)
+        chosen = pick(scores.softmax(-1), numbers[:, step]) if settings.temperature > 0 else scores.argmax(-1)
         words = torch.cat([words, chosen[:, None]], dim=1)
     return words[:, 1:]
