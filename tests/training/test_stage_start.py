@@ -21,7 +21,7 @@ from personvlm.models.generate import write  # noqa: E402
 from personvlm.models.person_vlm import PersonVLM  # noqa: E402
 from personvlm.models.presets import PRESETS, StageConfig  # noqa: E402
 from personvlm.training.stage_recipe import StageRecipe, with_settings  # noqa: E402
-from personvlm.training.stage_start import StageStart  # noqa: E402
+from personvlm.training.stage_start import Found, StageStart  # noqa: E402
 from personvlm.training.stages import run_stage  # noqa: E402
 
 SMALL = replace(PRESETS["stage3"], encoder="mobilenet_v3_small", frozen_through="", vocabulary=40, vision_dim=16,
@@ -96,10 +96,15 @@ def test_a_tokenizer_learned_from_the_captions_serves_every_stage(
     assert len(write(model, torch.rand(2, 3, 64, 64), tokenizer)) == 2
 
 
-def test_gpt2_from_random_numbers_has_a_rate_of_its_own(folder: Path, tmp_path: Path) -> None:
+def test_what_starts_from_random_numbers_has_a_rate_of_its_own(folder: Path, tmp_path: Path) -> None:
     recipe = StageRecipe.of("stage3")
     assert recipe.from_scratch().scaled_rate(4) == recipe.from_scratch().scaled_rate(1) == 5e-4
-    assert StageRecipe.of("stage1").from_scratch() == StageRecipe.of("stage1")
+    assert replace(recipe, scratch_rate=0.0).from_scratch().learning_rate == recipe.learning_rate
+    folder_of_weights = Found(tmp_path, None, "words", None)
+    assert folder_of_weights.nothing_pretrained(PRESETS["stage3"])
+    assert not folder_of_weights.nothing_pretrained(PRESETS["stage1"])
+    assert Found(None, None, "words", None).nothing_pretrained(PRESETS["stage1"])
+    assert not Found(None, tmp_path, "words", None).nothing_pretrained(PRESETS["stage3"])
     given, _ = with_settings(recipe, PRESETS["stage3"], {"learning_rate": "0.001"})
     assert given.from_scratch().scaled_rate(1) == 0.001
     settings = {name: value for name, value in ONE_STEP.items() if name != "learning_rate"}

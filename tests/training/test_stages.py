@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,6 +20,7 @@ from stage_folders import (  # noqa: E402
     SHORT,
     TINY,
     assert_killed_run_ends_as_a_whole_one,
+    assert_two_processes_compute_what_one_does,
     write_msp60k,
     write_two_kinds,
 )
@@ -142,95 +142,10 @@ def test_a_killed_run_ends_where_an_uninterrupted_one_does(folder: Path, tmp_pat
         run_stage("stage1", folder, tmp_path / "whole", {**TINY, "steps": "25"}, StageStart("random"), quiet=True)
 
 
-TOGETHER = """
-import os
-import sys
-from dataclasses import replace
-from pathlib import Path
-import torch
-from safetensors.torch import save_file
-from personvlm.models.presets import preset
-from personvlm.training.loop import finish, make_accelerator, train
-from personvlm.training.recipe import Phase, Recipe
-from personvlm.training.run import domain_vocabulary
-from personvlm.training.stage_recipe import StageRecipe, with_settings
-from personvlm.training.stages import StageStart
-from personvlm.training.stopping import EarlyStopping
-from personvlm.training.study_data import CaptionSet, read_study
-from personvlm.training.study_objective import StudyObjective
-sys.path.insert(0, sys.argv[1])
-from stage_folders import TINY
-
-folder, out, cache = map(Path, sys.argv[2:5])
-accelerator = make_accelerator(Recipe(precision="no"))
-size = 16 // accelerator.num_processes
-recipe, config = with_settings(StageRecipe.of("stage1"), preset("stage1"), {**TINY, "batch_size": str(size)})
-words = domain_vocabulary()
-config = replace(config, vocabulary=len(words))
-with accelerator.main_process_first():
-    data = CaptionSet(read_study(folder)[0], config.transform, cache, quiet=True)
-torch.manual_seed(0)
-model = StageStart("random").found(config, print).initial_model(config, data)
-loop = recipe.for_loop(len(data), accelerator.num_processes, config, "no")
-assert loop.batch == 16
-objective = StudyObjective(data, loop, config.transform, words, accelerator, config.max_text)
-wrapped = accelerator.prepare(model)
-wrapped.train()
-accelerator.backward(objective(wrapped, 0)["loss"])
-if accelerator.is_main_process:
-    save_file({n: p.grad for n, p in model.named_parameters() if p.grad is not None}, out / "gradients.safetensors")
-
-# Early stopping: only the main process sees the figures, and both must end after the same step.
-steps = []
-figures = iter([1.0, 2.0, 2.0, 2.0, 2.0, 2.0])
-line = torch.nn.Linear(2, 1)
-
-def tiny(wrapped, step):
-    steps.append(step)
-    return {"loss": wrapped(torch.ones(1, 2)).square().mean()}
-
-short = Recipe(phases=(Phase(12, 1, 1, True),), batch=2, precision="no", evaluate_every=2, ema=0.0)
-train(line, tiny, short, out, evaluate=lambda average: {"val.loss": next(figures)}, accelerator=accelerator,
-      stopping=EarlyStopping(out, "val.loss", 2), quiet=True)
-(out / f"steps{accelerator.process_index}").write_text(str(len(steps)))
-finish(accelerator)
-print("rank", accelerator.process_index, "is done", file=sys.stderr, flush=True)
-os._exit(0)  # what is tested is over; gloo's threads now and then abort an interpreter that is taken down
-"""
-
-
 def test_two_processes_compute_what_one_does(folder: Path, tmp_path: Path) -> None:
-    script = tmp_path / "together.py"
-    script.write_text(TOGETHER)
-    found = {}
-    for count in (1, 2):
-        out = tmp_path / str(count)
-        out.mkdir()
-        arguments = [str(Path(__file__).parent), str(folder), str(out), str(tmp_path / "cache")]
-        runner = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"] if count > 1 else []
-        subprocess.run([sys.executable, *runner, str(script), *arguments], check=True, timeout=240,
-                       env={**os.environ, "OMP_NUM_THREADS": "1"})  # fmt: skip
-        found[count] = load_file(out / "gradients.safetensors")
-        assert {(out / f"steps{rank}").read_text() for rank in range(count)} == {"6"}
-    assert found[1].keys() == found[2].keys()
-    assert any(name.startswith("encoder.backbone") for name in found[1])
-    for name, gradient in found[1].items():
-        np.testing.assert_allclose(found[2][name], gradient, atol=1e-5, err_msg=name)
-    assert max(np.abs(gradient).max() for gradient in found[1].values()) > 1e-2
-
-
-@pytest.mark.accept
-@pytest.mark.parametrize("stage", STAGES)
-def test_every_stage_trains_on_peta_at_its_size(stage: str, tmp_path: Path) -> None:
-    assets = os.environ.get("PERSONVLM_ASSETS")
-    if not assets or not Path(assets, "data", "peta", "train.jsonl").is_file():
-        pytest.skip("PERSONVLM_ASSETS names no folder with data/peta")
-    start = StageStart("random", "random", str(Path(assets, "weights", "gpt2_tokenizer")))
-    settings = {"steps": "200", "learning_rate": "0.0003", "warmup": "0.05"}
-    run_stage(stage, Path(assets, "data", "peta"), tmp_path, settings, start, quiet=True)
-    values = losses(tmp_path)
-    assert np.mean(values[-20:]) <= 0.8 * np.mean(values[:20])
-    assert sum(parameter.numel() for parameter in load(tmp_path).model.parameters()) <= 100e6
+    largest = assert_two_processes_compute_what_one_does("stage1", TINY, "", folder, tmp_path)
+    assert largest > 1e-2
+    assert {(tmp_path / count / f"steps{rank}").read_text() for count, rank in (("1", 0), ("2", 0), ("2", 1))} == {"6"}
 
 
 def test_published_mobilenet_weights_load(folder: Path, tmp_path: Path) -> None:

@@ -31,8 +31,9 @@ class StageRecipe:
         reference_batch: with another number of crops the rate is scaled in proportion (linear scaling rule, Goyal et
             al., 2017), but not below that of one process's 32: smaller batches are none the rule was made for, and
             would hardly learn; 0: the rate is taken as it is.
-        scratch_rate: peak rate, not scaled, in place of ``learning_rate`` where GPT-2 starts from random numbers
-            instead of its published weights, which that one is for; 0: the same.
+        scratch_rate: peak rate, not scaled, in place of ``learning_rate`` where nothing that is to be pretrained is:
+            GPT-2 in stages 3 and 4, the encoder in stages 1 and 2. The study's rates are for pretrained parts; from
+            random numbers they would hardly move in a short run. 0: the same.
         weight_decay: of AdamW.
         warmup: share of all steps.
         patience: epochs without a lower validation loss after which the run ends; 0: it never does.
@@ -86,7 +87,7 @@ class StageRecipe:
         return self.learning_rate * max(self.batch_size * processes, SMALLEST_SCALED) / self.reference_batch
 
     def from_scratch(self) -> StageRecipe:
-        """The recipe for a decoder that starts from random numbers."""
+        """The recipe where the parts that it takes to be pretrained start from random numbers."""
         if self.scratch_rate == 0:
             return self
         return replace(self, learning_rate=self.scratch_rate, reference_batch=0)

@@ -89,6 +89,11 @@ class Found:
     tokenizer: str
     loaded: Tokenizer | None
 
+    def nothing_pretrained(self, config: StageConfig) -> bool:
+        """Whether what the stage's recipe takes to be pretrained starts from random numbers: GPT-2, or in stages 1
+        and 2, whose decoder is never pretrained, the encoder."""
+        return self.decoder is None and (config.decoder == "gpt2" or self.encoder is None)
+
     def make_tokenizer(self, recipe: StageRecipe, data: CaptionSet) -> Tokenizer:
         """The tokenizer that was loaded, or one learned: from the given captions, from the realiser's where all are
         realised, or from both."""

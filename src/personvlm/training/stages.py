@@ -54,9 +54,12 @@ def run_stage(stage: str, data: Path, out: Path, settings: Mapping[str, str] | N
     train_samples, val_samples = read_study(data, images)
     half_on_gpu_only = recipe.precision == "fp16" and not torch.cuda.is_available()
     accelerator = make_accelerator(Recipe(precision="no" if half_on_gpu_only else recipe.precision))
+    tell = report if accelerator.is_main_process else lambda sentence: None
     with accelerator.main_process_first():  # fetches what is on the hub; the others find it
-        found = start.found(config, report if accelerator.is_main_process else lambda sentence: None)
-    if config.decoder == "gpt2" and found.decoder is None:
+        found = start.found(config, tell)
+    if found.nothing_pretrained(config) and recipe.scratch_rate:
+        tell(f"{stage} is not pretrained: its peak learning rate is {recipe.scratch_rate:g}, where the recipe for "
+             f"pretrained parts has {recipe.learning_rate:g}; --learning-rate sets another")  # fmt: skip
         recipe = recipe.from_scratch()
     if budget is not None:
         recipe, val_samples = replace(recipe, patience=0), validated_on(val_samples)
