@@ -6,8 +6,10 @@ import random
 import resource
 import struct
 import time
+import warnings
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -226,3 +228,13 @@ def test_500_malformed_inputs_end_in_an_array_or_an_input_error(tmp_path: Path) 
     assert 20 < arrays < 400
     assert time.monotonic() - start < 30
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 600_000, "kilobytes"
+
+
+def test_threads_that_decode_leave_warnings_as_they_were() -> None:
+    data = encoded(photo(256, 512), "JPEG")
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: decode(data), range(60)))
+    assert warnings.filters == before
+    with pytest.warns(UserWarning, match="still heard"):
+        warnings.warn("still heard", stacklevel=1)

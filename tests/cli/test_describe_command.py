@@ -93,10 +93,11 @@ def test_plain_output_is_for_people(run: Run, picture: Path) -> None:
 
 def test_options_reach_the_describer(run: Run, picture: Path, fake_describer: Any) -> None:
     run("describe", str(picture), "--say", "all", "--no-gender", "--no-age", "--batch", "3", "--jsonl")
-    run("describe", str(picture), "--min-precision", "0.9", "--jsonl")
+    run("describe", str(picture), "--min-precision", "0.9", "--candidates", "3", "--jsonl")
     assert fake_describer.asked == [
-        {"say": "all", "min_precision": None, "gender": False, "age": False, "batch": 3},
-        {"say": "confident", "min_precision": 0.9, "gender": True, "age": True, "batch": 16},
+        {"say": "all", "min_precision": None, "gender": False, "age": False, "batch": 3, "candidates": 1},
+        {"say": "confident", "min_precision": 0.9, "gender": True, "age": True, "batch": 16,
+         "candidates": 3},
     ]
     assert run("describe", str(picture), "--min-precision", "0.9", "--say", "all")[0] == 2
 

@@ -157,3 +157,30 @@ def test_sentences_begin_as_they_should(describer: Describer, people: People) ->
     for say in ("confident", "all"):
         for person in describer.describe(people, say=say):  # type: ignore[arg-type]
             assert person.text.startswith("The image shows")
+
+
+def test_candidates_are_different_ranked_and_as_true_as_the_text(describer: Describer, people: People) -> None:
+    plain = describer.describe(people[:4], say="all")
+    described = describer.describe(people[:4], say="all", candidates=4)
+    alone = [describer.describe(person, say="all", candidates=4)[0] for person in people[:4]]
+    assert described == alone
+    for before, person in zip(plain, described, strict=True):
+        assert before.candidates == ()
+        assert person.text == before.text
+        texts = [item.text for item in person.candidates]
+        assert person.text in texts
+        assert 2 <= len(texts) == len(set(texts)) <= 4
+        ranks = [item.likelihood for item in person.candidates]
+        assert ranks == sorted(ranks, reverse=True)
+        assert all(rank < 0 for rank in ranks)
+        decided = values_of(person.attributes)
+        for text in texts:
+            assert all(set(values) <= set(decided[group]) for group, values in parse(text).items()), text
+
+
+def test_the_likelihood_of_a_candidate_is_that_of_its_text(describer: Describer, people: People) -> None:
+    person = describer.describe(people[0], say="all", candidates=3)[0]
+    for item in person.candidates:
+        per_character = describer.score(people[:1], [item.text])[0]
+        words = len(describer.tokenizer.encode(item.text)) + 1  # and the end
+        assert -item.likelihood * words == pytest.approx(per_character * len(item.text), rel=1e-4)

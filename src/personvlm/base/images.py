@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import threading
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -79,12 +80,36 @@ def decode(source: Source, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX
     return _guarded(lambda: _open(data, name, max_pixels, target), name)
 
 
+class _Silence:
+    """No warnings while any thread is decoding. Damaged EXIF and bombs warn; the first is harmless here, the second is
+    checked by ourselves. ``warnings.catch_warnings`` alone would, with two threads, leave behind what one of them set.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._inside = threading.Lock(), 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._caught = warnings.catch_warnings()
+                self._caught.__enter__()
+                warnings.simplefilter("ignore")
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._caught.__exit__(None, None, None)
+
+
+_silence = _Silence()
+
+
 def _guarded(work: Callable[[], NDArray[np.uint8]], name: str) -> NDArray[np.uint8]:
     """Pillow's decoders fail in many ways on damaged input; here they all become one."""
     try:
-        with warnings.catch_warnings():
-            # Damaged EXIF and bombs warn; the first is harmless here, the second is checked by ourselves.
-            warnings.simplefilter("ignore")
+        with _silence:
             return work()
     except InputError:
         raise

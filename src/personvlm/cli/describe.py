@@ -35,6 +35,9 @@ def describe(
     no_gender: Annotated[bool, typer.Option("--no-gender", help="Neither say nor output gender.")] = False,
     no_age: Annotated[bool, typer.Option("--no-age", help="Neither say nor output age.")] = False,
     batch: Annotated[int, typer.Option(min=1, help="Pictures per batch.")] = 16,
+    candidates: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Also give up to N different texts, the likeliest first.")
+    ] = 1,
     model: Model = None,
     quiet: Quiet = False,
 ) -> None:
@@ -50,7 +53,7 @@ def describe(
 
     items = expand(inputs)
     results = described(items, Describer.load(model), say=say, min_precision=min_precision, gender=not no_gender,
-                        age=not no_age, batch=batch)  # fmt: skip
+                        age=not no_age, batch=batch, candidates=candidates)  # fmt: skip
     # Answers that scroll by on the terminal are progress enough; a bar would only run into them.
     streaming = form != "json" and sys.stdout.isatty()
     failed = output.write(progress(results, len(items), "Describing", quiet=quiet or streaming), form)

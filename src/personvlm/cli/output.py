@@ -50,6 +50,7 @@ def _csv(results: Iterable[DescribeResult]) -> None:
     table.writeheader()
     for result in results:
         row = record(result)
+        row.pop("candidates", None)
         for name, item in row.pop("attributes", {}).items():
             row[name] = item["value"] if isinstance(item["value"], str) else "; ".join(item["value"])
             row[f"{name}.confidence"] = item["confidence"]
@@ -72,6 +73,8 @@ def _plain(results: Iterable[DescribeResult]) -> None:
             continue
         out.print(Text.assemble((printable(result.input), "bold"), (f"  {result.latency_ms:.0f} ms", "dim")))
         out.print(Text(described.text or "(nothing is certain enough to be said; try --say all)"))
+        for other in (item for item in described.candidates if item.text != described.text):
+            out.print(Text.assemble(("  or: ", "dim"), other.text, (f"  {other.likelihood:.3f}", "dim")))
         table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
         for name, item in described.attributes.items():
             table.add_row(Text("  " + name, "dim"), Text(", ".join(item.values)), Text(f"{item.confidence:.0%}", "dim"))

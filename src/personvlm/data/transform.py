@@ -55,11 +55,14 @@ class Transform:
 
     def normalize(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """``uint8 [N, height, width, 3]`` RGB to ``float32 [N, 3, height, width]`` in the encoder's own terms."""
-        mean, std = np.asarray(self.mean, np.float32), np.asarray(self.std, np.float32)
+        mean, std = (np.array(values, np.float32).reshape(3, 1, 1) for values in (self.mean, self.std))
         if self.channels == "BGR":
             images = images[..., ::-1]
-        scaled = images.astype(np.float32) * (1.0 / (255.0 * std)) - mean / std
-        return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
+        # Bytes are turned before they become floats: a quarter of the memory to walk through in strides.
+        planes = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
+        scaled: NDArray[np.float32] = np.multiply(planes, 1.0 / (255.0 * std), dtype=np.float32)
+        scaled -= mean / std
+        return scaled
 
     def __call__(self, images: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """RGB pictures of any size to one batch ``float32 [N, 3, height, width]``."""

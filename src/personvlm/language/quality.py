@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from itertools import groupby, pairwise
 from types import MappingProxyType
 
@@ -152,8 +153,12 @@ def _stammers(words: tuple[str, ...]) -> bool:
 def well_formed(text: str) -> bool:
     """What ``evaluate`` asks of generated text: starts properly, complete sentences, no repetition, punctuation that
     is balanced and in place."""
-    return all(
-        ask(text)
-        for ask in (proper_start, no_lowercase_start, no_duplicate_sentence, complete_ending, proper_punctuation,
-                    balanced, no_repetition)
-    )  # fmt: skip
+    parts = sentences(text)
+    return (proper_start(text) and proper_punctuation(text) and len({key(part) for part in parts}) == len(parts)
+            and all(_whole(part) for part in parts))  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def _whole(sentence: str) -> bool:
+    """The checks that look at one sentence. Many descriptions share sentences ("He is carrying a backpack.")."""
+    return all(ask(sentence) for ask in (no_lowercase_start, complete_ending, balanced, no_repetition))

@@ -77,11 +77,12 @@ def _glob(pattern: str) -> Iterator[Item]:
 
 def described(
     items: list[Item], describer: Describer, *, say: Literal["confident", "all"] = "confident",
-    min_precision: float | None = None, gender: bool = True, age: bool = True, batch: int = 16,
+    min_precision: float | None = None, gender: bool = True, age: bool = True, batch: int = 16, candidates: int = 1,
 ) -> Iterator[DescribeResult]:  # fmt: skip
     """An answer for every item, in their order; items with an error answer with it."""
     good = [item for item in items if item.error is None]
     answers = describer.results([item.source for item in good], names=[item.name for item in good], say=say,
-                                min_precision=min_precision, gender=gender, age=age, batch=batch)  # fmt: skip
+                                min_precision=min_precision, gender=gender, age=age, batch=batch,
+                                candidates=candidates)  # fmt: skip
     for item in items:
         yield next(answers) if item.error is None else DescribeResult(input=item.name, error=item.error)

@@ -11,7 +11,8 @@ def record(result: DescribeResult) -> dict[str, Any]:
     """One answer, fit for JSON.
 
     ``{"input", "text", "attributes": {GROUP: {"value", "confidence"}}, "quality", "model", "latency_ms"}`` or
-    ``{"input", "error"}``. The value of a set is a list.
+    ``{"input", "error"}``. The value of a set is a list. Where candidates were asked for, ``"candidates": [{"text",
+    "likelihood"}]`` stands behind.
     """
     described = result.description
     if described is None:
@@ -21,6 +22,7 @@ def record(result: DescribeResult) -> dict[str, Any]:
                "confidence": round(item.confidence, 4)}
         for name, item in described.attributes.items()
     }  # fmt: skip
+    more = [{"text": item.text, "likelihood": round(item.likelihood, 4)} for item in described.candidates]
     return {"input": result.input, "text": described.text, "attributes": attributes,
             "quality": round(described.quality, 4), "model": described.model,
-            "latency_ms": round(result.latency_ms, 2)}  # fmt: skip
+            "latency_ms": round(result.latency_ms, 2), **({"candidates": more} if more else {})}  # fmt: skip

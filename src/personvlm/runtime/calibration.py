@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -105,15 +106,11 @@ class Calibration:
     def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """Calibrated ``[N, C]`` from logits ``[N, C]``: softmax in exclusive groups, sigmoid in sets."""
         x = logits * np.asarray(self.scale, np.float32) + np.asarray(self.shift, np.float32)
-        result = np.empty_like(x)
-        for name, where in column_slices().items():
-            part = x[:, where]
-            if GROUP[name].kind == "exclusive":
-                exp = np.exp(part - part.max(1, keepdims=True))
-                result[:, where] = exp / exp.sum(1, keepdims=True)
-            else:
-                result[:, where] = 1.0 / (1.0 + np.exp(-part))
-        return result
+        starts, group, exclusive = _layout()
+        exp = np.exp(x - np.maximum.reduceat(x, starts, 1)[:, group])
+        softmax = exp / np.add.reduceat(exp, starts, 1)[:, group]
+        with np.errstate(over="ignore"):  # the logit of an exclusive value may be as low as it likes
+            return np.where(exclusive, softmax, 1.0 / (1.0 + np.exp(-x)))
 
     def scores(self, row: NDArray[np.float32], without: frozenset[str] = frozenset()) -> Scores:
         """One row of :meth:`probabilities` by name, taught groups only, those of ``without`` left out."""
@@ -168,6 +165,16 @@ class Calibration:
         if NONE in taught and probabilities[NONE] >= thresholds[NONE]:
             return _attribute((NONE,), probabilities[NONE])
         return None
+
+
+@lru_cache(maxsize=1)
+def _layout() -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Where each group starts; of each column ``[C]`` the number of its group, and whether that is exclusive."""
+    slices = column_slices()
+    sizes = [where.stop - where.start for where in slices.values()]
+    exclusive = [GROUP[name].kind == "exclusive" for name in slices]
+    starts = np.array([where.start for where in slices.values()])
+    return starts, np.repeat(np.arange(len(sizes)), sizes), np.repeat(exclusive, sizes)
 
 
 def _lines(value: object, depth: int = 2, indent: str = "") -> str:

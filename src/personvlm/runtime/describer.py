@@ -20,9 +20,9 @@ from personvlm.data.transform import Transform
 from personvlm.language.tokenizer import Tokenizer, load_tokenizer
 from personvlm.models.config import EdgeConfig
 from personvlm.runtime.calibration import Calibration, Say
-from personvlm.runtime.engine import Engine, OnnxEngine
-from personvlm.runtime.generate import Sampling, generate, score
-from personvlm.schema import Attribute, DescribeResult, PersonDescription, values_of
+from personvlm.runtime.engine import Engine, Floats, OnnxEngine
+from personvlm.runtime.generate import VARIED, Sampling, candidates, generate, score
+from personvlm.schema import Attribute, Candidate, DescribeResult, PersonDescription, Values, values_of
 
 Picture = str | Path | bytes | Image.Image | NDArray[np.uint8]
 """A path, encoded bytes, a PIL image, or an RGB array ``uint8 [H, W, 3]``."""
@@ -77,8 +77,8 @@ class Describer:
                 from the people that the model was calibrated on; text and attributes hold nothing else.
             gender, age: False leaves the group out of text, attributes and scores.
             batch: pictures per batch; a result does not depend on it.
-            sampling: None is greedy.
-            candidates: more than 1 adds other texts, sampled, different, the likeliest first.
+            sampling: None is greedy; of candidates other than the text it is :data:`VARIED`.
+            candidates: up to so many different texts as ``.candidates``, the likeliest first; the text is one of them.
 
         Raises:
             InputError: a picture cannot be read; names which. :meth:`results` goes on instead.
@@ -165,14 +165,21 @@ class Describer:
         hidden = frozenset(name for name, on in (("gender", gender), ("age", age)) if not on)
         scores = [calibration.scores(row, hidden) for row in probabilities]
         attributes = [calibration.decide(item, say) for item in scores]
-        texts = generate(engine, seen.tokens, [_worth_saying(item) for item in attributes], self.tokenizer,
-                         self.max_words, sampling)  # fmt: skip
+        said = [_worth_saying(item) for item in attributes]
+        texts = generate(engine, seen.tokens, said, self.tokenizer, self.max_words, sampling)
+        others = [self._candidates(engine, seen.tokens[row : row + 1], said[row], candidates, sampling)
+                  if candidates > 1 else () for row in range(len(images))]  # fmt: skip
         return [
             PersonDescription(text=text, scores=score, attributes=attribute, embedding=tuple(embedding.tolist()),
-                              quality=float(quality), model=self.name)
-            for text, score, attribute, embedding, quality in zip(texts, scores, attributes, seen.embedding,
-                                                                  seen.quality, strict=True)
+                              quality=float(quality), model=self.name, candidates=more)
+            for text, score, attribute, embedding, quality, more in zip(texts, scores, attributes, seen.embedding,
+                                                                        seen.quality, others, strict=True)
         ]  # fmt: skip
+
+    def _candidates(self, engine: Engine, tokens: Floats, values: Values, count: int,
+                    sampling: Sampling | None) -> tuple[Candidate, ...]:  # fmt: skip
+        found = candidates(engine, tokens, values, self.tokenizer, self.max_words, count, sampling or VARIED)
+        return tuple(Candidate(text=item.text, likelihood=item.likelihood) for item in found)
 
     def _deciding(self, say: Say, min_precision: float | None) -> Calibration:
         """The calibration that decides what is said.

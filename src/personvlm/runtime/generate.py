@@ -31,9 +31,14 @@ class Sampling:
     seed: int = 0
 
 
+VARIED = Sampling(temperature=1.2, top_p=0.95)
+"""How candidates are drawn where nothing else is asked for. At 0.8 most texts have no second; at 1.5 they stammer."""
+
+
 @dataclass(frozen=True)
 class Written:
-    """A text, and how likely the decoder finds it: the mean logarithm of its words' probabilities, no word masked."""
+    """A text, and how likely the decoder finds it: the mean logarithm of its words' probabilities, no word masked (0
+    where nobody asked)."""
 
     text: str
     likelihood: float
@@ -59,23 +64,24 @@ def generate(engine: Engine, tokens: Floats, values: Sequence[Values], tokenizer
     row is written again without that duty: it then leaves the value to the JSON.
     """
     draw = _draws(sampling or Sampling(), max_words)
-    written = write(engine, tokens, values, tokenizer, max_words, [draw] * len(values), drafts)
-    return [item.text for item in written]
+    found = _written(engine, tokens, values, tokenizer, max_words, [draw] * len(values), drafts)
+    return [item.text for item in found]
 
 
 def candidates(engine: Engine, tokens: Floats, values: Values, tokenizer: Tokenizer, max_words: int, count: int,
                sampling: Sampling) -> list[Written]:  # fmt: skip
     """Up to ``count`` different texts for one crop (``tokens`` ``[1, K, D]``), the likeliest first.
 
-    The greedy text is among them; the others are sampled, ``4 * count`` at most.
+    The greedy text is among them, and so is what ``sampling`` by itself gives; the others are sampled, ``4 * count``
+    times at most.
     """
     found: dict[str, Written] = {}
-    draws = [_draws(Sampling(), max_words)]
+    draws = [_draws(Sampling(), max_words), _draws(sampling, max_words)]
     draws += [_draws(sampling, max_words, number) for number in range(4 * count)]
     while draws and len(found) < count:
         now, draws = draws[:count], draws[count:]
         rows = np.repeat(tokens, len(now), 0)
-        for item in write(engine, rows, [values] * len(now), tokenizer, max_words, now, canonical_draft):
+        for item in _written(engine, rows, [values] * len(now), tokenizer, max_words, now, canonical_draft, weigh=True):
             if len(found) < count:
                 found.setdefault(item.text, item)
     return sorted(found.values(), key=lambda item: -item.likelihood)
@@ -97,13 +103,14 @@ def _draws(sampling: Sampling, max_words: int, number: int | None = None) -> Cho
     return choose_at
 
 
-def write(engine: Engine, tokens: Floats, values: Sequence[Values], tokenizer: Tokenizer, max_words: int,
-          draws: Sequence[Choose], drafts: Callable[[Values, Tokenizer], Drafter] | None) -> list[Written]:  # fmt: skip
-    """As :func:`generate`, with each row's own way to choose words."""
+def _written(engine: Engine, tokens: Floats, values: Sequence[Values], tokenizer: Tokenizer, max_words: int,
+             draws: Sequence[Choose], drafts: Callable[[Values, Tokenizer], Drafter] | None, *,
+             weigh: bool = False) -> list[Written]:  # fmt: skip
+    """As :func:`generate`, with each row's own way to choose words; ``weigh`` asks for likelihoods."""
 
     def texts(rows: Sequence[int], *, complete: bool) -> list[_Text]:
-        return [_Text(tokenizer, values[row], max_words, draws[row], complete,
-                      drafts(values[row], tokenizer) if drafts else None) for row in rows]  # fmt: skip
+        return [_Text(tokenizer, values[row], max_words, draws[row], drafts and drafts(values[row], tokenizer),
+                      complete=complete, weigh=weigh) for row in rows]  # fmt: skip
 
     written = _write(engine, tokens, values, texts(range(len(values)), complete=True))
     astray = [row for row, text in enumerate(written) if not well_formed(text.text)]
@@ -141,9 +148,10 @@ class _Text:
         read: how many words the decoder has read and may keep.
     """
 
-    def __init__(self, tokenizer: Tokenizer, values: Values, max_words: int, draw: Choose, complete: bool,
-                 drafter: Drafter | None) -> None:  # fmt: skip
+    def __init__(self, tokenizer: Tokenizer, values: Values, max_words: int, draw: Choose, drafter: Drafter | None, *,
+                 complete: bool, weigh: bool) -> None:  # fmt: skip
         self._tokenizer, self._most, self._choose, self._drafter = tokenizer, max_words, draw, drafter
+        self._weigh = weigh
         self._constraint = Constraint(tokenizer.words, values, complete=complete, limit=max_words - _CLOSING)
         self._words, self._chance = [tokenizer.bos_id], 0.0
         self.read = 0
@@ -169,9 +177,9 @@ class _Text:
         count = accepted(self._draft, chosen.tolist()) + 1
         new = chosen[:count].tolist()
         self.read, self._words = self.read + count, self._words + new
-        peak = logits[:count].max(1)
-        total = np.exp(logits[:count] - peak[:, None]).sum(1)
-        self._chance += float((logits[np.arange(count), new] - peak - np.log(total)).sum())
+        if self._weigh:
+            read = logits[:count].astype(np.float64)
+            self._chance += float((read[np.arange(count), new] - np.log(np.exp(read).sum(1))).sum())
         self._constraint.place = self._places[count - 1]
         self._constraint.advance(new[-1])
         return new[-1] == self._tokenizer.eos_id or len(self._words) > self._most

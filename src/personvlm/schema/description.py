@@ -35,6 +35,18 @@ class Attribute(_Value):
         return (self.value,) if isinstance(self.value, str) else self.value
 
 
+class Candidate(_Value):
+    """Another way to say it.
+
+    Attributes:
+        text: one or two sentences, held to the same attributes.
+        likelihood: mean logarithm of the probability that the model gives to a word of it; the higher the likelier.
+    """
+
+    text: str
+    likelihood: float
+
+
 class PersonDescription(_Value):
     """What one crop, or one track, shows of a person.
 
@@ -48,6 +60,7 @@ class PersonDescription(_Value):
         embedding: L2-normalised appearance vector for re-identification, or None.
         quality: how much of the person the crop shows, 0..1.
         model: name and version of what produced the description.
+        candidates: where they were asked for: different texts, the likeliest first, :attr:`text` among them.
 
     Example:
         >>> man = {"gender": Attribute(value="male", confidence=1)}
@@ -62,6 +75,7 @@ class PersonDescription(_Value):
     embedding: tuple[float, ...] | None = None
     quality: float = Field(default=1.0, ge=0.0, le=1.0)
     model: str = ""
+    candidates: tuple[Candidate, ...] = ()
 
     @model_validator(mode="after")
     def _legal(self) -> PersonDescription:

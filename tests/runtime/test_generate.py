@@ -1,0 +1,132 @@
+"""Words by draft and verification are the words of decoding one by one, whatever is drafted."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from personvlm.language.random_values import random_values
+from personvlm.language.tokenizer import Tokenizer
+from personvlm.runtime.describer import Describer
+from personvlm.runtime.draft import Drafter
+from personvlm.runtime.engine import Cache, Floats, Integers, OnnxEngine
+from personvlm.runtime.generate import Sampling, canonical_draft, choose, generate
+from personvlm.schema import Values
+
+People = list[NDArray[np.uint8]]
+Drafts = Callable[[Values, Tokenizer], Drafter]
+COUNT = 12
+WORDS = 90
+
+
+@pytest.fixture(scope="module")
+def describer(folder: Path) -> Describer:
+    return Describer.load(folder, threads=1)
+
+
+@pytest.fixture(scope="module")
+def values() -> list[Values]:
+    rng = random.Random(5)
+    return [random_values(rng) for _ in range(COUNT)]
+
+
+@pytest.fixture(scope="module")
+def tokens(describer: Describer, people: People) -> Floats:
+    seen = describer.engine.encode(describer.transform(people)).tokens
+    return np.concatenate([seen, seen])[:COUNT]
+
+
+class Chance:
+    """Drafts anything: words, nonsense, too much, nothing."""
+
+    def __init__(self, vocabulary: int, most_wanted: int) -> None:
+        self.rng, self.vocabulary, self.most_wanted = random.Random(8), vocabulary, most_wanted
+
+    def draft(self, words: Sequence[int], most: int) -> list[int]:
+        count = self.rng.randrange(min(most, self.most_wanted) + 1)
+        return [self.rng.randrange(self.vocabulary) for _ in range(count)]
+
+
+class Half:
+    """The canonical draft with every third word replaced."""
+
+    def __init__(self, values: Values, tokenizer: Tokenizer) -> None:
+        self.drafter = canonical_draft(values, tokenizer)
+
+    def draft(self, words: Sequence[int], most: int) -> list[int]:
+        return [word if place % 3 else 9 for place, word in enumerate(self.drafter.draft(words, most))]
+
+
+class Counting:
+    """An engine that counts its runs."""
+
+    workers = 0
+
+    def __init__(self, engine: OnnxEngine) -> None:
+        self.engine, self.runs, self.single = engine, 0, self
+        self.encode, self.begin = engine.encode, engine.begin
+
+    def extend(self, cache: Cache, words: Integers, kept: Sequence[int]) -> Floats:
+        self.runs += 1
+        return self.engine.extend(cache, words, kept)
+
+
+@pytest.mark.parametrize("sampling", [None, Sampling(temperature=1.3, seed=3)], ids=["greedy", "sampled"])
+def test_a_draft_decides_nothing(describer: Describer, tokens: Floats, values: list[Values],
+                                 sampling: Sampling | None) -> None:  # fmt: skip
+    def texts(drafts: Drafts | None) -> list[str]:
+        return generate(describer.engine, tokens, values, describer.tokenizer, WORDS, sampling, drafts=drafts)
+
+    word_by_word = texts(None)
+    assert len(set(word_by_word)) > COUNT // 2
+    for drafts in (canonical_draft, Half, lambda _, tokenizer: Chance(len(tokenizer), 200)):
+        assert texts(drafts) == word_by_word
+
+
+def test_a_right_draft_takes_one_run(describer: Describer, tokens: Floats, values: list[Values]) -> None:
+    class Told:
+        def __init__(self, text: str) -> None:
+            self.ids = describer.tokenizer.encode(text, ends=True)
+
+        def draft(self, words: Sequence[int], most: int) -> list[int]:
+            return self.ids[len(words) :][:most]
+
+    assert isinstance(describer.engine, OnnxEngine)
+    for row in range(4):
+        arguments = (tokens[row : row + 1], values[row : row + 1], describer.tokenizer, WORDS)
+        slow, fast = Counting(describer.engine), Counting(describer.engine)
+        text = generate(slow, *arguments, drafts=None)[0]
+        told = Told(text)
+        assert generate(fast, *arguments, drafts=lambda _values, _tokenizer, told=told: told) == [text]  # type: ignore[misc]
+        # One that strays is written twice, the second time without the duty to say everything.
+        assert fast.runs < slow.runs
+        if slow.runs == len(told.ids) - 1:
+            assert fast.runs == 1
+
+
+def test_alone_or_beside_others_the_words_are_the_same(describer: Describer, tokens: Floats,
+                                                       values: list[Values]) -> None:  # fmt: skip
+    together = generate(describer.engine, tokens, values, describer.tokenizer, WORDS)
+    alone = [generate(describer.engine, tokens[row : row + 1], values[row : row + 1], describer.tokenizer, WORDS)[0]
+             for row in range(COUNT)]  # fmt: skip
+    assert together == alone
+
+
+def test_no_text_is_longer_than_asked(describer: Describer, tokens: Floats, values: list[Values]) -> None:
+    for most in (1, 2, 7, 25):
+        for text in generate(describer.engine, tokens, values, describer.tokenizer, most):
+            assert len(describer.tokenizer.encode(text)) <= most
+
+
+def test_one_draw_for_all_rows_or_one_for_each() -> None:
+    logits = np.random.default_rng(1).normal(size=(5, 9)).astype(np.float32)
+    sampling = Sampling(temperature=1.0)
+    draws = np.array([0.1, 0.9, 0.5, 0.3, 0.7])
+    each = [int(choose(logits[row : row + 1], sampling, draw)[0]) for row, draw in enumerate(draws)]
+    assert choose(logits, sampling, draws).tolist() == each
+    assert choose(logits, sampling, 0.4).tolist() == choose(logits, sampling, np.full(5, 0.4)).tolist()
