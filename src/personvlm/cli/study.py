@@ -32,8 +32,8 @@ def study(
         typer.Option(help="What minutes are: wall clock, or on a busy machine processor time per thread."),
     ] = "wall",
     tokenizer: Annotated[
-        Path | None, typer.Option(help="Folder of GPT-2's tokenizer (default: of the assets, else of the hub).")
-    ] = None,
+        str, typer.Option(help="Stages 3 and 4: a folder, words or bpe (default: GPT-2's, of the assets or the hub).")
+    ] = "",
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="MODEL.KEY=VALUE", help="Change a recipe: --set stage3.learning_rate=3e-4."),

@@ -17,16 +17,18 @@ PAGE, PLOTS = "study.html", "plots"
 
 
 def make_report(data: Path, out: Path, entries: Sequence[Entry], ablations: Sequence[str], *, people: int = 0,
-                limit: int = 0, say: Callable[[str], None] = print) -> dict[str, Path]:  # fmt: skip
+                limit: int = 0, resamples: int = 1000,
+                say: Callable[[str], None] = print) -> dict[str, Path]:  # fmt: skip
     """Score what :func:`run_study` left in ``out`` and write the report; arguments as there."""
     train, val = read_training(data)
     counts = {"training": len(train), "validation": len(val)}
-    study = gathered(entries, ablations, out, held_out(data, people, limit), with_views(data), counts, say=say)
+    samples = held_out(data, people, limit)
+    study = gathered(entries, ablations, out, samples, with_views(data), counts, resamples=resamples, say=say)
     return report(out, study)
 
 
 def run_study(data: Path, out: Path, entries: Sequence[Entry], *, people: int = 0, limit: int = 0,
-              tokenizer: Path | None = None, say: Callable[[str], None] = print,
+              tokenizer: str = "", resamples: int = 1000, say: Callable[[str], None] = print,
               quiet: bool = False) -> list[dict[str, Any]]:  # fmt: skip
     """Train, describe and score every entry that is not done yet; one result each, in order.
 
@@ -36,7 +38,8 @@ def run_study(data: Path, out: Path, entries: Sequence[Entry], *, people: int = 
         data: a folder as :func:`~personvlm.data.sources.read_training` takes it, with something to test on.
         out: gets a folder per entry, and decoded pictures.
         people, limit: see :func:`~personvlm.evaluation.study_plan.held_out`.
-        tokenizer: folder of GPT-2's tokenizer; by default that of the assets, else the hub's.
+        resamples: of the bootstrap over people.
+        tokenizer: of stages 3 and 4: a folder, ``words`` or ``bpe``; by default GPT-2's, of the assets or the hub.
 
     Raises:
         InputError: there is nothing to train or to test on, or all entries failed.
@@ -45,7 +48,7 @@ def run_study(data: Path, out: Path, entries: Sequence[Entry], *, people: int = 
 
     samples = held_out(data, people, limit)
     out.mkdir(parents=True, exist_ok=True)
-    job = Job(data, out, samples, with_views(data), tokenizer, say, quiet)
+    job = Job(data, out, samples, with_views(data), tokenizer, resamples, say, quiet)
     say(announced(entries, estimated(entries, job)))
     results: list[dict[str, Any]] = []
     for number, entry in enumerate(entries, 1):

@@ -57,7 +57,7 @@ def draw(study: Study, folder: Path) -> None:
     for axis, name, place in ((left, "mA read from text, %", ("facts", "mA")), (right, "CIDEr-D", ("text", "cider_d"))):
         for entry in done:
             part = entry["scores"][place[0]]
-            if part is None:
+            if part is None or part[place[1]]["value"] is None:
                 continue
             factor = 100 if place[1] == "mA" else 1
             value = factor * part[place[1]]["value"]

@@ -58,9 +58,9 @@ def write_said(said: Sequence[Said], path: Path) -> None:
     os.replace(part, path)
 
 
-def score_said_texts(said: Sequence[Said], samples: Sequence[Sample]) -> dict[str, Any]:
+def score_said_texts(said: Sequence[Said], samples: Sequence[Sample], resamples: int = 1000) -> dict[str, Any]:
     """The protocol ``clean``, and ``nll_per_character``."""
-    scores = clean.score([one.text for one in said], samples)
+    scores = clean.score([one.text for one in said], samples, resamples=resamples)
     references = ["." * one.characters for one in said]
     return {**scores, "nll_per_character": nll_per_character([one.nll for one in said], references)}
 

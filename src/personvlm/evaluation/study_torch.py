@@ -63,7 +63,8 @@ class Job:
         out: the study's folder.
         samples: the test pictures.
         views: test pictures with the side that they are seen from; may be empty.
-        tokenizer: folder of GPT-2's tokenizer; None: as found.
+        tokenizer: of stages 3 and 4, as ``train`` takes it; ``""``: as found.
+        resamples: of the bootstrap over people.
         say: called with a sentence when something begins.
         quiet: no progress bars.
     """
@@ -72,7 +73,8 @@ class Job:
     out: Path
     samples: Sequence[Sample]
     views: Sequence[Sample] = ()
-    tokenizer: Path | None = None
+    tokenizer: str = ""
+    resamples: int = 1000
     say: Callable[[str], None] = print
     quiet: bool = False
 
@@ -101,7 +103,8 @@ def run_entry(entry: Entry, job: Job) -> dict[str, Any]:
         cost = encoder_cost(folder) if entry.ablation else cost_of(folder, pictures)
         write_json(folder / COST, cost)
     said = read_said(folder / DESCRIBED)
-    result = {**trained, "cost": cost, "pictures": len(said), "scores": score_said_texts(said, job.samples)}
+    scores = score_said_texts(said, job.samples, job.resamples)
+    result = {**trained, "cost": cost, "pictures": len(said), "scores": scores}
     write_json(folder / RESULT, result)
     return result
 
@@ -159,7 +162,7 @@ def _train(entry: Entry, job: Job, folder: Path) -> dict[str, Any]:
 def _train_stage(entry: Entry, job: Job, folder: Path) -> dict[str, Any]:
     why: list[str] = []
     given = {} if entry.weights else {"encoder": RANDOM, "decoder": RANDOM}
-    tokenizer = entry.tokenizer or (str(job.tokenizer) if job.tokenizer and entry.model in PREFIXED else AUTO)
+    tokenizer = entry.tokenizer or (job.tokenizer if entry.model in PREFIXED else "") or AUTO
     start = StageStart(**given, tokenizer=tokenizer)
     run_stage(entry.model, job.data, folder, entry.settings, start, cache=job.cache, budget=entry.budget,
               quiet=job.quiet, report=why.append)  # fmt: skip

@@ -1,0 +1,176 @@
+"""The whole study at a size that takes seconds: drawn people, two budgets, three tiny models, a report that adds up."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the study trains")
+pytest.importorskip("nltk", reason="text metrics need nltk")
+
+from study_folders import TINY, write_people  # noqa: E402
+
+from personvlm.base.errors import InputError  # noqa: E402
+from personvlm.evaluation import study_torch  # noqa: E402
+from personvlm.evaluation.study import make_report, run_study  # noqa: E402
+from personvlm.evaluation.study_html import render  # noqa: E402
+from personvlm.evaluation.study_page import FORMATS  # noqa: E402
+from personvlm.evaluation.study_plan import Entry, planned  # noqa: E402
+from personvlm.training.budget import Budget, parse_budgets  # noqa: E402
+from personvlm.training.recipe import Phase, Recipe  # noqa: E402
+
+EDGE = Recipe(phases=(Phase(1, 64, 32, False), Phase(2, 64, 32, True)), batch=8, precision="no", rendered=0)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path, list[Entry], dict[str, Any]]]:
+    """A finished study: data, out, entries, the object of study.json."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    root = tmp_path_factory.mktemp("study")
+    data, out = write_people(root / "people"), root / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PERSONVLM_OFFLINE", "1")
+        patch.delenv("PERSONVLM_ASSETS", raising=False)
+        patch.setattr(study_torch, "EDGE_RECIPE", EDGE)
+        settings = {"stage1": TINY, "stage3": {**TINY, "frozen_layers": "1"}}
+        entries = planned(["stage1", "edge"], parse_budgets(["0.02m,2e"]), settings)
+        entries += planned(["stage3"], parse_budgets(["2e"]), settings)
+        absent = Entry("stage3", Budget.parse("2e"), "pretrained", settings["stage3"], needs="decoder")
+        entries += [absent, Entry("stage1", Budget.parse("1e"), "grid",
+                                  {**TINY, "visual": "grid", "visual_tokens": "4"}, ablation=True)]  # fmt: skip
+        results = run_study(data, out, entries, tokenizer="words", resamples=20, say=lambda sentence: None,
+                            quiet=True)  # fmt: skip
+        assert [result["key"] for result in results if "failed" in result] == ["stage3+pretrained-2e"]
+        make_report(data, out, entries, [], resamples=20, say=lambda sentence: None)
+        yield data, out, entries, json.loads((out / "study.json").read_text("utf-8"))
+    torch.set_num_threads(threads)
+
+
+def resolved(study: Any, where: str) -> Any:
+    for key in where.split("/")[1:]:
+        key = key.replace("~1", "/").replace("~0", "~")
+        study = study[int(key)] if isinstance(study, list) else study[key]
+    return study
+
+
+def test_every_figure_of_the_page_stands_in_the_json(done: tuple[Path, Path, list[Entry], dict[str, Any]]) -> None:
+    _, out, _, study = done
+    page = (out / "study.html").read_text("utf-8")
+    mark = re.compile(r'<span data-at="([^"]+)" data-as="(\w+)">([^<]*)</span>')
+    marked = mark.findall(page)
+    assert len(marked) > 500
+    for where, form, shown in marked:
+        assert unescape(shown) == FORMATS[form](resolved(study, unescape(where))), where
+    rest = re.sub(r"<style>.*?</style>|<[^>]+>", " ", mark.sub(" ", page), flags=re.DOTALL)
+    names = re.compile(r"stage \d|BLEU-\d|GPT-2|MobileNetV2|distinct-2|\bF1\b|V100")
+    assert re.findall(r"\S*\d\S*", names.sub("", unescape(rest))) == []
+
+
+def test_the_page_opens_offline(done: tuple[Path, Path, list[Entry], dict[str, Any]]) -> None:
+    page = (done[1] / "study.html").read_text("utf-8")
+    assert re.findall(r'(?:src|href)="(?!data:)', page) == []
+    assert page.count("data:image/png;base64,") == 3
+    assert "<script" not in page
+
+
+def test_budgets_are_kept(done: tuple[Path, Path, list[Entry], dict[str, Any]]) -> None:
+    entries = {entry["key"]: entry for entry in done[3]["entries"] if "failed" not in entry}
+    assert len(entries) == 5
+    for name in ("stage1", "edge"):
+        assert entries[f"{name}-2e"]["used"]["crops"] == 48
+        timed = entries[f"{name}-0.02m"]["used"]
+        longest = timed["seconds"] / timed["steps"]
+        assert 1.2 <= timed["seconds"] < 1.2 + 10 * longest
+    assert entries["stage3-2e"]["weights"]["decoder"]["source"] == "random"
+    assert "PERSONVLM_OFFLINE" in entries["stage3-2e"]["weights"]["decoder"]["why"]
+    assert entries["edge-2e"]["weights"]["encoder"]["why"]
+    assert entries["edge-2e"]["cost"]["latency_ms"]["median"] > 0
+    assert entries["stage3-2e"]["cost"]["memory_mb"] > 50
+
+
+def test_losses_are_compared_by_character(done: tuple[Path, Path, list[Entry], dict[str, Any]]) -> None:
+    for entry in (entry for entry in done[3]["entries"] if "failed" not in entry):
+        curve = entry["curve"]["validation"]
+        assert curve, entry["key"]
+        assert 0 < entry["nll_per_character"] < 5
+        assert abs(curve[-1]["nll_per_character"] - entry["nll_per_character"]) < 1.5
+        assert curve[-1]["crops"] == entry["used"]["crops"]
+        assert entry["curve"]["loss"][-1]["crops"] == entry["used"]["crops"]
+
+
+def test_differences_and_verdicts_fit_the_scores(done: tuple[Path, Path, list[Entry], dict[str, Any]]) -> None:
+    study = done[3]
+    entries = {entry["key"]: entry for entry in study["entries"]}
+    assert {budget: sorted(several) for budget, several in study["differences"].items()} == {
+        "0.02m": ["stage1-0.02m"], "2e": ["stage1-2e", "stage3-2e"],
+    }  # fmt: skip
+    expected = []
+    for budget, several in study["differences"].items():
+        for key, difference in several.items():
+            edge, stage = entries[f"edge-{budget}"]["scores"], entries[key]["scores"]
+            pairs = {
+                "mA": (edge["facts"]["mA"]["value"], stage["facts"]["mA"]["value"]),
+                "mean": tuple(one["facts"]["groups"]["mean"]["accuracy"] for one in (edge, stage)),
+                "cider_d": (edge["text"]["cider_d"]["value"], stage["text"]["cider_d"]["value"]),
+            }
+            for name, (mine, other) in pairs.items():
+                item = difference[name]
+                if mine is None or other is None:
+                    assert item["value"] is None
+                else:
+                    assert item["value"] == pytest.approx(mine - other)
+                low, high = item["interval"]
+                better, worse = low is not None and low > 0, high is not None and high < 0
+                assert item["verdict"] == ("better" if better else "worse" if worse else "undecided")
+                if not better:
+                    expected.append((budget, key, name))
+    assert [(item["budget"], item["key"], item["figure"]) for item in study["not_better"]] == expected
+
+
+def test_a_table_without_a_baseline_is_refused(done: tuple[Path, Path, list[Entry], dict[str, Any]]) -> None:
+    _, out, _, study = done
+    for budget in study["budgets"]:
+        assert all(row["scores"] for row in study["baselines"][budget].values())
+    lacking = copy.deepcopy(study)
+    del lacking["baselines"]["2e"]["nearest_caption"]
+    with pytest.raises(ValueError, match="nearest_caption"):
+        render(lacking, out / "plots")
+
+
+def test_what_failed_is_said(done: tuple[Path, Path, list[Entry], dict[str, Any]]) -> None:
+    failed = [entry for entry in done[3]["entries"] if "failed" in entry]
+    assert [entry["key"] for entry in failed] == ["stage3+pretrained-2e"]
+    assert "PERSONVLM_OFFLINE" in failed[0]["failed"]
+    assert "the decoder starts from random numbers" in (done[1] / "study.html").read_text("utf-8")
+
+
+def test_what_is_done_is_not_done_again(done: tuple[Path, Path, list[Entry], dict[str, Any]],
+                                        monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    data, out, entries, _ = done
+
+    def times() -> dict[Path, int]:
+        return {path: path.stat().st_mtime_ns for path in out.glob("*/*") if path.is_file()
+                and path.name != "result.json"}  # fmt: skip
+
+    before = times()
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("trained, described or measured again")
+
+    for name in ("run_stage", "describe_stage", "describe_edge", "cost_of"):
+        monkeypatch.setattr(study_torch, name, never)
+    finished = [entry for entry in entries if not entry.needs]
+    run_study(data, out, finished, tokenizer="words", resamples=20, say=lambda sentence: None, quiet=True)
+    assert times() == before
+    other = [Entry("stage1", Budget.parse("2e"), settings={**TINY, "dim": "16"})]
+    with pytest.raises(InputError, match="other settings"):
+        run_study(data, out, other, say=lambda sentence: None, quiet=True)
+    (out / "stage1-2e" / "failed.json").unlink()
