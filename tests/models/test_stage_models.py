@@ -169,6 +169,8 @@ def test_weights_that_are_refused(tmp_path: Path) -> None:
     cut.write_bytes(good.read_bytes()[:-100])
     save_file({**state, "wte.weight": torch.zeros(31, 32)}, tmp_path / "wide.safetensors")
     save_file({k: v for k, v in state.items() if k != "ln_f.bias"}, tmp_path / "less.safetensors")
+    save_file({**state, "ln_f.bias": torch.zeros(32, dtype=torch.int64)}, tmp_path / "whole.safetensors")
+    save_file({**state, "ln_f.bias": torch.full((32,), torch.nan)}, tmp_path / "nan.safetensors")
     save_file({**state, "h.2.ln_1.bias": torch.zeros(32)}, tmp_path / "more.safetensors")
     pickled = tmp_path / "pickled"
     pickled.mkdir()
@@ -176,7 +178,8 @@ def test_weights_that_are_refused(tmp_path: Path) -> None:
     for source, message in (("cut.safetensors", "cut.safetensors.*damaged"), ("wide.safetensors", "wte.weight.*31"),
                             ("less.safetensors", "no tensor 'ln_f.bias'"), ("more.safetensors", "h.2.ln_1.bias"),
                             ("pickled", "pytorch_model.bin.*personvlm convert"),
-                            ("pickled/pytorch_model.bin", "personvlm convert"), ("nowhere", "nowhere: no such"),
+                            ("pickled/pytorch_model.bin", "personvlm convert"), ("whole.safetensors", "ln_f.bias.*finite"),
+                            ("nan.safetensors", "ln_f.bias.*finite"), ("nowhere", "nowhere: no such"),
                             ):  # fmt: skip
         with pytest.raises(InputError, match=message):
             load_pretrained(body, str(tmp_path / source), "gpt2")

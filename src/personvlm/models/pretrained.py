@@ -63,10 +63,10 @@ def read_weights(source: Path) -> tuple[Path, dict[str, Tensor]]:
         InputError: it is absent, truncated, or a pickle.
     """
     path = source / WEIGHTS if source.is_dir() else source
-    if path.suffix in _PICKLES:
+    if path.suffix.lower() in _PICKLES:
         raise InputError(_pickled(path))
     if not path.is_file():
-        pickles = sorted(each for each in source.glob("*") if each.suffix in _PICKLES) if source.is_dir() else []
+        pickles = sorted(each for each in source.glob("*") if each.suffix.lower() in _PICKLES) if source.is_dir() else []
         absent = f"{path}: no such file; give a folder that holds {WEIGHTS}"
         raise InputError(_pickled(pickles[0]) if pickles else absent)
     try:
@@ -78,7 +78,7 @@ def read_weights(source: Path) -> tuple[Path, dict[str, Tensor]]:
 
 @torch.no_grad()
 def fill(module: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
-    """Copy ``state`` into ``module``: every tensor, each of the right shape, and none left over.
+    """Copy ``state`` into ``module``: every tensor, each of the right shape and finite, and none left over.
 
     Raises:
         InputError: names the file and the first tensor that does not fit.
@@ -92,6 +92,9 @@ def fill(module: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
         if state[name].shape != tensor.shape:
             raise InputError(f"{path}: {name!r} has the shape {list(state[name].shape)}, this model needs "
                              f"{list(tensor.shape)}; it is of another model or size")  # fmt: skip
+        if tensor.is_floating_point() and not (state[name].is_floating_point() and state[name].isfinite().all()):
+            raise InputError(f"{path}: {name!r} holds something else than finite floats; it is damaged, or of a run "
+                             "that went wrong")  # fmt: skip
     unknown = [name for name in state if name not in wanted]
     if unknown:
         raise InputError(f"{path}: holds {unknown[0]!r}, which this model has not; it is of another model or size")
