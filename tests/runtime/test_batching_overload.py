@@ -271,3 +271,24 @@ def test_nothing_is_lost_under_fire() -> None:
     assert all(answer < 0 and answer % 37 for answer in answered)
     with pytest.raises(CancelledError):
         next(future for future in asked if future.cancelled()).result()
+
+
+def test_of_ten_thousand_requests_with_one_percent_of_poison_exactly_the_poison_fails() -> None:
+    """Issue 5, acceptance 4, for the engine alone; with a model in test_batching_promises."""
+    poison = set(random.Random(9).sample(range(10_000), 100))
+
+    def work(items: list[int]) -> list[int]:
+        bad = poison & set(items)
+        if bad:
+            raise ValueError(f"item {min(bad)} is poison")
+        return [item * item for item in items]
+
+    with BatchEngine[int, int]([work, work], BatchSettings(batch=16)) as engine:
+        outcomes = list(engine.outcomes(range(10_000)))
+        snapshot = engine.snapshot()
+    for item, outcome in enumerate(outcomes):
+        if item in poison:
+            assert str(outcome) == f"item {item} is poison"
+        else:
+            assert outcome == item * item
+    assert (snapshot.ended["answered"], snapshot.ended["failed"], snapshot.submitted) == (9_900, 100, 10_000)

@@ -53,7 +53,8 @@ def test_throughput_and_load(result: dict[str, Any]) -> None:
     for row in result["batches"]:
         assert row["ms_per_batch"] == pytest.approx(1000 * row["batch"] / row["per_s"], rel=0.01)
     capacity = result["capacity"]
-    assert capacity["per_s"] == max(row["per_s"] for row in capacity["tried"])
+    assert capacity["per_s"] >= 0.97 * max(row["per_s"] for row in capacity["tried"])
+    assert capacity["mean_batch"] <= capacity["batch"]
     assert [row["share"] for row in result["load"]] == [0.5, 0.8]
     for row in result["load"]:
         assert row["offered"] == pytest.approx(row["share"] * capacity["per_s"], rel=0.8), "few random arrivals"

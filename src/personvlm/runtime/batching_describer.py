@@ -48,7 +48,7 @@ class BatchDescriber(BatchEngine[Ask, PersonDescription]):
     ``words`` (per batch: the encoder; decisions and sentences).
 
     Args:
-        describers: one per worker; a describer is called by one thread only.
+        describers: one per worker; the same one may serve several.
 
     Example:
         >>> with BatchDescriber.load() as people:  # doctest: +SKIP
@@ -63,17 +63,21 @@ class BatchDescriber(BatchEngine[Ask, PersonDescription]):
         super().__init__(work, settings, prepare=self._decoded, observe=observe)
 
     @classmethod
-    def load(cls, path: str | Path | None = None, settings: BatchSettings | None = None, *, workers: int = 1,
+    def load(cls, path: str | Path | None = None, settings: BatchSettings | None = None, *, workers: int | None = None,
              observe: Callable[[Timing], None] | None = None) -> BatchDescriber:  # fmt: skip
-        """Workers with the model of ``path`` (the one that ships by default), which share the available cores.
+        """Workers that share the available cores, and one copy of the model of ``path`` (by default what ships).
+
+        Args:
+            workers: one per core by default.
 
         Raises:
             InputError: fewer than one worker, or a folder that holds no model.
         """
+        workers = available_cores() if workers is None else workers
         if workers < 1:
             raise InputError(f"at least one worker is needed, not {workers}")
-        threads = max(1, available_cores() // workers)
-        return cls([Describer.load(path, threads=threads) for _ in range(workers)], settings, observe=observe)
+        describer = Describer.load(path, threads=max(1, available_cores() // workers))
+        return cls([describer] * workers, settings, observe=observe)
 
     async def describe_async(self, picture: Picture, *, priority: Priority = Priority.NEW_TRACK,
                              key: Hashable | None = None, timeout_s: float | None = None,

@@ -69,8 +69,9 @@ def tables(result: Result) -> Iterator[Table]:
     yield Table("By batch, one describer", ("batch", "a second", "ms per batch"),
                 {str(row["batch"]): (f"{row['per_s']:.1f}", f"{row['ms_per_batch']:.1f}")
                  for row in result["batches"]})  # fmt: skip
-    yield Table("Batch engine with more than it can answer", ("workers × threads", "a second", "ms per batch"),
-                {f"{row['workers']} × {row['threads']}": (f"{row['per_s']:.1f}", f"{row['batch_ms']:.1f}")
+    yield Table("Batch engine with more than it can answer", ("workers × threads, batch", "a second", "ms per batch"),
+                {f"{row['workers']} × {row['threads']}, {row['batch']}": (f"{row['per_s']:.1f}",
+                                                                         f"{row['batch_ms']:.1f}")
                  for row in result["capacity"]["tried"]})  # fmt: skip
     yield Table("Batch engine under Poisson arrivals",
                 ("of capacity", "offered/s", "answered/s", "wait p50, ms", "wait p99, ms", "answer p50, ms",
