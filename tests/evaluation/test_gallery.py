@@ -30,7 +30,7 @@ def people(tmp_path):
         Image.new("RGB", (40, 90), "red").save(path)
         samples.append(Sample(path, Annotations.build(facts), identity=who))
     descriptions = [
-        said(gender=("female", 0.99), upper_color=("red", 0.8)),
+        said(gender=("female", 0.998), upper_color=("red", 0.8)),
         said(gender=("female", 0.98), upper_color=("blue", 0.7)),
         said(gender=("male", 0.9), headwear=("none", 0.97), view=("front", 0.99)),
         said(gender=("male", 0.9), upper_color=("green", 0.6)),
@@ -68,7 +68,7 @@ def test_the_page_holds_everything_and_fetches_nothing(people, tmp_path):
     assert "edge &lt;1&gt; on test &amp; more.jsonl" in page
     assert "<b>a man" not in page
     assert "0 <0>" not in page
-    assert "said <b>female</b> with 99%, labelled <b>male</b>" in page
+    assert "said <b>female</b> with 99.8%, labelled <b>male</b>" in page
     assert re.findall(r'data-group="([^"]*)" aria-pressed', page) == ["", "gender", "upper.color"]
     assert "$" not in page.split("<style>")[1].split("</style>")[0]
 

@@ -30,6 +30,7 @@ CONFIDENT = 0.9
 """From this confidence on a wrong answer counts as a confident mistake in the page's summary."""
 
 _HEIGHT, _QUALITY = 288, 85
+_ALTERNATIVES = 3  # values of a partial label that are named
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,11 @@ def truth_of(group: str, known: Known | None) -> str:
             return parent
         if set(leaves) & set(present):
             present = [value for value in present if value != parent]
-    return (" or " if GROUP[group].kind == "exclusive" else ", ").join(present) or "none of those labelled"
+    if GROUP[group].kind == "set":
+        return ", ".join(present) or "none of those labelled"
+    if len(present) > _ALTERNATIVES:
+        present = [*present[: _ALTERNATIVES - 1], f"{len(present) - _ALTERNATIVES + 1} others"]
+    return " or ".join(present)
 
 
 def _summary(described: Sequence[Sequence[Answer]]) -> Iterator[str]:
@@ -158,7 +163,7 @@ def _card(description: PersonDescription, sample: Sample, several: Sequence[Answ
     headline = ""
     if mistake is not None and mistake.attribute is not None:
         headline = (f'<p class="mistake"><span>{_text(mistake.group)}</span> said <b>{_text(_said(mistake))}</b> '
-                    f"with {mistake.confidence:.0%}, labelled <b>{_text(truth_of(mistake.group, mistake.known))}</b>"
+                    f"with {_percent(mistake.confidence)}, labelled <b>{_text(truth_of(mistake.group, mistake.known))}</b>"
                     "</p>")  # fmt: skip
     rows = "".join(_row(answer, answer is mistake) for answer in several)
     sentence = _text(description.text) or "<i>Nothing is said.</i>"
@@ -166,7 +171,7 @@ def _card(description: PersonDescription, sample: Sample, several: Sequence[Answ
 <figure><img src="{_picture(sample.image)}" alt="The crop {_text(name)}"></figure>
 <div class="say">{headline}<p class="sentence">{sentence}</p><p class="name">{_text(name)}</p></div>
 <details{"" if mistake is not None else " open"}><summary>All groups</summary>
-<table><thead><tr><th scope="col">group</th><th scope="col">said</th><th scope="col">labelled</th>
+<table><thead><tr><th scope="col">group</th><th scope="col" colspan="2">said</th><th scope="col">labelled</th>
 <th scope="col" colspan="2">confidence</th></tr></thead><tbody>{rows}</tbody></table></details>
 </article>"""
 
@@ -178,12 +183,13 @@ _MARKS: Mapping[bool | None, tuple[str, str, str]] = {
 
 def _row(answer: Answer, marked: bool) -> str:
     kind, sign, meaning = _MARKS[answer.right]
-    percent = f"{answer.confidence:.0%}"
+    percent = _percent(answer.confidence)
     mark = f'<b class="{kind}" title="{meaning}">{sign}<i>{meaning}</i></b>' if answer.attribute is not None else ""
     bar = (f'<td class="bar"><span><i style="width:{percent}"></i></span></td><td class="num">{percent}</td>'
            if answer.attribute is not None else "<td></td><td></td>")  # fmt: skip
     return (f'<tr{" class=marked" if marked else ""}><th scope="row">{_text(answer.group)}</th>'
-            f"<td>{mark} {_text(_said(answer))}</td><td>{_text(truth_of(answer.group, answer.known))}</td>{bar}</tr>")
+            f'<td class="sign">{mark}</td><td>{_text(_said(answer))}</td>'
+            f"<td>{_text(truth_of(answer.group, answer.known))}</td>{bar}</tr>")  # fmt: skip
 
 
 def _said(answer: Answer) -> str:
@@ -197,6 +203,11 @@ def _picture(path: Path) -> str:
     stream = io.BytesIO()
     image.save(stream, "JPEG", quality=_QUALITY)
     return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
+
+
+def _percent(confidence: float) -> str:
+    """Nothing is shown as certain that is not."""
+    return f"{min(confidence, 0.999):.1%}" if 0.99 < confidence < 1 else f"{confidence:.0%}"
 
 
 def _share(part: int, whole: int) -> str:
