@@ -178,8 +178,9 @@ def test_weights_that_are_refused(tmp_path: Path) -> None:
     for source, message in (("cut.safetensors", "cut.safetensors.*damaged"), ("wide.safetensors", "wte.weight.*31"),
                             ("less.safetensors", "no tensor 'ln_f.bias'"), ("more.safetensors", "h.2.ln_1.bias"),
                             ("pickled", "pytorch_model.bin.*personvlm convert"),
-                            ("pickled/pytorch_model.bin", "personvlm convert"), ("whole.safetensors", "ln_f.bias.*finite"),
-                            ("nan.safetensors", "ln_f.bias.*finite"), ("nowhere", "nowhere: no such"),
+                            ("pickled/pytorch_model.bin", "personvlm convert"),
+                            ("whole.safetensors", "ln_f.bias.*finite"), ("nan.safetensors", "ln_f.bias.*finite"),
+                            ("nowhere", "nowhere: no such"),
                             ):  # fmt: skip
         with pytest.raises(InputError, match=message):
             load_pretrained(body, str(tmp_path / source), "gpt2")

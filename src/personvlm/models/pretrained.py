@@ -66,7 +66,8 @@ def read_weights(source: Path) -> tuple[Path, dict[str, Tensor]]:
     if path.suffix.lower() in _PICKLES:
         raise InputError(_pickled(path))
     if not path.is_file():
-        pickles = sorted(each for each in source.glob("*") if each.suffix.lower() in _PICKLES) if source.is_dir() else []
+        beside = sorted(source.glob("*")) if source.is_dir() else []
+        pickles = [each for each in beside if each.suffix.lower() in _PICKLES]
         absent = f"{path}: no such file; give a folder that holds {WEIGHTS}"
         raise InputError(_pickled(pickles[0]) if pickles else absent)
     try:
