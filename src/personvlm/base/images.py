@@ -35,6 +35,7 @@ MAX_PIXELS = 64_000_000
 MAX_BYTES = 32 * 1024 * 1024
 
 _ORIENTATION = 0x0112  # EXIF tag
+_TURNED = (5, 6, 7, 8)  # its values that swap the sides
 
 Source = bytes | Path | str | Image.Image | NDArray[Any]
 
@@ -151,8 +152,8 @@ def _open(data: bytes, name: str, max_pixels: int, target: tuple[int, int] | Non
     with image:
         _check_size(image.width, image.height, name, max_pixels)
         if target is not None and image.format == "JPEG":
-            # A quarter turn by EXIF swaps the sides; asking for the larger square keeps enough pixels either way.
-            image.draft(None, (max(target), max(target)))
+            turned = image.getexif().get(_ORIENTATION, 1) in _TURNED
+            image.draft(None, (target[1], target[0]) if turned else target)
         return _pixels(image, name, max_pixels)
 
 

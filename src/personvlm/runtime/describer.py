@@ -215,7 +215,10 @@ class Describer:
         return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
 
     def _read(self, picture: Picture) -> NDArray[np.uint8]:
-        return decode(Path(picture) if isinstance(picture, str) else picture)
+        """A picture as pixels; of a JPEG that is much larger than the model's input fewer are decoded, twice what it
+        takes at least, so that the resizing that follows has something to average."""
+        target = (2 * self.transform.width, 2 * self.transform.height)
+        return decode(Path(picture) if isinstance(picture, str) else picture, target=target)
 
 
 def shipped() -> Path:
