@@ -13,7 +13,7 @@ from stage_folders import LONG, SHORT, write_gpt2_tokenizer  # noqa: E402
 from personvlm.base.errors import InputError  # noqa: E402
 from personvlm.language.vocabulary import PersonVocabulary  # noqa: E402
 from personvlm.models.presets import PRESETS  # noqa: E402
-from personvlm.training.loop import train  # noqa: E402
+from personvlm.training.loop import make_accelerator, train  # noqa: E402
 from personvlm.training.recipe import Phase, Recipe  # noqa: E402
 from personvlm.training.stage_recipe import StageRecipe, with_encoder, with_settings  # noqa: E402
 from personvlm.training.stopping import EarlyStopping  # noqa: E402
@@ -119,3 +119,9 @@ def test_early_stopping_keeps_the_best_and_stays_stopped(tmp_path: Path) -> None
     train(model, objective, recipe, tmp_path, evaluate=evaluate, stopping=again, quiet=True)
     assert len(seen) == 5
     assert again.best == 2.0
+
+
+def test_a_run_that_diverges_says_so(tmp_path: Path) -> None:
+    stopping = EarlyStopping(tmp_path, "val.loss", patience=0)
+    with pytest.raises(InputError, match="val.loss is nan, the run has diverged; .* lower learning rate"):
+        stopping.after({"val.loss": float("nan")}, {}, make_accelerator(Recipe(precision="no")))

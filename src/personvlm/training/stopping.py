@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import torch
 from accelerate import Accelerator
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+
+from personvlm.base.errors import InputError
 
 BEST = "best.safetensors"
 
@@ -31,8 +34,15 @@ class EarlyStopping:
 
     def after(self, figures: dict[str, float], average: dict[str, Tensor], accelerator: Accelerator) -> bool:
         """Take note of an evaluation; True on every process if the run is to end. All processes must call it, only the
-        main one has figures."""
+        main one has figures.
+
+        Raises:
+            InputError: the figure is not a number: the run has diverged.
+        """
         if accelerator.is_main_process:
+            if not math.isfinite(figures[self.metric]):
+                raise InputError(f"{self.path.parent}: {self.metric} is {figures[self.metric]}, the run has diverged; "
+                                 "remove it and train with a lower learning rate")  # fmt: skip
             if self.best is None or figures[self.metric] < self.best:
                 self.best, self.since = figures[self.metric], 0
                 part = self.path.with_suffix(".part")
