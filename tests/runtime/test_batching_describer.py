@@ -15,6 +15,7 @@ from personvlm.base.errors import InputError
 from personvlm.runtime.batching_describer import Ask, BatchDescriber
 from personvlm.runtime.batching_queue import BatchSettings, Priority
 from personvlm.runtime.describer import Describer
+from personvlm.runtime.generate import Sampling
 from personvlm.schema import PersonDescription
 
 People = list[NDArray[np.uint8]]
@@ -48,13 +49,18 @@ def same(found: PersonDescription, expected: PersonDescription) -> None:
 @pytest.mark.parametrize(("workers", "preparers"), [(1, 0), (2, 1)])
 def test_the_answer_is_that_of_the_picture_alone(describer: Describer, folder: Path, jpegs: list[bytes], workers: int,
                                                  preparers: int) -> None:  # fmt: skip
-    asks = [Ask(jpeg, say="all" if index % 2 else "confident", gender=index % 5 != 0, age=index % 4 != 0)
+    asks = [Ask(jpeg, say="all" if index % 2 else "confident", gender=index % 5 != 0, age=index % 4 != 0,
+                sampling=Sampling(1.1, seed=index) if index == 3 else None, candidates=2 if index == 4 else 1)
             for index, jpeg in enumerate(jpegs)]  # fmt: skip
     with BatchDescriber.load(folder, BatchSettings(batch=4, preparers=preparers), workers=workers) as batched:
         answers = list(batched.map(asks))
         stages = batched.snapshot().stages
     for ask, answer in zip(asks, answers, strict=True):
-        same(answer, describer.describe(ask.picture, say=ask.say, gender=ask.gender, age=ask.age)[0])
+        alone = describer.describe(ask.picture, say=ask.say, gender=ask.gender, age=ask.age, sampling=ask.sampling,
+                                   candidates=ask.candidates)[0]  # fmt: skip
+        same(answer, alone)
+        assert [each.text for each in answer.candidates] == [each.text for each in alone.candidates]
+    assert answers[4].candidates
     assert stages["queue"].count == stages["decode"].count == len(jpegs)
     assert stages["vision"].count == stages["words"].count == stages["batch"].count
     for stage in ("decode", "vision", "words"):

@@ -20,6 +20,7 @@ from personvlm.runtime.batching_work import Work
 from personvlm.runtime.calibration import Say
 from personvlm.runtime.describer import Describer, Picture
 from personvlm.runtime.engine import Engine, Floats, Seen, available_cores
+from personvlm.runtime.generate import Sampling
 from personvlm.schema import PersonDescription
 
 Prepared = tuple[NDArray[np.uint8], tuple[tuple[str, Any], ...]]
@@ -34,6 +35,8 @@ class Ask:
     min_precision: float | None = None
     gender: bool = True
     age: bool = True
+    sampling: Sampling | None = None
+    candidates: int = 1
 
     def options(self) -> tuple[tuple[str, Any], ...]:
         """What differs from the defaults."""
