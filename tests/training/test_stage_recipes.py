@@ -123,5 +123,5 @@ def test_early_stopping_keeps_the_best_and_stays_stopped(tmp_path: Path) -> None
 
 def test_a_run_that_diverges_says_so(tmp_path: Path) -> None:
     stopping = EarlyStopping(tmp_path, "val.loss", patience=0)
-    with pytest.raises(InputError, match="val.loss is nan, the run has diverged; .* lower learning rate"):
+    with pytest.raises(InputError, match=r"val\.loss is nan, the run has diverged; .* lower learning rate"):
         stopping.after({"val.loss": float("nan")}, {}, make_accelerator(Recipe(precision="no")))
