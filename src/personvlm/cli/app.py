@@ -15,7 +15,7 @@ import typer
 
 from personvlm import __version__
 from personvlm.base.errors import PersonVLMError
-from personvlm.cli import bench, compress, data, demo, describe, evaluate, models, study, train
+from personvlm.cli import bench, calibrate, compress, data, demo, describe, distill, evaluate, models, study, train
 
 app = typer.Typer(
     name="personvlm", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -43,9 +43,11 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("schema")(models.schema)
 app.command("models")(models.models)
 app.command("train")(train.train)
+app.command("calibrate")(calibrate.calibrate)
 app.command("export")(train.export)
 app.command("convert")(train.convert)
 app.command("compress")(compress.compress)
+app.command("distill")(distill.distill)
 app.command("study")(study.study)
 app.add_typer(data.app, name="data")
 

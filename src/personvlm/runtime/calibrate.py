@@ -77,7 +77,8 @@ class Labelled:
 
 def calibrate(
     engine: Engine, transform: Transform, samples: Sequence[Sample], taught: Mapping[str, tuple[str, ...]], *,
-    batch: int = 32, progress: Callable[[Iterable[int], int], Iterable[int]] = lambda steps, total: steps,
+    before: Calibration | None = None, batch: int = 32,
+    progress: Callable[[Iterable[int], int], Iterable[int]] = lambda steps, total: steps,
 ) -> Calibration:  # fmt: skip
     """Look at ``samples`` and fit a calibration to them, every person counted once.
 
@@ -85,6 +86,7 @@ def calibrate(
         engine, transform: of the model.
         samples: pictures of people whom the model was not trained on.
         taught: group -> values with at least one training label.
+        before: see :func:`fit`.
         batch: pictures per call of the model.
         progress: passes on the start of each batch, of so many.
 
@@ -97,30 +99,42 @@ def calibrate(
     seen = [engine.encode(transform([decode(sample.image) for sample in samples[start : start + batch]]))
             for start in progress(starts, len(starts))]  # fmt: skip
     logits, quality = (np.concatenate([part[index] for part in seen]) for index in (1, 3))
-    return fit(Labelled.of(logits, quality, samples), taught)
+    return fit(Labelled.of(logits, quality, samples), taught, before)
 
 
-def fit(data: Labelled, taught: Mapping[str, tuple[str, ...]]) -> Calibration:
-    """The calibration of a model that sees ``data``."""
-    plain = Calibration.plain(taught)
+def fit(data: Labelled, taught: Mapping[str, tuple[str, ...]], before: Calibration | None = None) -> Calibration:
+    """The calibration of a model that sees ``data``.
+
+    Args:
+        data: what it sees.
+        taught: group -> values with at least one training label.
+        before: a calibration from other people. What it says of groups that ``data`` do not label is kept, except for
+            what holds at a stated precision: that is only known of these people.
+    """
+    plain = before or Calibration.plain(taught)
     scale, shift = list(plain.scale), list(plain.shift)
-    scalings = {name: _scaling(name, data) for name in column_slices()}
-    for name, where in column_slices().items():
-        scale[where] = [round(scalings[name].scale, 5)] * (where.stop - where.start)
-        shift[where] = [round(value, 5) for value in scalings[name].shift.tolist()]
+    labelled = {name for name, where in column_slices().items() if data.mask[:, where].any()}
+    scalings = {name: _scaling(name, data) for name in column_slices() if name in labelled}
+    for name, scaling in scalings.items():
+        where = column_slices()[name]
+        scale[where] = [round(scaling.scale, 5)] * (where.stop - where.start)
+        shift[where] = [round(value, 5) for value in scaling.shift.tolist()]
     factor = track_factor(data.logits, data.quality, data.target, data.mask, drawn_tracks(data.identities), scalings)
     fitted = replace(plain, scale=tuple(scale), shift=tuple(shift), track=factor, people=len({*data.people}))
     probability = fitted.probabilities(data.logits.astype(np.float32)).astype(np.float64)
     precise: dict[str, dict[str, Curve]] = {}
-    confident, likely = {}, {}
+    confident: dict[str, Mapping[str, float]] = {}
+    likely: dict[str, Mapping[str, float]] = {}
     for name, where in column_slices().items():
-        if name in taught:
+        if name in taught and name not in labelled and before is not None:
+            precise[name], confident[name], likely[name] = {}, before.confident[name], before.likely[name]
+        elif name in taught:
             part = (probability[:, where], data.target[:, where], data.mask[:, where], data.weights)
             precise[name] = precision_curves(GROUP[name], taught[name], *part)
             confident[name] = _confident(name, precision_curves(GROUP[name], taught[name], *part, PLAIN))
             likely[name] = _likely(name, *part)
     return replace(fitted, confident=confident, likely=likely, precise=precise,
-                   benchmark=_benchmark(fitted, probability, data.benchmark))  # fmt: skip
+                   benchmark=_benchmark(fitted, probability, data.benchmark) or plain.benchmark)  # fmt: skip
 
 
 def _scaling(name: str, data: Labelled) -> Scaling:

@@ -1,14 +1,25 @@
-"""From trained weights to a folder that the describer loads: graphs, then calibration."""
+"""From trained weights to a folder that the describer loads: graphs, then calibration; and calibration by itself."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from personvlm.base.errors import InputError
 from personvlm.data.sample import Sample
 from personvlm.data.transform import Transform
 from personvlm.runtime.calibrate import calibrate
+from personvlm.runtime.calibration import Calibration
 from personvlm.runtime.engine import OnnxEngine
+from personvlm.schema import GROUP
+from personvlm.schema.groups import column_slices
+
+SHOWN = (0.8, 0.9, 0.95)
+"""Precisions at which a summary says which values can be stated."""
+
+Progress = Callable[[Iterable[int], int], Iterable[int]]
 
 
 def release(directory: Path, validation: Sequence[Sample], taught: Mapping[str, tuple[str, ...]]) -> None:
@@ -17,3 +28,50 @@ def release(directory: Path, validation: Sequence[Sample], taught: Mapping[str, 
 
     export(directory)
     calibrate(OnnxEngine(directory), Transform.load(directory), validation, taught).save(directory)
+
+
+def recalibrate(
+    directory: Path, samples: Sequence[Sample], *, out: Path | None = None, batch: int = 32,
+    progress: Progress = lambda steps, total: steps,
+) -> Calibration:  # fmt: skip
+    """Fit the calibration of a finished model anew, on other people than those it was trained on. Needs no torch.
+
+    Args:
+        directory: the model; its ``calibration.json`` says which values it was taught.
+        samples: labelled pictures. Groups that they do not label keep the calibration they had, and are not said at a
+            stated precision.
+        out: leave the model alone and write a copy with the new calibration here.
+        batch: pictures per call of the model.
+        progress: passes on the start of each batch, of so many.
+
+    Raises:
+        InputError: the model or the pictures cannot be read, nothing is labelled, or ``out`` holds something else.
+    """
+    before = Calibration.load(directory)
+    if not any(sample.annotations.known.keys() & before.taught.keys() for sample in samples):
+        raise InputError(f"nothing to calibrate on: none of {len(samples)} samples labels a group that the model knows")
+    if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out}: is there already; take another --out, or remove it")
+    fitted = calibrate(OnnxEngine(directory), Transform.load(directory), samples, before.taught, before=before,
+                       batch=batch, progress=progress)  # fmt: skip
+    if out is not None:
+        # What was measured with another calibration says nothing about this one.
+        shutil.copytree(directory, out, dirs_exist_ok=True, ignore=shutil.ignore_patterns("metrics.json"))
+    fitted.save(directory if out is None else out)
+    return fitted
+
+
+def summary(calibration: Calibration) -> dict[str, Any]:
+    """What a calibration came to, fit for JSON: ``people``, ``track``, and per taught group ``scale``, whether it is
+    ``shifted``, and ``said_at``: precision -> values that can be stated at it."""
+    said = {level: calibration.at_precision(level).confident for level in SHOWN}
+    groups = {}
+    for name in GROUP:
+        if name in calibration.taught:
+            where = column_slices()[name]
+            groups[name] = {
+                "scale": calibration.scale[where][0], "shifted": any(calibration.shift[where]),
+                "said_at": {f"{level:g}": [value for value in GROUP[name].values if said[level][name][value] <= 1]
+                            for level in SHOWN},
+            }  # fmt: skip
+    return {"people": calibration.people, "track": calibration.track, "groups": groups}
