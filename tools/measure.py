@@ -18,6 +18,9 @@ from personvlm.evaluation.evaluate import evaluate
 from personvlm.models.edge import EdgeVLM
 from personvlm.runtime.describer import Describer, shipped
 
+PRECISION = 0.9
+"""What is stated at this precision is measured too. Nothing is fitted here: `personvlm calibrate` does that, on val."""
+
 
 def main() -> None:
     """Write ``name``, ``version``, ``parameters``, ``trainable`` and ``test`` (the object of ``evaluate --json``)."""
@@ -29,7 +32,7 @@ def main() -> None:
     model = EdgeVLM.load(given.model)
     counts = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
     describer = Describer.load(given.model)
-    test = evaluate(describer, read_peta(given.data), describer.calibration.benchmark,
+    test = evaluate(describer, read_peta(given.data), describer.calibration.benchmark, min_precision=PRECISION,
                     progress=lambda stage: print(stage, file=sys.stderr))  # fmt: skip
     path = given.model / "metrics.json"
     kept = json.loads(path.read_text("utf-8")) if path.is_file() else {}
