@@ -16,6 +16,7 @@ from personvlm.base.images import decode
 from personvlm.data.sample import Sample
 from personvlm.data.sources import read_training
 from personvlm.data.transform import Transform
+from personvlm.evaluation.facts import values_of_annotations
 from personvlm.evaluation.study_plan import spread
 from personvlm.evaluation.study_score import Said, reference_of
 from personvlm.language.cleanup import clean
@@ -28,7 +29,7 @@ from personvlm.models.person_vlm import PersonVLM
 from personvlm.models.prefix import encode_values
 from personvlm.runtime.calibration import Calibration
 from personvlm.runtime.describer import Describer
-from personvlm.runtime.generate import score
+from personvlm.runtime.generate import generate, score
 from personvlm.runtime.torch_engine import TorchEngine
 from personvlm.schema import values_of
 from personvlm.training.budget import validated_on
@@ -59,26 +60,38 @@ def describe_stage(folder: Path, samples: Sequence[Sample], quiet: bool) -> list
     return said
 
 
-def describe_edge(folder: Path, samples: Sequence[Sample], quiet: bool, data: Path | None = None) -> list[Said]:
-    """The most probable value of every group, in words: ``--say all``.
+def describe_edge(folder: Path, samples: Sequence[Sample], quiet: bool, data: Path,
+                  neighbors: bool = False, everything: bool = False) -> list[Said]:  # fmt: skip
+    """The most probable value of every group, in words (``--say all``), but for values that the validation labels
+    never show by themselves: stages learn from captions what a caption of this data speaks of, edge is told.
 
-    ``data``: the training folder, whose nearest captions are noted too.
+    Args:
+        data: the training folder.
+        neighbors: whether the nearest training captions are noted too.
+        everything: say what the validation labels never show as well.
     """
     describer = Describer.load(folder)
-    captions, embeddings = ([], None) if data is None else _neighbors(describer, data)
+    train, val = read_training(data)
+    asked = taught_values([sample.annotations for sample in (train if everything else val)])
+    asked.pop("visibility", None)
+    captions, embeddings = _neighbors(describer, train) if neighbors else ([], None)
     said = []
     for group in _batches(samples, quiet):
-        images = [sample.image for sample in group]
-        described = describer.describe(images, say="all", batch=len(images))
+        seen = describer.engine.encode(describer.transform([decode(sample.image) for sample in group]))
+        decided = [describer.calibration.decide(describer.calibration.scores(row), "all")
+                   for row in describer.calibration.probabilities(seen.logits)]  # fmt: skip
+        values = [{name: kept for name, several in values_of(one).items()
+                   if (kept := tuple(value for value in several if value in asked.get(name, ())))}
+                  for one in decided]  # fmt: skip
+        texts = generate(describer.engine, seen.tokens, values, describer.tokenizer, describer.max_words)
         references = [reference_of(sample) for sample in group]
-        nll = describer.score(images, references, batch=len(images)).tolist()
-        for sample, one, each, reference in zip(group, described, nll, references, strict=True):
-            nearest = ""
-            if embeddings is not None and one.embedding is not None:
-                nearest = captions[int((embeddings @ np.asarray(one.embedding, np.float32)).argmax())]
-            heads = realise(values_of(one.attributes))
-            said.append(Said(str(sample.image), one.text, one.text, each * len(reference), len(reference), heads,
-                             nearest))  # fmt: skip
+        nll = score(describer.engine, seen.tokens, values, references, describer.tokenizer).tolist()
+        near = [""] * len(group) if embeddings is None else [
+            captions[row] for row in (seen.embedding @ embeddings.T).argmax(1).tolist()
+        ]  # fmt: skip
+        said += [Said(str(sample.image), text, text, each * len(reference), len(reference), realise(one), caption)
+                 for sample, text, each, reference, one, caption
+                 in zip(group, texts, nll, references, values, near, strict=True)]  # fmt: skip
     return said
 
 
@@ -151,9 +164,9 @@ def _freely(model: EdgeVLM, tokens: Tensor, tokenizer: Tokenizer) -> list[str]:
     return [tokenizer.decode(row) for row in torch.stack(written, 1).tolist()]
 
 
-def _neighbors(describer: Describer, data: Path) -> tuple[list[str], NDArray[np.float32]]:
+def _neighbors(describer: Describer, train: Sequence[Sample]) -> tuple[list[str], NDArray[np.float32]]:
     """Captions of training pictures and their embeddings ``[T, E]``."""
-    samples = [sample for sample in read_training(data)[0] if reference_of(sample)]
+    samples = [sample for sample in train if values_of_annotations(sample.annotations)]
     samples = spread([sample for sample in samples if sample.identity], 0, NEIGHBORS) or samples[:NEIGHBORS]
     parts = [describer.engine.encode(describer.transform([decode(sample.image) for sample in group])).embedding
              for group in _batches(samples, True)]  # fmt: skip

@@ -52,11 +52,10 @@ class _Report:
             f"<p>Made on {at(('made',))}. The four stages of the published study and edge, trained on the same "
             f"{at(('data', 'training'), 'count')} pictures under the same budgets, and scored on the same "
             f"{at(('data', 'test'), 'count')} pictures of {at(('data', 'people'), 'count')} people whom none of them "
-            f"saw. Captions to learn from are {at(('data', 'references'))}, with ever new paraphrases; every test "
-            f"picture has {at(('data', 'paraphrases'), 'count')} paraphrases beside the canonical sentence as "
-            "references for the text metrics. Facts are read from the generated text by a parser and scored against "
-            "human labels, never against captions. Every person counts once; intervals are for ninety-five in a "
-            "hundred resamples of people.</p>"
+            "saw. Captions to learn from are realised from labels in ever new words. The references of the text "
+            f"metrics are {at(('data', 'references'))}: the canonical sentence and paraphrases. Facts "
+            "are read from the generated text by a parser and scored against human labels, never against captions. "
+            "Every person counts once; intervals are for ninety-five in a hundred resamples of people.</p>"
         )
         yield (
             "<p>A budget in minutes is the time of the training loop alone: decoding of pictures, validation and "
@@ -64,8 +63,9 @@ class _Report:
             "threads, so that other work on the machine changes nothing. Learning rate and phases follow the share of "
             "the budget that is used. A budget in epochs is the number of crops seen, in passes over the training "
             "pictures. Stages generate greedily without penalties for repetition and get the published six-step "
-            "clean-up; edge says the most probable value of every group. Losses are compared only as negative "
-            "log-likelihood per character without smoothing, because the vocabularies differ.</p>"
+            "clean-up; edge says the most probable value of every group, of those values that the labels of the "
+            "validation split show, as the stages learn from captions what captions speak of. Losses are compared "
+            "only as negative log-likelihood per character without smoothing, because the vocabularies differ.</p>"
         )
         failed = [index for index in range(len(self.study["entries"])) if index not in self.done]
         for index in failed:
@@ -86,8 +86,9 @@ class _Report:
                 form = _FIGURE_FORMS[item["figure"]]
                 place: Place = ("not_better", index)
                 low, high = (at((*place, "interval", side), form) for side in (0, 1))
-                yield (f"<li>{at((*place, 'key'))}, {_FIGURE_NAMES[item['figure']]}: "
-                       f"{at((*place, 'verdict'))}, {at((*place, 'value'), form)} ({low} to {high})</li>")  # fmt: skip
+                shown = f"{at((*place, 'value'), form)} ({low} to {high})" if item["value"] is not None else "undefined"
+                yield (f"<li>{at((*place, 'key'))}, {_FIGURE_NAMES[item['figure']]}: {at((*place, 'verdict'))}, "
+                       f"{shown}</li>")  # fmt: skip
             yield "</ul>"
         yield ("<p class='note'>Edge minus the stage, both scored on the same resamples of people (paired "
                "bootstrap). mA and the mean are in percentage points.</p>")  # fmt: skip
@@ -121,7 +122,7 @@ class _Report:
         yield ", ".join(self.page.figure(("labels_in_mA", index)) for index in range(len(self.study["labels_in_mA"])))
         yield ".</p>"
         for budget in self.study["budgets"]:
-            yield f"<h3>{self.page.figure(('budgets', self.study['budgets'].index(budget)))} per model</h3>"
+            yield f"<h3>{self.page.figure(('budget_titles', budget))} for each model</h3>"
             yield self.page.table(heads, self._rows(budget, "scores", lambda place: facts(
                 (*place, "scores"), Cell((*place, "nll_per_character"), "three"))))  # fmt: skip
             yield self.page.table(
@@ -171,13 +172,13 @@ class _Report:
             ]  # fmt: skip
 
         for budget in self.study["budgets"]:
-            yield f"<h3>{at(('budgets', self.study['budgets'].index(budget)))} per model</h3>"
+            yield f"<h3>{at(('budget_titles', budget))} for each model</h3>"
             yield self.page.table(heads, [*seed, *self._rows(budget, "published", ours)])
         yield "<h3>Attributes by keywords, as the published study counts them</h3>"
         groups = (*published.GROUPS, "mean")
         first = Row("stage 4 as published", [Cell(("seed", "attributes", name), "percent") for name in groups], "seed")
         for budget in self.study["budgets"]:
-            yield f"<h3>{at(('budgets', self.study['budgets'].index(budget)))} per model</h3>"
+            yield f"<h3>{at(('budget_titles', budget))} for each model</h3>"
             rows = self._rows(budget, "published", lambda place: [
                 value_of((*place, "published", "attributes", name), "percent") for name in groups])  # fmt: skip
             yield self.page.table(["", *(name.replace("_", " ") for name in groups)], [first, *rows])
@@ -216,7 +217,7 @@ class _Report:
                     value_of((*place, "viewpoint", kind), "percent")]  # fmt: skip
 
         for budget in self.study["budgets"]:
-            yield f"<h3>{self.page.figure(('budgets', self.study['budgets'].index(budget)))} per model</h3>"
+            yield f"<h3>{self.page.figure(('budget_titles', budget))} for each model</h3>"
             for kind, heading in (("wrong", "wrong"), ("missing", "not said")):
                 rows = self._rows(budget, "scores", lambda place, kind=kind: rates(kind, place))
                 yield self.page.table([heading, *modes, VIEWPOINT], [seed, *rows] if kind == "wrong" else rows)

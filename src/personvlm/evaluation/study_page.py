@@ -87,7 +87,7 @@ class Page:
         if isinstance(cell, str):
             return f"<td>{escape(cell)}</td>"
         inside = self.figure(cell.at, cell.form)
-        if cell.interval is not None and self.get(cell.interval) is not None:
+        if cell.interval is not None and None not in (self.get(cell.interval) or (None,)):
             low, high = (self.figure((*cell.interval, side), cell.form) for side in (0, 1))
             inside += f'<span class="interval">{low} to {high}</span>'
         style = cell.style or ("text" if cell.form == "text" else "")

@@ -15,7 +15,7 @@ from personvlm.data.sample import Sample
 from personvlm.evaluation.baselines import BASELINES, CONSTANT, majority_values
 from personvlm.evaluation.facts import values_of_annotations
 from personvlm.evaluation.protocols import clean, published
-from personvlm.evaluation.protocols.references import PARAPHRASES, origin, raw_references
+from personvlm.evaluation.protocols.references import origin, raw_references
 from personvlm.evaluation.study_ablations import ABLATIONS
 from personvlm.evaluation.study_compare import FIGURES, Comparison, failures, viewpoint
 from personvlm.evaluation.study_plan import EDGE, Entry
@@ -78,9 +78,11 @@ def gathered(entries: Sequence[Entry], ablations: Sequence[str], out: Path, samp
         "version": VERSION, "made": date.today().isoformat(),
         "protocols": {"clean": clean.VERSION, "published": published.VERSION},
         "data": {**counts, "test": len(samples), "people": people, "views": len(views),
-                 "references": origin(samples, "clean"), "paraphrases": PARAPHRASES, "published_rows": published.ROWS},
+                 "references": origin(samples, "clean"), "published_rows": published.ROWS},
         "labels_in_mA": [name for name, label in labels.items() if label["in_mA"]],
-        "budgets": list(baselines), "entries": rows, "baselines": baselines, "differences": differences,
+        "budgets": list(baselines),
+        "budget_titles": {entry.budget.name: entry.budget.title for entry in mains},
+        "entries": rows, "baselines": baselines, "differences": differences,
         "not_better": [
             {"budget": budget, "key": key, "figure": name, **difference[name]}
             for budget, several in differences.items() for key, difference in several.items() for name in FIGURES

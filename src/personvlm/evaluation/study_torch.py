@@ -118,8 +118,8 @@ def _describe(entry: Entry, job: Job, folder: Path, file: str, samples: Sequence
     elif entry.settings.get("attribute_prefix") == "false":
         said = describe_by_sight(folder, samples, job.quiet)
     else:
-        neighbors = job.data if file == DESCRIBED and not entry.ablation else None
-        said = describe_edge(folder, samples, job.quiet, neighbors)
+        test = file == DESCRIBED
+        said = describe_edge(folder, samples, job.quiet, job.data, test and not entry.ablation, everything=not test)
     write_said(said, folder / file)
 
 

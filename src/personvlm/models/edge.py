@@ -14,7 +14,7 @@ from personvlm.base.errors import InputError
 from personvlm.models.config import EdgeConfig
 from personvlm.models.decoder import Cache, PrefixDecoder
 from personvlm.models.encoder import MobileNetV2Encoder
-from personvlm.models.heads import AttributeHeads
+from personvlm.models.heads import AttributeHeads, resized
 from personvlm.models.prefix import entries, slots
 
 WEIGHTS = "model.safetensors"
@@ -63,11 +63,14 @@ class EdgeVLM(nn.Module):
         return self
 
     def see(self, pixels: Tensor) -> Seen:
-        """``float [N, 3, H, W]``, as the transform gives it -> :class:`Seen`."""
+        """``float [N, 3, H, W]``, as the transform gives it -> :class:`Seen`.
+
+        Pictures of another size than the config's, in training, give as many tokens, each at its place.
+        """
         fine, coarse = self.encoder(pixels)
         pooled = coarse.mean((2, 3))
         return Seen(
-            tokens=self.projection(coarse.flatten(2).transpose(1, 2)),
+            tokens=self.projection(resized(coarse, self.config.grid).flatten(2).transpose(1, 2)),
             logits=self.heads(fine, coarse),
             embedding=F.normalize(self.embedding(pooled), dim=1),
             quality=self.quality(pooled).squeeze(1),

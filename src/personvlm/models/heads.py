@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -41,8 +43,8 @@ class AttributeHeads(nn.Module):
         """``[N, Cf, 2h, 2w]`` and ``[N, Cc, h, w]`` -> logits ``[N, C]`` over :func:`~.schema.groups.columns`."""
         count = fine.shape[0]
         tokens = torch.cat([
-            (self.from_fine(fine) + _resized(self.fine_position, fine)).flatten(2),
-            (self.from_coarse(coarse) + _resized(self.coarse_position, coarse)).flatten(2),
+            (self.from_fine(fine) + resized(self.fine_position, fine.shape[2:])).flatten(2),
+            (self.from_coarse(coarse) + resized(self.coarse_position, coarse.shape[2:])).flatten(2),
         ], dim=2).transpose(1, 2)  # [N, K, D]  # fmt: skip
         key, value = self._split(self.key_value(self.token_norm(tokens))).chunk(2, dim=1)
         query = self._split(self.query(self.query_norm(self.queries)).expand(count, -1, -1))
@@ -60,8 +62,8 @@ class AttributeHeads(nn.Module):
         return x.reshape(count, length, width // size, size).transpose(1, 2)
 
 
-def _resized(position: Tensor, grid: Tensor) -> Tensor:
-    """Positions for a grid of another size (training begins at a lower resolution)."""
-    if position.shape[2:] == grid.shape[2:]:
-        return position
-    return F.interpolate(position, grid.shape[2:], mode="bilinear", align_corners=False)
+def resized(grid: Tensor, size: Sequence[int]) -> Tensor:
+    """``[N, C, h, w]`` at another size (rows, columns): training begins at a lower resolution."""
+    if list(grid.shape[2:]) == list(size):
+        return grid
+    return F.interpolate(grid, list(size), mode="bilinear", align_corners=False)

@@ -115,6 +115,11 @@ class Budget:
         """``10m``, ``0.5e``: for folders and tables."""
         return f"{self.amount:g}{self.unit[0]}"
 
+    @property
+    def title(self) -> str:
+        """``10 minutes``, ``1 epoch``: for readers."""
+        return f"{self.amount:g} {self.unit if self.amount != 1 else self.unit[:-1]}"
+
     def fitted(self, recipe: Recipe, samples: int, threads: int) -> tuple[Recipe, Pace]:
         """``recipe`` at the length of this budget, and the pace that it runs at.
 

@@ -35,6 +35,13 @@ def encoded(texts: list[str], tokenizer: Tokenizer, longest: int) -> tuple[Tenso
     return words, pad([row[1:] for row in rows], batch_first=True, padding_value=NO_TARGET)
 
 
+def without_ends(targets: Tensor, end: int) -> Tensor:
+    """Targets ``int64 [N, T]`` without the first word and the end, as the published study trained."""
+    kept = torch.where(targets == end, NO_TARGET, targets)
+    kept[:, 0] = NO_TARGET
+    return kept
+
+
 def caption_loss(logits: Tensor, targets: Tensor, smoothing: float) -> Tensor:
     """Sum over all targets of the smoothed cross-entropy: ``[N, T, V]`` and ``int64 [N, T]`` -> a scalar, in nats."""
     return F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=NO_TARGET,
@@ -66,8 +73,7 @@ class StudyObjective:
                  for row, flipped in zip(rows, seen.flipped, strict=True)]  # fmt: skip
         words, targets = encoded(texts, self.tokenizer, self.longest)
         if not self.ends:
-            targets[:, 0] = NO_TARGET
-            targets[targets == self.tokenizer.eos_id] = NO_TARGET
+            targets = without_ends(targets, self.tokenizer.eos_id)
         count = int((targets != NO_TARGET).sum())
         share = slice(self.accelerator.process_index, None, self.accelerator.num_processes)
         logits = model(seen.pixels[share].to(device), words[share].to(device))
