@@ -14,11 +14,12 @@ def test_lines_as_they_are_and_captions_normalised(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("A man.\n\n  two  spaces\n")
     (tmp_path / "b.jsonl").write_text(
         '{"answer": "Here is a description of the image:\\n\\nThe image shows a man."}\n'
-        '{"captions": ["The image shows a woman. She is wearing a red coat.", "The image shows a child."], "image": "x.jpg"}\n{"other": 1}\n'
+        '{"captions": ["The image shows a woman. She has a hat.", "The image shows a child."], "image": "x.jpg"}\n'
+        '{"other": 1}\n'
     )
     texts = read_corpus([tmp_path / "a.txt", tmp_path / "b.jsonl"])
     assert texts == ["A man.", "  two  spaces", "The image shows a man.",
-                     "The image shows a woman. She is wearing a red coat.", "The image shows a child."]  # fmt: skip
+                     "The image shows a woman. She has a hat.", "The image shows a child."]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "content", "message"), [

@@ -13,8 +13,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="exporting a stage needs the train extra")
 pytest.importorskip("onnx", reason="exporting a stage needs the train extra")
 
-from stage_folders import lively_stage, pictures, save, tiny_gpt2_tokenizer, vocabulary  # noqa: E402
-
+from lively_stages import lively_stage, pictures, save, tiny_gpt2_tokenizer, vocabulary  # noqa: E402
 from personvlm.base.errors import InputError  # noqa: E402
 from personvlm.models.generate import GREEDY, generate  # noqa: E402
 from personvlm.models.person_vlm import PersonVLM  # noqa: E402

@@ -136,14 +136,15 @@ def compare(forms: Sequence[Form], crops: Crops,
 
 def _among(kept: tuple[int, ...] | None, whole: list[list[int]], writer: Writer, pixels: Floats) -> list[list[int]]:
     """What the reference says if it may only choose among ``kept``. Rows that need no other word are as they were."""
-    if kept is None or (isinstance(writer.tokenizer, GPT2Tokenizer) and writer.tokenizer.kept is not None):
+    if kept is None:
         return whole
-    allowed = np.zeros(len(writer.tokenizer), bool)
-    allowed[list(kept)] = True
+    own = writer.tokenizer.kept if isinstance(writer.tokenizer, GPT2Tokenizer) else None
+    allowed = np.isin(range(len(writer.tokenizer)) if own is None else own, kept)
     rows = list(whole)
     for index, row in enumerate(whole):
-        if not allowed[row].all():
-            rows[index] = writer.generate(pixels[index : index + 1], allowed=allowed)[0].ids
+        if not {*row} <= {*kept}:
+            restricted = writer.generate(pixels[index : index + 1], allowed=allowed)[0]
+            rows[index] = _original(restricted.ids, writer.tokenizer)
     return rows
 
 

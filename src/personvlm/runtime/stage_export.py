@@ -39,8 +39,8 @@ class _Eyes(nn.Module):
 def export_stage(directory: Path, out: Path | None = None, precision: Precision = "int8") -> dict[str, int]:
     """Write ``vision.onnx`` and ``decoder.onnx`` of the stage in ``directory`` into ``out`` (beside it by default).
 
-    ``int8`` quantizes the decoder and the projection (:mod:`.export_quantize`) and stores the encoder as float16, computed
-    in float32; ``fp32`` changes nothing.
+    ``int8`` quantizes the decoder and the projection (:mod:`.export_quantize`) and stores the encoder as float16,
+    computed in float32; ``fp32`` changes nothing.
 
     Returns:
         Size of each file in bytes.

@@ -30,9 +30,9 @@ def decoder_graph(config: StageConfig, state: State) -> onnx.ModelProto:
 
     Inputs, for one row: ``words int64 [1, T]``; ``places int64 [S]``, of everything that is read; ``idle int64 [6]``,
     zeros but for the fifth, which is the number of idle places after them; ``last int32 [1]`` and ``total int32 []``,
-    the last place and the length with the idle ones; ``key{l}`` and ``value{l} float32 [1, heads, P, d]``, buffers. GPT-2 also reads ``visual float32 [1, K, D]`` before its words (K
-    may be 0), so that S = K + T; the stages' own decoder reads ``seen_key{l}`` and ``seen_value{l} [1, heads, K, d]``,
-    and S = T.
+    the last place and the length with the idle ones; ``key{l}`` and ``value{l} float32 [1, heads, P, d]``, buffers.
+    GPT-2 also reads ``visual float32 [1, K, D]`` before its words (K may be 0), so that S = K + T; the stages' own
+    decoder reads ``seen_key{l}`` and ``seen_value{l} [1, heads, K, d]``, and S = T.
 
     Outputs: ``logits float32 [1, T, V]``, and ``next_key{l}``, ``next_value{l}`` to be bound to the same buffers.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +25,9 @@ from personvlm.training.budget import Budget, Pace
 from personvlm.training.captions import taught_values
 from personvlm.training.curves import plot
 from personvlm.training.dataset import TrainingSet
+from personvlm.training.distill import Distillation, DistillObjective, Teachers
 from personvlm.training.drawn import drawn_people
-from personvlm.training.loop import finish, make_accelerator, train
+from personvlm.training.loop import Objective, finish, make_accelerator, train
 from personvlm.training.objective import EdgeObjective
 from personvlm.training.origin import Source, check_origin, data_source, weights_source
 from personvlm.training.recipe import Recipe
@@ -72,7 +73,8 @@ def domain_vocabulary() -> PersonVocabulary:
 
 
 def train_edge(data: Path, out: Path, recipe: Recipe, start: Start, *, cache: Path | None = None,
-               budget: Budget | None = None, judged: Judged | None = None, quiet: bool = False) -> Trained:  # fmt: skip
+               budget: Budget | None = None, judged: Judged | None = None, distillation: Distillation | None = None,
+               unlabelled: Sequence[Sample] = (), quiet: bool = False) -> Trained:  # fmt: skip
     """Train edge on the folder ``data`` and leave the model in ``out``; goes on where a killed run stopped.
 
     Args:
@@ -82,6 +84,8 @@ def train_edge(data: Path, out: Path, recipe: Recipe, start: Start, *, cache: Pa
         cache: folder for decoded pictures; ``out/cache`` by default.
         budget: decides the length of the run; the recipe's phases keep their shares of it.
         judged: further figures of the validation curve, asked once the decoder is being trained.
+        distillation: teachers to learn from beside the labels.
+        unlabelled: further pictures, of use to a distillation only.
 
     Returns:
         What calibration needs to know.
@@ -96,12 +100,14 @@ def train_edge(data: Path, out: Path, recipe: Recipe, start: Start, *, cache: Pa
         "encoder": weights_source(start.encoder, "random"),
         "model": weights_source(start.model, "none"),
         **({} if budget is None else {"budget": Source(f"{budget.name} {budget.clock}")}),
+        **({} if distillation is None else {"distillation": Source(f"{distillation}, {len(unlabelled)} unlabelled")}),
     })  # fmt: skip
     size = recipe.phases[-1]
     transform, tokenizer = Transform(height=size.height, width=size.width), domain_vocabulary()
     cache = cache or out / "cache"
     train_samples += drawn_people(cache, recipe.rendered, recipe.seed, quiet)
-    training = TrainingSet(train_samples, transform, cache, recipe.source_weight, recipe.identity_power, quiet)
+    training = TrainingSet([*train_samples, *unlabelled], transform, cache, recipe.source_weight,
+                           recipe.identity_power, quiet)  # fmt: skip
     validation = TrainingSet(val_samples, transform, cache, quiet=quiet)
     torch.manual_seed(recipe.seed)
     model = initial_model(EdgeConfig(len(tokenizer), height=size.height, width=size.width), start, training, transform)
@@ -111,7 +117,10 @@ def train_edge(data: Path, out: Path, recipe: Recipe, start: Start, *, cache: Pa
     loop, pace = recipe, Pace(recipe.steps)
     if budget is not None:
         loop, pace = budget.fitted(recipe, len(training.samples), torch.get_num_threads())
-    objective = EdgeObjective(training, loop, transform, tokenizer, accelerator, model.config.max_text, pace)
+    objective: Objective = EdgeObjective(training, loop, transform, tokenizer, accelerator, model.config.max_text, pace)
+    if distillation is not None:
+        teachers = Teachers(distillation.teachers, accelerator.device)
+        objective = DistillObjective(objective, teachers, distillation, transform)
     judge = EdgeVLM(model.config).to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def evaluate(average: dict[str, Tensor]) -> dict[str, float]:
@@ -128,6 +137,8 @@ def train_edge(data: Path, out: Path, recipe: Recipe, start: Start, *, cache: Pa
         tokenizer.save(out)
         transform.save(out)
         recipe.save(out)
+        if distillation is not None:
+            distillation.save(out)
         plot(out / "curves.csv", out / "curves.png")
     finish(accelerator)
     return Trained(val_samples, taught_values([sample.annotations for sample in train_samples]))

@@ -15,7 +15,7 @@ from personvlm.models import Loaded
 from personvlm.models.person_vlm import PersonVLM
 from personvlm.models.presets import PRESETS
 
-WORDS = "the image shows a man woman child wearing red blue black white coat jacket jeans hat . , and".split()
+WORDS = "the image shows a man woman child wearing red blue black white coat jacket jeans hat . , and"
 
 
 def tiny_gpt2_tokenizer(folder: Path) -> GPT2Tokenizer:
@@ -36,8 +36,9 @@ def tiny_gpt2_tokenizer(folder: Path) -> GPT2Tokenizer:
 def lively_stage(decoder: str, tokenizer: Tokenizer) -> Loaded:
     """A stage with random weights; the output is one of many, and differs from picture to picture."""
     preset = PRESETS["stage4" if decoder == "gpt2" else "stage1"]
-    config = replace(preset, encoder="mobilenet_v3_small", frozen_through="", vocabulary=len(tokenizer), dim=96, layers=3, heads=4, ffn=128, vision_dim=64,
-                     projection_hidden=96, height=64, width=64, max_text=48, dropout=0.0)  # fmt: skip
+    config = replace(preset, encoder="mobilenet_v3_small", frozen_through="", vocabulary=len(tokenizer), dim=96,
+                     layers=3, heads=4, ffn=128, vision_dim=64, projection_hidden=96, height=64, width=64, max_text=48,
+                     dropout=0.0)  # fmt: skip
     torch.manual_seed(3)
     model = PersonVLM(config).eval()
     model.encoder.measure(torch.from_numpy(pictures(8)))
@@ -63,7 +64,7 @@ def save(loaded: Loaded, folder: Path) -> Path:
 
 def vocabulary() -> PersonVocabulary:
     """A few words."""
-    return PersonVocabulary.from_corpus([" ".join(WORDS)], min_freq=1)
+    return PersonVocabulary.from_corpus([WORDS], min_freq=1)
 
 
 def pictures(count: int) -> NDArray[np.float32]:

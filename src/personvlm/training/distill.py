@@ -1,0 +1,203 @@
+"""Distillation: edge learns from labels and, on every crop, labelled or not, from what larger models see in it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from personvlm.base.errors import InputError
+from personvlm.data.sample import Sample
+from personvlm.data.transform import Transform
+from personvlm.models import load
+from personvlm.models.edge import EdgeVLM
+from personvlm.schema.groups import GROUP, column_slices
+from personvlm.training.dataset import TrainingSet
+from personvlm.training.validate import headline, logits_of
+
+FILE = "distillation.json"
+Losses = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """What a run learns beside its labels; saved beside the weights.
+
+    Attributes:
+        teachers: folders of edge models of any size; several are an ensemble.
+        temperature: softens what teachers and student say of attributes (Hinton et al., "Distilling the knowledge in a
+            neural network", 2015).
+        weight: of the soft targets.
+        weight_similarity: of the likeness of appearance vectors within a batch; 0: it is not taught.
+    """
+
+    teachers: tuple[str, ...]
+    temperature: float = 2.0
+    weight: float = 1.0
+    weight_similarity: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.teachers:
+            raise InputError("distillation needs a teacher: the folder of an edge model")
+        if self.temperature <= 0 or self.weight < 0 or self.weight_similarity < 0:
+            raise InputError("the temperature of a distillation is above 0, and its weights are not negative; got "
+                             f"{self.temperature}, {self.weight} and {self.weight_similarity}")  # fmt: skip
+
+    def save(self, directory: Path) -> None:
+        """Write ``distillation.json`` into ``directory``."""
+        (directory / FILE).write_text(json.dumps(asdict(self), indent=2) + "\n")
+
+
+class Taught(NamedTuple):
+    """What the teachers see in a batch."""
+
+    logits: Tensor  # [N, C] over schema.groups.columns(), the mean over the teachers
+    similarity: Tensor  # [N, N] cosines between appearance vectors, the mean over the teachers
+
+
+class Teachers:
+    """Models that are asked and not trained.
+
+    Args:
+        folders: each with an edge model.
+        device: that the student is trained on.
+
+    Raises:
+        InputError: a folder holds no edge model.
+    """
+
+    def __init__(self, folders: Sequence[str], device: torch.device | str = "cpu") -> None:
+        self.models: list[tuple[EdgeVLM, Transform]] = []
+        for folder in folders:
+            model, _, transform = load(folder)
+            if not isinstance(model, EdgeVLM):
+                raise InputError(f"{folder}: {model.config.title} has no attribute heads to learn from; a teacher is "
+                                 "an edge model of any size")  # fmt: skip
+            self.models.append((model.requires_grad_(False).eval().to(device), transform))
+
+    @torch.no_grad()
+    def see(self, pixels: Tensor, transform: Transform) -> Taught:
+        """Ask about pixels ``[N, 3, H, W]`` as the student's transform gives them: every teacher sees the same crop,
+        augmented in the same way, at its own size and in its own terms."""
+        logits, similarity = [], []
+        for model, own in self.models:
+            seen = model.see(converted(pixels, transform, own))
+            logits.append(seen.logits.float())
+            similarity.append(seen.embedding.float() @ seen.embedding.float().T)
+        return Taught(torch.stack(logits).mean(0), torch.stack(similarity).mean(0))
+
+
+def converted(pixels: Tensor, given: Transform, wanted: Transform) -> Tensor:
+    """Pixels ``[N, 3, H, W]`` of one transform as another would have given them."""
+    if (given.mean, given.std, given.channels) != (wanted.mean, wanted.std, wanted.channels):
+        def per_channel(values: tuple[float, float, float]) -> Tensor:
+            return pixels.new_tensor(values)[:, None, None]
+
+        pixels = pixels * per_channel(given.std) + per_channel(given.mean)
+        pixels = pixels.flip(1) if given.channels != wanted.channels else pixels
+        pixels = (pixels - per_channel(wanted.mean)) / per_channel(wanted.std)
+    size = (wanted.height, wanted.width)
+    if pixels.shape[2:] != size:
+        pixels = F.interpolate(pixels, size, mode="bilinear", align_corners=False, antialias=True)
+    return pixels
+
+
+def soft_loss(logits: Tensor, taught: Tensor, temperature: float) -> Tensor:
+    """Sum over groups of the mean divergence of the student ``[N, C]`` from the teachers ``[N, C]``.
+
+    Kullback-Leibler, for exclusive groups between their values, for sets between present and absent of each; times the
+    temperature squared, so that its gradient does not shrink (Hinton et al., 2015). 0 where both say the same.
+    """
+    student, teacher = logits.float() / temperature, taught.float() / temperature
+    total = student.new_zeros(())
+    for name, where in column_slices().items():
+        mine, theirs = student[:, where], teacher[:, where]
+        if GROUP[name].kind == "exclusive":
+            total = total + F.kl_div(mine.log_softmax(1), theirs.log_softmax(1), log_target=True,
+                                     reduction="batchmean")  # fmt: skip
+        else:
+            chance = theirs.sigmoid()
+            cross = F.binary_cross_entropy_with_logits(mine, chance, reduction="sum")
+            least = F.binary_cross_entropy_with_logits(theirs, chance, reduction="sum")
+            total = total + (cross - least) / len(mine)
+    return total * temperature**2
+
+
+def similarity_loss(embedding: Tensor, taught: Tensor) -> Tensor:
+    """Mean square difference of the cosines ``[N, N]`` between crops: who looks like whom can be learned from vectors
+    of any length (Tung & Mori, "Similarity-preserving knowledge distillation", ICCV 2019)."""
+    vectors = embedding.float()
+    return F.mse_loss(vectors @ vectors.T, taught)
+
+
+class DistillObjective:
+    """The losses of another objective, and what the teachers would have said of the same crops.
+
+    Args:
+        inner: calls the model once per step, with pixels ``[N, 3, H, W]`` first, and it answers with what it saw first
+            (:class:`~personvlm.training.objective.EdgeObjective`).
+        transform: of the student's pixels.
+    """
+
+    def __init__(self, inner: Callable[[Any, int], Losses], teachers: Teachers, settings: Distillation,
+                 transform: Transform) -> None:  # fmt: skip
+        self.inner, self.teachers, self.settings, self.transform = inner, teachers, settings, transform
+
+    def __call__(self, model: nn.Module, step: int) -> Losses:
+        """The inner losses, ``soft``, ``similarity`` where it is taught, and ``loss``, which holds them all."""
+        passed: list[tuple[Tensor, Any]] = []
+
+        def watched(pixels: Tensor, *rest: Tensor) -> Any:
+            answer = model(pixels, *rest)
+            passed.append((pixels, answer[0]))
+            return answer
+
+        losses = self.inner(watched, step)
+        ((pixels, seen),) = passed
+        taught = self.teachers.see(pixels, self.transform)
+        losses["soft"] = soft_loss(seen.logits, taught.logits, self.settings.temperature)
+        total = losses["loss"] + self.settings.weight * losses["soft"]
+        if self.settings.weight_similarity > 0:
+            losses["similarity"] = similarity_loss(seen.embedding, taught.similarity)
+            total = total + self.settings.weight_similarity * losses["similarity"]
+        return {**losses, "loss": total}
+
+
+@torch.no_grad()
+def compared(models: Sequence[tuple[str, Path]], samples: Sequence[Sample], cache: Path,
+             runs: int = 20) -> list[dict[str, Any]]:  # fmt: skip
+    """What edge models know and cost.
+
+    Args:
+        models: names and folders.
+        samples: labelled pictures that none of them was trained on.
+        cache: folder for decoded pictures.
+        runs: how often the time is taken, in turns.
+
+    Returns:
+        Per model ``name``, ``parameters``, ``facts`` (:func:`~personvlm.training.validate.headline` of its heads) and
+        ``ms``, the median time that its eyes take for one crop in torch.
+    """
+    loaded = [(name, *load(folder)) for name, folder in models]
+    crops = {name: torch.zeros(1, 3, transform.height, transform.width) for name, _, _, transform in loaded}
+    times: dict[str, list[float]] = {name: [] for name in crops}
+    rows = []
+    for name, model, _, transform in loaded:
+        assert isinstance(model, EdgeVLM)
+        validation = TrainingSet(samples, transform, cache, quiet=True)
+        rows.append({"name": name, "parameters": sum(each.numel() for each in model.parameters()),
+                     "facts": headline(logits_of(model, validation, transform), validation)})  # fmt: skip
+    for _ in range(runs):
+        for name, model, _, _ in loaded:
+            assert isinstance(model, EdgeVLM)
+            began = time.perf_counter()
+            model.see(crops[name])
+            times[name].append(1000 * (time.perf_counter() - began))
+    return [{**row, "ms": sorted(times[str(row["name"])])[runs // 2]} for row in rows]

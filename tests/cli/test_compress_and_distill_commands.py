@@ -1,0 +1,77 @@
+"""`personvlm compress` and `personvlm distill`: that they reach their rooms, and what they refuse."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="these commands need the train extra")
+
+from lively_stages import lively_stage, save, tiny_gpt2_tokenizer, vocabulary  # noqa: E402
+from personvlm.cli import main  # noqa: E402
+from personvlm.runtime.stage_engine import StageEngine  # noqa: E402
+
+Run = Callable[..., tuple[int, str, str]]
+FILES = {"config.json", "model.safetensors", "vocab.json", "merges.txt", "kept.json", "transform.json", "vision.onnx",
+         "decoder.onnx", "draft.json"}  # fmt: skip
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str]) -> Run:
+    def call(*arguments: str | Path) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as done:
+            main([str(argument) for argument in arguments])
+        out, err = capfd.readouterr()
+        return int(done.value.code or 0), out, err
+
+    return call
+
+
+def test_compress_writes_a_model_and_says_what_it_cost(run: Run, tmp_path: Path) -> None:
+    stage = save(lively_stage("gpt2", tiny_gpt2_tokenizer(tmp_path / "tokenizer")), tmp_path / "stage")
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text("a man\na man, a man\n")
+    out = tmp_path / "small"
+    status, printed, _ = run("compress", stage, "--out", out, "--corpus", corpus, "--pictures", "3", "--json", "-q",
+                             "--weights", "bfloat16")  # fmt: skip
+    assert status == 0
+    assert {path.name for path in out.iterdir()} == FILES
+    result = json.loads(printed)
+    names = ["whole, torch", "pruned, torch", "rounded weights, torch", "int8, onnxruntime", "int8 with drafts"]
+    assert [form["name"] for form in result["forms"]] == names
+    whole, pruned, rounded, int8, drafted = result["forms"]
+    assert result["n"] == 3
+    assert whole["same"] == pruned["same_restricted"] == 1.0
+    assert pruned["vocabulary"] < whole["vocabulary"]
+    assert 2 * rounded["bytes"] < 1.2 * pruned["bytes"] < 1.2 * whole["bytes"]
+    assert int8["same"] == drafted["same"]
+    assert int8["nll_per_character"] == drafted["nll_per_character"]
+    assert StageEngine.load(out).drafts is not None
+    status, printed, _ = run("compress", stage, "--out", tmp_path / "plain", "--corpus", corpus, "--pictures", "0")
+    assert status == 0
+    assert printed.strip().endswith("plain")
+
+
+def test_compress_refuses_what_it_cannot_do(run: Run, tmp_path: Path) -> None:
+    words = save(lively_stage("cross", vocabulary()), tmp_path / "words")
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text("a man\n")
+    given = ("--corpus", corpus, "--pictures", "0")
+    status, _, err = run("compress", words, "--out", tmp_path / "out", *given)
+    assert status == 1
+    assert "only a stage with GPT-2's vocabulary" in err
+    status, _, err = run("compress", words, "--out", words, "--keep-vocabulary", *given)
+    assert status == 1
+    assert "written over" in err
+    status, _, _ = run("compress", words, "--out", tmp_path / "out", "--keep-vocabulary", *given)
+    assert status == 0
+    assert (tmp_path / "out" / "decoder.onnx").is_file()
+
+
+def test_distill_refuses_a_teacher_without_heads(run: Run, tmp_path: Path) -> None:
+    status, _, err = run("distill", tmp_path / "nowhere", "--data", tmp_path, "--out", tmp_path / "out")
+    assert status == 1
+    assert str(tmp_path) in err
