@@ -77,9 +77,9 @@ def test_other_data_or_weights_do_not_continue_a_run(folder: Path, tmp_path: Pat
     train_edge(fewer, out, tiny, Start(), quiet=True)  # the same data, somewhere else
     lines = (fewer / "train.jsonl").read_text().splitlines(keepends=True)
     (fewer / "train.jsonl").write_text("".join(lines[:-1]))
-    with pytest.raises(InputError, match=r"begun with data from .*36 \+ 12 samples.*; given now: .*35 \+ 12 samples"):
+    with pytest.raises(InputError, match=r"begun with data: .*36 \+ 12 samples.*; given now: .*35 \+ 12 samples"):
         train_edge(fewer, out, tiny, Start(), quiet=True)
-    with pytest.raises(InputError, match=r"begun with model from none; given now: .*out \([0-9a-f]{12}\)"):
+    with pytest.raises(InputError, match=r"begun with model: none; given now: .*out \([0-9a-f]{12}\)"):
         train_edge(folder, out, tiny, Start(model=out), quiet=True)
     (out / "origin.json").unlink()  # as runs from before the record have none
     train_edge(fewer, out, tiny, Start(), quiet=True)

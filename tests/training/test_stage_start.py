@@ -123,11 +123,11 @@ def test_a_run_goes_on_only_with_its_data_weights_and_tokenizer(folder: Path, tm
     copy = shutil.copytree(folder, tmp_path / "copy")
     go_on(copy)  # the same data, somewhere else
     record = json.loads((out / "origin.json").read_text())
-    assert set(record) == {"data", "encoder", "decoder", "tokenizer"}
+    assert set(record) == {"data", "encoder", "decoder", "tokenizer", "processes"}
     rows = [json.loads(line) for line in (copy / "train.jsonl").read_text().splitlines()]
     rows[0]["captions"] = ["The image shows somebody else."]
     (copy / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    with pytest.raises(InputError, match=r"begun with data from .* with 36 \+ 12 samples .*; given now: .*copy"):
+    with pytest.raises(InputError, match=r"begun with data: .* with 36 \+ 12 samples .*; given now: .*copy"):
         go_on(copy)
     model = load(out).model
     assert isinstance(model, PersonVLM)
@@ -135,7 +135,7 @@ def test_a_run_goes_on_only_with_its_data_weights_and_tokenizer(folder: Path, tm
 
     weights = tmp_path / "weights.safetensors"
     save_file({name: tensor.contiguous() for name, tensor in model.encoder.backbone.state_dict().items()}, weights)
-    with pytest.raises(InputError, match=r"begun with encoder from random; given now: .*weights\.safetensors \("):
+    with pytest.raises(InputError, match=r"begun with encoder: random; given now: .*weights\.safetensors \("):
         go_on(start=replace(start, encoder=str(weights)))
     words = load(out).tokenizer
     words.save(tmp_path / "words")

@@ -96,7 +96,7 @@ def check_origin(out: Path, sources: Mapping[str, Source], write: bool = True) -
             raise InputError(f"{path}: damaged ({error}); take another --out, or remove it") from error
         for name, source in sources.items():
             if name in before and before[name].content != source.content:
-                raise InputError(f"{out}: holds a run begun with {name} from {before[name]}; given now: {source}. "
+                raise InputError(f"{out}: holds a run begun with {name}: {before[name]}; given now: {source}. "
                                  "Give the same, take another --out, or remove it")  # fmt: skip
     if write:
         text = json.dumps({name: asdict(source) for name, source in sources.items()}, indent=2)

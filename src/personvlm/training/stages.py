@@ -71,7 +71,8 @@ def run_stage(stage: str, data: Path, out: Path, settings: Mapping[str, str] | N
     tokenizer = found.make_tokenizer(recipe, training)
     config = replace(config, vocabulary=len(tokenizer))
     check_budget(config)
-    sources = {"data": data_source(data, training.samples, validation.samples), **found.sources(tokenizer)}
+    sources = {"data": data_source(data, training.samples, validation.samples), **found.sources(tokenizer),
+               "processes": Source(str(accelerator.num_processes))}  # fmt: skip
     if budget is not None:
         sources["budget"] = Source(f"{budget.name} {budget.clock}")
     with accelerator.main_process_first():  # writes what the others compare with
