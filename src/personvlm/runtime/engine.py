@@ -13,6 +13,8 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from personvlm.base.errors import InputError
+from personvlm.models.config import EdgeConfig
+from personvlm.models.prefix import slots
 
 VISION, DECODER = "vision.onnx", "decoder.onnx"
 Floats = NDArray[np.float32]
@@ -106,7 +108,8 @@ class OnnxEngine:
         if "places" not in shape:
             raise InputError(f"{directory / DECODER}: made by an older release; `personvlm export {directory}` makes "
                              "it anew from model.safetensors")  # fmt: skip
-        self._past, self._dim = shape["past"], shape["tokens"][2]
+        self._past, config = shape["past"], EdgeConfig.load(directory)
+        self._places = len(slots()) + config.grid[0] * config.grid[1] + config.max_text
 
     @property
     def workers(self) -> int:
@@ -132,8 +135,10 @@ class OnnxEngine:
         tokens, prefix = cache.unread()
         start = np.asarray(kept, np.int64) + cache.read
         new, past = tokens.shape[1] + prefix.shape[1] + words.shape[1], int(start.max(initial=0))
-        feeds = {"tokens": tokens, "prefix": prefix, "words": words, "places": start[:, None] + np.arange(new),
-                 "mask": _mask(start, past, new), "past": cache.past[:, :, :, :past]}  # fmt: skip
+        # What pads a shorter row may lie beyond the last place.
+        places = (start[:, None] + np.arange(new)).clip(max=self._places - 1)
+        feeds = {"tokens": tokens, "prefix": prefix, "words": words, "places": places, "mask": _mask(start, past, new),
+                 "past": cache.past[:, :, :, :past]}  # fmt: skip
         logits, fresh = self._decoder.run(["logits", "new"], feeds)
         cache.write(start, fresh)
         result: Floats = logits
