@@ -14,7 +14,10 @@ def canned() -> dict[str, Any]:
     race = {"published loop": 12_000.0, "stage 4, int8": 200.0, "edge": 16.0}
     return {
         "format": "personvlm.bench", "version": 1, "began": "2026-11-24 10:00:00", "effort": 1.0,
-        "line": "a processor, 2 cores", "model": {"name": "edge-7"}, "busy_elsewhere": 0.01,
+        "line": "a processor, 2 cores", "model": {"name": "edge-7", "backend": "OnnxEngine"}, "busy_elsewhere": 0.01,
+        "hardware": {"cpu": "a processor", "cores": 2, "cores_of_the_machine": 4, "flags": ["avx2"], "l3_mb": 32.0,
+                     "memory_gb": 25.3, "cgroup": {"cpu.max": "200000 100000", "memory.max": None}, "system": "Linux"},
+        "versions": {"python": "3.12.0", "personvlm": "0.1.0"},
         "pictures": {"source": "rendered people", "count": 96, "mean_bytes": 6000},
         "latency_ms": {"n": 400, "mean": 17.0, **times(16.25, 18.0, 31.0, 44.0)},
         "tokens": {"mean": 33.4, "min": 20, "max": 41},

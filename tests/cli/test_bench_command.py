@@ -42,9 +42,9 @@ def run(*arguments: str) -> int:
 def test_tables_each_with_the_machine(capsys: pytest.CaptureFixture[str]) -> None:
     assert run() == 0
     out, err = capsys.readouterr()
-    for fact in ("16.2", "Cameras carried: 97", "123.4", "750.0", "<= 20 ms", "no counters"):
+    for fact in ("16.2", "Cameras carried: 97", "123.4", "750.0", "<= 20 ms", "no counters", "2 of 4", "200000 100000"):
         assert fact in out
-    assert out.count("a processor, 2 cores") == out.count("\n\n") == 8
+    assert out.count("a processor, 2 cores") == out.count("\n\n") == 9
     assert err == ""
     assert FakeBench.asked == BenchSettings()
 

@@ -35,7 +35,8 @@ def test_one_description(result: dict[str, Any]) -> None:
     assert 0 < latency["p50"] <= latency["p90"] <= latency["p99"] <= latency["max"]
     assert list(stages) == ["decode", "resize", "vision", "words", "json"]
     assert all(times["p50"] > 0 for times in stages.values())
-    assert stages["words"]["p50"] < latency["max"]
+    parts = sum(times["p50"] for times in stages.values())
+    assert 0.1 * latency["p50"] < parts < 10 * latency["p50"], "in the same unit; other tests may run beside this one"
     assert 0 < result["tokens"]["min"] <= result["tokens"]["mean"] <= result["tokens"]["max"]
 
 
@@ -109,7 +110,7 @@ def test_targets(result: dict[str, Any], slow: float, met: list[bool]) -> None:
     assert judged["one description, p50"]
     assert not judged["one description, p99"]
     assert judged["heavy packages imported"]
-    assert [judged[f"{name} against the published loop"] for name in ("edge", "stage 4")] == met
+    assert [judged[f"{name}, published loop"] for name in ("edge", "stage 4")] == met
 
 
 def test_a_busy_machine_is_told() -> None:
