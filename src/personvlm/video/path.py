@@ -1,0 +1,60 @@
+"""Where somebody is heading, told from boxes that pillars and other people nibble at."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+from numpy.typing import NDArray
+
+Box = NDArray[np.float32]
+"""``[4]``: x1, y1, x2, y2."""
+
+
+class Path:
+    """Where somebody was and is heading, told from boxes that show the whole width of the body.
+
+    A box shrinks when its person disappears behind a pillar. Its center then slows down and its edge stands still,
+    which misleads any filter that believes it.
+    """
+
+    _SPAN = 1.5
+    _WHOLE = 0.8
+
+    def __init__(self) -> None:
+        self._whole: deque[tuple[float, Box]] = deque(maxlen=64)
+
+    def add(self, time: float, box: Box) -> None:
+        """Take a later box."""
+        if self._whole and _shape(box) < self._WHOLE * float(np.median([_shape(old) for _, old in self._whole])):
+            return
+        while self._whole and time - self._whole[0][0] > self._SPAN:
+            self._whole.popleft()
+        self._whole.append((time, box))
+
+    def expect(self, time: float) -> Box:
+        """The whole box at ``time``, along a straight line and at the size that was seen last."""
+        times = np.array([at for at, _ in self._whole])
+        boxes = np.stack([box for _, box in self._whole])
+        centers, last = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[-1]
+        if len(times) >= 3 and times[-1] - times[0] >= 0.2:
+            slope = np.polyfit(times - times[-1], centers, 1)[0] * (time - times[-1])
+            return np.asarray(last + np.concatenate([slope, slope]), np.float32)
+        return np.asarray(last, np.float32)
+
+    def off(self, box: Box, time: float) -> float:
+        """How far ``box`` reaches out of the expected one, and how different its feet and its height are; in heights.
+
+        A box that lies inside the expected one fits: somebody who comes out from behind a pillar comes in parts.
+        """
+        expected = self.expect(time)
+        height = float(expected[3] - expected[1])
+        aside = max(0.0, float(expected[0] - box[0])) + max(0.0, float(box[2] - expected[2]))
+        if box[0] > expected[2] or box[2] < expected[0]:
+            aside = max(aside, float(box[0] - expected[2]), float(expected[0] - box[2]))
+        feet, tall = abs(float(box[3] - expected[3])), abs(float(box[3] - box[1]) - height)
+        return (aside + 0.5 * feet + 0.5 * tall) / max(1.0, height)
+
+
+def _shape(box: Box) -> float:
+    return float(box[2] - box[0]) / max(1.0, float(box[3] - box[1]))
