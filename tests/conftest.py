@@ -22,6 +22,7 @@ class FakeDescriber:
     def __init__(self) -> None:
         self.asked: list[dict[str, Any]] = []
         self.metrics: dict[str, Any] = {}
+        self.backend = ""
         self.description = PersonDescription(
             text="The image shows a man. He is wearing a red coat.",
             attributes={
@@ -53,7 +54,8 @@ def fake_describer(monkeypatch: pytest.MonkeyPatch) -> FakeDescriber:
     """Loaded in place of the shipped model."""
     fake = FakeDescriber()
 
-    def load(path: Path | None = None) -> FakeDescriber:
+    def load(path: Path | None = None, *, backend: str = "auto") -> FakeDescriber:
+        fake.backend = f"{backend} (asked for)"
         return fake
 
     monkeypatch.setattr("personvlm.runtime.describer.Describer.load", load)

@@ -102,6 +102,13 @@ def test_options_reach_the_describer(run: Run, picture: Path, fake_describer: An
     assert run("describe", str(picture), "--min-precision", "0.9", "--say", "all")[0] == 2
 
 
+def test_a_backend_that_was_asked_for_is_named(run: Run, picture: Path, fake_describer: Any) -> None:
+    assert "onnx (asked for)" in run("describe", str(picture), "--backend", "onnx")[2]
+    assert "asked for" not in run("describe", str(picture), "--backend", "onnx", "-q")[2]
+    assert "asked for" not in run("describe", str(picture))[2]
+    assert run("describe", str(picture), "--backend", "abacus")[0] == 2
+
+
 def test_folders_globs_and_odd_names(run: Run, picture: Path, tmp_path: Path) -> None:
     below = tmp_path / "deeper down"
     below.mkdir()

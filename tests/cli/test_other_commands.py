@@ -60,7 +60,7 @@ def test_models_are_what_ships_and_the_stages(
 def test_an_error_of_ours_is_one_line_and_status_1(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(path: Path | None = None) -> None:
+    def fails(path: Path | None = None, **_: object) -> None:
         raise PersonVLMError("weights/edge: no model here; reinstall")
 
     monkeypatch.setattr("personvlm.runtime.describer.Describer.load", fails)
@@ -133,7 +133,7 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
 def test_an_error_of_the_system_names_the_file(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def fails(path: Path | None = None) -> None:
+    def fails(path: Path | None = None, **_: object) -> None:
         (tmp_path / "closed" / "file").read_text()
 
     monkeypatch.setattr("personvlm.runtime.describer.Describer.load", fails)

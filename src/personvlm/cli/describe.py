@@ -38,6 +38,10 @@ def describe(
     candidates: Annotated[
         int, typer.Option(min=1, metavar="N", help="Also give up to N different texts, the likeliest first.")
     ] = 1,
+    backend: Annotated[
+        Literal["auto", "onnx", "cuda", "tensorrt", "torch"] | None,
+        typer.Option(help="What runs the model; auto says on stderr what it takes, and why.", show_default="auto"),
+    ] = None,
     model: Model = None,
     quiet: Quiet = False,
 ) -> None:
@@ -52,7 +56,10 @@ def describe(
     from personvlm.runtime.describer import Describer
 
     items = expand(inputs)
-    results = described(items, Describer.load(model), say=say, min_precision=min_precision, gender=not no_gender,
+    describer = Describer.load(model, backend=backend or "auto")
+    if backend and not quiet:
+        print(f"personvlm: {describer.backend}", file=sys.stderr)
+    results = described(items, describer, say=say, min_precision=min_precision, gender=not no_gender,
                         age=not no_age, batch=batch, candidates=candidates)  # fmt: skip
     # Answers that scroll by on the terminal are progress enough; a bar would only run into them.
     streaming = form != "json" and sys.stdout.isatty()

@@ -13,7 +13,8 @@ from personvlm.cli.output import print_json, print_table
 
 
 def models(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False) -> None:
-    """List the models with their numbers of parameters: what ships and, where torch is, the stages of the study."""
+    """List the models with their numbers of parameters: what ships and, where torch is, the stages of the study. And
+    say what would run the model that ships here."""
     found = shipped() + stages()
     if as_json:
         print_json(found)
@@ -21,6 +22,10 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON 
     rows = {model["name"]: (f"{model['parameters']:,}", f"{model['trainable']:,}", f"{model['budget']:.1%}")
             for model in found}  # fmt: skip
     print_table("Models", rows, ("name", "parameters", "trainable", "of 100M"))
+
+    from personvlm.runtime.describer import Describer
+
+    print(f"\nBackend: {Describer.load().backend}")
 
 
 def shipped() -> list[dict[str, Any]]:

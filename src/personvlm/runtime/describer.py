@@ -19,8 +19,9 @@ from personvlm.base.images import decode
 from personvlm.data.transform import Transform
 from personvlm.language.tokenizer import Tokenizer, load_tokenizer
 from personvlm.models.config import EdgeConfig
+from personvlm.runtime.backend import Backend, choose_backend
 from personvlm.runtime.calibration import Calibration, Say
-from personvlm.runtime.engine import Engine, Floats, OnnxEngine
+from personvlm.runtime.engine import Engine, Floats
 from personvlm.runtime.generate import VARIED, Sampling, candidates, generate, score
 from personvlm.schema import Attribute, Candidate, DescribeResult, PersonDescription, Values, values_of
 
@@ -36,6 +37,9 @@ _NEEDED = "config.json, transform.json, vocabulary.json, calibration.json, visio
 class Describer:
     """Describes crops of people.
 
+    Attributes:
+        backend: what runs the model, and why that was taken; empty where an engine was given.
+
     Example:
         >>> from personvlm import Describer
         >>> Describer.load().describe(["a.jpg"])[0].text  # doctest: +SKIP
@@ -45,13 +49,19 @@ class Describer:
     def __init__(self, engine: Engine, transform: Transform, tokenizer: Tokenizer, calibration: Calibration,
                  name: str, max_words: int, metrics: dict[str, Any] | None = None) -> None:  # fmt: skip
         self._pool: ThreadPoolExecutor | None = None
+        self.backend = ""
         self.engine, self.transform, self.tokenizer, self.calibration = engine, transform, tokenizer, calibration
         self.name, self.max_words = name, max_words
         self.metrics = metrics or {}
 
     @classmethod
-    def load(cls, path: str | Path | None = None, *, threads: int | None = None) -> Describer:
+    def load(cls, path: str | Path | None = None, *, threads: int | None = None,
+             backend: Backend = "auto") -> Describer:  # fmt: skip
         """The model in the folder ``path``; the one inside the package by default.
+
+        Args:
+            threads: cores to use; those available by default.
+            backend: what runs it; see :func:`~personvlm.runtime.backend.choose_backend`.
 
         Raises:
             InputError: the folder lacks a file, or one is broken; the message names it.
@@ -62,8 +72,11 @@ class Describer:
         config = EdgeConfig.load(directory)
         metrics_file = directory / "metrics.json"
         metrics = json.loads(metrics_file.read_text()) if metrics_file.is_file() else {}
-        return cls(OnnxEngine(directory, threads), Transform.load(directory), load_tokenizer(directory),
-                   Calibration.load(directory), config.title, config.max_text, metrics)  # fmt: skip
+        chosen = choose_backend(directory, backend, threads)
+        describer = cls(chosen.engine, Transform.load(directory), load_tokenizer(directory),
+                        Calibration.load(directory), config.title, config.max_text, metrics)  # fmt: skip
+        describer.backend = f"{chosen.name} ({chosen.why})"
+        return describer
 
     def describe(self, inputs: Picture | Iterable[Picture], *, say: Say = "confident",
                  min_precision: float | None = None, gender: bool = True, age: bool = True, batch: int = 16,

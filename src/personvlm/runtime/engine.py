@@ -17,6 +17,7 @@ from personvlm.models.config import EdgeConfig
 from personvlm.models.prefix import slots
 
 VISION, DECODER = "vision.onnx", "decoder.onnx"
+CPU = "CPUExecutionProvider"
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 
@@ -96,7 +97,7 @@ class OnnxEngine:
     """
 
     def __init__(self, directory: Path, threads: int | None = None,
-                 providers: Sequence[str] = ("CPUExecutionProvider",)) -> None:  # fmt: skip
+                 providers: Sequence[str] = (CPU,)) -> None:  # fmt: skip
         self._directory, self._providers = directory, tuple(providers)
         self.threads = threads or available_cores()
         options = onnxruntime.SessionOptions()
@@ -114,7 +115,13 @@ class OnnxEngine:
     @property
     def workers(self) -> int:
         """One thread per core, each with single-threaded sessions: no step waits for the other core."""
-        return self.threads if self._providers == ("CPUExecutionProvider",) else 0
+        return self.threads if self._providers == (CPU,) else 0
+
+    @property
+    def in_use(self) -> list[str]:
+        """Execution providers that started, the preferred one first."""
+        found: list[str] = self._decoder.get_providers()
+        return found
 
     @cached_property
     def single(self) -> OnnxEngine:
@@ -188,7 +195,7 @@ def _mask(start: Integers, past: int, new: int) -> Floats:
 
 
 def _session(path: Path, options: onnxruntime.SessionOptions,
-             providers: Sequence[str] = ("CPUExecutionProvider",)) -> onnxruntime.InferenceSession:  # fmt: skip
+             providers: Sequence[str] = (CPU,)) -> onnxruntime.InferenceSession:  # fmt: skip
     if not path.is_file():
         raise InputError(f"{path}: not there; `personvlm export {path.parent}` makes it from model.safetensors")
     try:

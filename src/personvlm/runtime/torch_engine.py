@@ -31,7 +31,7 @@ class TorchEngine:
 
     Args:
         model: the model, or the folder that it is loaded from.
-        device: ``cpu``, ``cuda``, ``mps``.
+        device: ``cpu``, ``cuda``, ``mps``; None is a CUDA GPU if there is one.
         precision: ``bfloat16`` halves what a GPU has to move. Texts and confidences are then no longer those of the
             reference to the last digit.
         graphs: capture runs of the decoder as CUDA graphs; on CUDA by default, elsewhere there are none.
@@ -39,10 +39,10 @@ class TorchEngine:
 
     workers = 0
 
-    def __init__(self, model: EdgeVLM | Path, device: str = "cpu", precision: Precision = "float32",
+    def __init__(self, model: EdgeVLM | Path, device: str | None = "cpu", precision: Precision = "float32",
                  graphs: bool | None = None) -> None:  # fmt: skip
         loaded = EdgeVLM.load(model) if isinstance(model, Path) else model
-        self.device = torch.device(device)
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.model = loaded.eval().to(self.device)
         self.precision: Precision = precision
         self.graphs = self.device.type == "cuda" if graphs is None else graphs
