@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,3 +67,29 @@ def test_what_cannot_be_calibrated_is_one_line(run: Run, data: Path, tmp_path: P
     assert status == 1
     assert "calibration.json" in err
     assert not (tmp_path / "mine").exists()
+
+
+def test_evaluate_writes_a_gallery_and_prints_what_holds(run: Run, data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "looked"
+    status, printed, err = run("evaluate", "--data", str(data), "--format", "personvlm", "--min-precision", "0.9",
+                               "--gallery", "2", "--out", str(out))  # fmt: skip
+    assert status == 0, err
+    for part in ("Brier skill over the prior", "At --min-precision 0.9", "coverage"):
+        assert part in printed
+    assert str(out / "gallery.html") in err
+    assert (out / "gallery.html").read_text("utf-8").count('<article class="card"') >= 2
+
+
+def test_options_that_do_not_fit_are_refused_before_any_work(
+    run: Run, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    common = ("evaluate", "--data", str(data), "--format", "personvlm")
+    assert run(*common, "--gallery", "2")[0] == 2
+    assert run(*common, "--out", "somewhere")[0] == 2
+    status, _, err = run(*common, "--min-precision", "0.2")
+    assert status == 1
+    assert "0.5 to 0.99" in err
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    status, _, err = run(*common, "--plots", "plots")
+    assert status == 1
+    assert "pip install matplotlib" in err

@@ -15,6 +15,7 @@ from personvlm.data.sample import Sample
 from personvlm.evaluation.confidence import score_calibration, score_precision
 from personvlm.evaluation.confidence_plots import plot_confidence
 from personvlm.evaluation.confidence_tables import confidence_tables
+from personvlm.evaluation.evaluate import evaluate
 from personvlm.metrics.calibration import brier_skill, expected_calibration_error
 from personvlm.schema import GROUP, Annotations, Attribute, PersonDescription
 
@@ -158,3 +159,30 @@ def test_plots(stated, men, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(PersonVLMError, match="pip install matplotlib"):
         plot_confidence(result, tmp_path)
+
+
+class Listener:
+    """A describer that keeps what it was asked and says what it was given."""
+
+    def __init__(self, descriptions):
+        self.descriptions, self.asked = descriptions, []
+
+    def describe(self, inputs, *, batch, **options):
+        self.asked.append(options)
+        return self.descriptions
+
+
+def test_evaluate_asks_for_the_precision_first_and_shows_what_was_said(stated):
+    said, samples = stated
+    said = [item.model_copy(update={"text": item.text or "The image shows a person."}) for item in said]
+    describer, looked = Listener(said), []
+    result = evaluate(describer, samples, min_precision=0.9, look=lambda *pair: looked.append(pair), resamples=20)
+    assert describer.asked == [{"min_precision": 0.9}, {"say": "all"}, {"say": "confident"}]
+    assert looked == [(said, samples)]
+    assert result["precision"]["short"] == ["age: child", "upper.color: red"]
+    assert result["calibration"]["groups"]["gender"]["n"] == 0, "no scores were given"
+    plain = evaluate(Listener(said), samples, resamples=20)
+    assert "precision" not in plain
+    assert plain["calibration"] is not None
+    given = evaluate(None, samples, predictions=[item.text for item in said], resamples=20)
+    assert given["calibration"] is None
