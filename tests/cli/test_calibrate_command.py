@@ -89,6 +89,11 @@ def test_options_that_do_not_fit_are_refused_before_any_work(
     status, _, err = run(*common, "--min-precision", "0.2")
     assert status == 1
     assert "0.5 to 0.99" in err
+    texts = data.with_name("texts.jsonl")
+    texts.write_text("\n".join(json.dumps({"id": row, "text": "The image shows a man."}) for row in range(6)))
+    status, _, err = run(*common, "--min-precision", "0.9", "--predictions", str(texts))
+    assert status == 1
+    assert "give no --predictions" in err
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     status, _, err = run(*common, "--plots", "plots")
     assert status == 1

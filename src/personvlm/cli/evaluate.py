@@ -108,6 +108,7 @@ def _evaluate(
     model: Path | None,
     quiet: bool,
 ) -> dict[str, Any]:
+    from personvlm.base.errors import InputError
     from personvlm.evaluation.evaluate import evaluate
     from personvlm.evaluation.inputs import read_labelled, read_predictions, read_training
     from personvlm.evaluation.protocols.run import scored_rows
@@ -126,6 +127,9 @@ def _evaluate(
     if not pictures:
         say("none of the pictures is there (--root DIR says where): "
             + ("the baselines alone are scored" if texts is None else "texts and labels are used alone"))  # fmt: skip
+    if (min_precision is not None and (describer is None or texts is not None)) or (look and describer is None):
+        raise InputError("--min-precision and --gallery look at what a model says of pictures: give no --predictions, "
+                         "and --root DIR where the pictures are elsewhere")  # fmt: skip
     return evaluate(
         describer, samples, None if describer is None else describer.calibration.benchmark, predictions=texts,
         protocol=protocol, training=training, likelihood_pools=likelihood_pools, min_precision=min_precision,
