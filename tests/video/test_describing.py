@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from personvlm.data.rendered import render
+from personvlm.runtime.describer import Describer, shipped
+from personvlm.video.crops import Crop, take
+from personvlm.video.describing import TrackDescriber
+
+pytestmark = pytest.mark.skipif(not shipped().is_dir(), reason="this checkout has no shipped weights")
+
+SIZE = (128, 256)
+
+
+@pytest.fixture(scope="module")
+def describer() -> Describer:
+    return Describer.load(threads=1)
+
+
+@pytest.fixture
+def counted(describer: Describer, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many pictures each run of the eyes looked at."""
+    runs: list[int] = []
+    encode = describer.engine.encode
+
+    def counting(pixels: Any) -> Any:
+        runs.append(len(pixels))
+        return encode(pixels)
+
+    monkeypatch.setattr(describer.engine, "encode", counting)
+    return runs
+
+
+def crop(seed: int, color: str = "red", score: float = 0.8) -> Crop:
+    picture = render({"upper.color": (color,), "view": ("front",)}, seed=seed, size=SIZE)
+    taken = take(picture, np.array([[0, 0, *SIZE]], np.float32), 0, float(seed), score)
+    assert taken.image.shape == (256, 128, 3)
+    return taken
+
+
+def test_one_crop_says_what_the_describer_says(describer: Describer) -> None:
+    one = crop(3)
+    alone = describer.describe(one.image)[0]
+    track = TrackDescriber(describer).describe([one])
+    assert (track.text, track.attributes, track.model) == (alone.text, alone.attributes, alone.model)
+    np.testing.assert_allclose(track.embedding, alone.embedding, atol=1e-5)
+
+
+def test_the_same_crop_twice_is_no_more_evidence_of_another_answer(describer: Describer) -> None:
+    once, twice = (TrackDescriber(describer, say="all").describe([crop(3) for _ in range(n)]) for n in (1, 2))
+    assert {name: item.value for name, item in once.attributes.items()} == {
+        name: item.value for name, item in twice.attributes.items()
+    }
+    assert {item.source for item in once.attributes.values()} == {"head"}
+    assert {item.source for item in twice.attributes.values()} == {"fused"}
+
+
+def test_better_crops_count_more(describer: Describer) -> None:
+    def red(*crops: Crop) -> float:
+        return TrackDescriber(describer).describe(crops).scores["upper.color"]["red"]
+
+    shown, hidden = crop(3, "red", 0.9), crop(3, "white", 0.9)
+    mostly_red = red(shown, Crop(1.0, hidden.box, hidden.image, 0.1, hidden.thumbnail))
+    mostly_white = red(Crop(1.0, shown.box, shown.image, 0.1, shown.thumbnail), hidden)
+    assert red(hidden) < mostly_white < mostly_red < red(shown) + 0.05
+
+
+def test_a_crop_is_looked_at_once(describer: Describer, counted: list[int]) -> None:
+    track = TrackDescriber(describer)
+    crops = [crop(3), crop(4), crop(5)]
+    track.describe(crops[:1])
+    track.describe(crops[:2])
+    track.describe(crops)
+    assert counted == [1, 1, 1]
+
+
+def test_groups_can_be_switched_off(describer: Describer) -> None:
+    said = TrackDescriber(describer, say="all", gender=False, age=False).describe([crop(3), crop(4)])
+    assert not {"gender", "age"} & (set(said.attributes) | set(said.scores))
+    assert {"gender", "age"} <= set(TrackDescriber(describer, say="all").describe([crop(3)]).attributes)
+
+
+def test_embeddings_are_of_length_one(describer: Describer) -> None:
+    track = TrackDescriber(describer)
+    vectors = track.embed([crop(3).image, crop(4).image])
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-4)
+    fused = track.describe([crop(3), crop(4)]).embedding
+    assert fused is not None
+    assert np.linalg.norm(fused) == pytest.approx(1, abs=1e-4)
+
+
+def test_no_crops_are_a_defect(describer: Describer) -> None:
+    with pytest.raises(ValueError, match="no crops"):
+        TrackDescriber(describer).describe([])
