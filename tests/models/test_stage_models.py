@@ -65,6 +65,19 @@ def test_encoders_have_their_published_sizes_and_blocks(name: str, parameters: i
     assert frozen == pytest.approx(encoder.share_through(half) * parameters)
 
 
+@pytest.mark.parametrize("name", ["mobilevit_xs", "mobilenet_v2", "mobilenet_v3_small", "efficientnet_b0"])
+def test_an_encoder_from_random_numbers_lets_the_picture_through(name: str) -> None:
+    torch.manual_seed(0)
+    encoder = VisionEncoder(name, 16).eval()
+    coarse = torch.rand(8, 3, 4, 2)  # what tells pictures apart is large
+    pixels = torch.nn.functional.interpolate(coarse, (128, 64)) + 0.02 * torch.rand(8, 3, 128, 64)
+    encoder.measure(pixels)
+    features = encoder.features(pixels)
+    assert features.std(0).mean() > 0.1 * features.abs().mean()
+    norms = [module for module in encoder.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    assert all((norm.weight == 1).all() for norm in norms)
+
+
 def test_frozen_parts_stay_what_they_were() -> None:
     torch.manual_seed(0)
     model = PersonVLM(TINY_GPT2).train()

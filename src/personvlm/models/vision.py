@@ -56,6 +56,8 @@ class VisionEncoder(nn.Module):
         super().__init__()
         self.name = name
         self.backbone, width = build(name)
+        for norm in self._norms():
+            norm.reset_parameters()  # transformers draws MobileViT's gains around 0: nothing would come through
         self.linear = nn.Linear(width, dim)
 
     def forward(self, pixels: Tensor) -> Tensor:
