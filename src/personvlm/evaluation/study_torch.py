@@ -49,9 +49,11 @@ PREFIXED = ("stage3", "stage4")
 EDGE_ENCODER = "mobilenet_v2"
 BY_CHOICE = "random by choice"
 
-EDGE_RECIPE = Recipe(phases=(Phase(55, 192, 96, False), Phase(45, 256, 128, True)), batch=32, rendered=0, ema=0.99)
-"""Edge for budgets of minutes: its text phase starts earlier than in the shipped recipe, and nothing is drawn, so that
-it learns from the same pictures as the stages."""
+EDGE_RECIPE = Recipe(phases=(Phase(60, 192, 96, True), Phase(40, 256, 128, True)), batch=16, decoder_lr=1.0,
+                     random_text=0.15, rendered=0, ema=0.98)  # fmt: skip
+"""Edge for short budgets. The decoder learns from the first step and in small batches: where it began at 55 % of five
+minutes of processor time, in batches of 32, it ended at 0.65 nats per character, stage 1 under the same budget at 0.28.
+Nothing is drawn, so that edge learns from the pictures that the stages learn from."""
 
 
 @dataclass(frozen=True)
