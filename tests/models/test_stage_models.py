@@ -78,6 +78,15 @@ def test_an_encoder_from_random_numbers_lets_the_picture_through(name: str) -> N
     assert all((norm.weight == 1).all() for norm in norms)
 
 
+@pytest.mark.parametrize("name", ["mobilevit_xs", "efficientnet_b0"])
+def test_an_encoder_drops_nothing_in_training(name: str) -> None:
+    encoder, pixels = VisionEncoder(name, 16).train(), torch.rand(2, 3, 64, 64)
+    encoder.measure(pixels)
+    assert encoder.training
+    assert torch.equal(encoder(pixels), encoder(pixels))
+    torch.testing.assert_close(encoder(pixels)[:1], encoder(pixels[:1]), atol=1e-5, rtol=1e-4)
+
+
 def test_frozen_parts_stay_what_they_were() -> None:
     torch.manual_seed(0)
     model = PersonVLM(TINY_GPT2).train()

@@ -48,8 +48,10 @@ def build(name: str) -> tuple[nn.Module, int]:
 class VisionEncoder(nn.Module):
     """A backbone, pooled (mean over the grid; DINOv2: its class token), and a linear layer.
 
-    Batch norms always use their stored statistics. A process of four sees 32 crops; with batch statistics the result
-    would depend on how many processes there are, and a frozen block would not stay what it was.
+    The backbone always runs as in evaluation: batch norms use their stored statistics, and nothing is dropped
+    (``transformers``' MobileViT and EfficientNet would, in frozen blocks too). A process of four sees 32 crops; with
+    batch
+    statistics the result would depend on how many processes there are, and a frozen block would not stay what it was.
     """
 
     def __init__(self, name: str, dim: int) -> None:
@@ -123,10 +125,9 @@ class VisionEncoder(nn.Module):
         return sum(_size(each) for _, each in kept) / _size(self.backbone)
 
     def train(self, mode: bool = True) -> VisionEncoder:
-        """Training mode, of all but the batch norms."""
+        """Training mode, of all but the backbone."""
         super().train(mode)
-        for norm in self._norms():
-            norm.eval()
+        self.backbone.eval()
         return self
 
     @torch.no_grad()
