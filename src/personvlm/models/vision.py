@@ -50,8 +50,8 @@ class VisionEncoder(nn.Module):
 
     The backbone always runs as in evaluation: batch norms use their stored statistics, and nothing is dropped
     (``transformers``' MobileViT and EfficientNet would, in frozen blocks too). A process of four sees 32 crops; with
-    batch
-    statistics the result would depend on how many processes there are, and a frozen block would not stay what it was.
+    batch statistics the result would depend on how many processes there are, and a frozen block would not stay what it
+    was.
     """
 
     def __init__(self, name: str, dim: int) -> None:
