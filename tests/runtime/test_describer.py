@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -151,6 +152,21 @@ def test_a_broken_folder_is_refused_by_name(folder: Path, tmp_path: Path, name: 
     (tmp_path / name).unlink()
     with pytest.raises(InputError, match=name):
         Describer.load(tmp_path)
+
+
+def test_a_graph_of_another_release_is_refused_with_the_mend(folder: Path, tmp_path: Path) -> None:
+    for file in folder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "decoder.onnx").write_bytes((folder / "vision.onnx").read_bytes())
+    with pytest.raises(InputError, match=r"decoder\.onnx: made by an older release; `personvlm export "):
+        Describer.load(tmp_path, backend="onnx")
+
+
+def test_threads_may_share_a_describer(describer: Describer, people: People) -> None:
+    expected = describer.describe(people)
+    with ThreadPoolExecutor(4) as pool:
+        answers = pool.map(lambda _: describer.describe(people, batch=3), range(4))
+        assert all(answer == expected for answer in answers)
 
 
 def test_sentences_begin_as_they_should(describer: Describer, people: People) -> None:
