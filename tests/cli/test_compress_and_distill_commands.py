@@ -69,6 +69,10 @@ def test_compress_refuses_what_it_cannot_do(run: Run, tmp_path: Path) -> None:
     status, _, _ = run("compress", words, "--out", tmp_path / "out", "--keep-vocabulary", *given)
     assert status == 0
     assert (tmp_path / "out" / "decoder.onnx").is_file()
+    status, printed, _ = run("export", words)
+    assert status == 0
+    assert "decoder.onnx" in printed
+    assert (words / "decoder.onnx").read_bytes() != b""
 
 
 def test_distill_refuses_a_teacher_without_heads(run: Run, tmp_path: Path) -> None:

@@ -68,10 +68,10 @@ def test_a_teacher_sees_the_crop_in_its_own_terms() -> None:
 
 
 class Fixed:
-    """Teachers that see the same in everything."""
+    """Teachers that see the same in everything, every value more than the one before."""
 
     def see(self, pixels: Tensor, transform: Transform) -> Taught:
-        return Taught(torch.ones(len(pixels), len(columns())), torch.eye(len(pixels)))
+        return Taught(torch.arange(len(columns())).expand(len(pixels), -1) / 9.0, torch.eye(len(pixels)))
 
 
 def test_the_losses_of_labels_stay_and_are_added_to() -> None:
@@ -86,11 +86,14 @@ def test_the_losses_of_labels_stay_and_are_added_to() -> None:
     settings = Distillation(("there",), weight=0.5, weight_similarity=2.0)
     objective = DistillObjective(inner, Fixed(), settings, Transform())  # type: ignore[arg-type]
     losses = objective(lambda *given: (seen, None), 1)  # type: ignore[arg-type]
-    assert float(losses["attributes"]) == 7.0
-    assert float(losses["loss"]) == pytest.approx(7.0 + 0.5 * float(losses["soft"]) + 2.0 * float(losses["similarity"]))
+    values = {name: loss.item() for name, loss in losses.items()}
+    assert values["attributes"] == 7.0
+    assert values["loss"] == pytest.approx(7.0 + 0.5 * values["soft"] + 2.0 * values["similarity"])
     losses["loss"].backward()
     assert logits.grad is not None
-    assert bool((logits.grad[:, 0] != 0).all()), "the student is pulled to the teacher"
+    first, *_, last = range(len(columns()))[next(iter(column_slices().values()))]
+    assert bool((logits.grad[:, first] > 0).all()), "the student is pulled to the teacher"
+    assert bool((logits.grad[:, last] < 0).all())
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +114,7 @@ def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_student_comes_to_agree_with_its_teacher_and_learns_its_labels(folder: Path, teacher: Path,
                                                                         tmp_path: Path) -> None:  # fmt: skip
-    recipe = Recipe(phases=(Phase(70, 64, 32, False), Phase(2, 64, 32, True)), batch=8, precision="no", rendered=0,
+    recipe = Recipe(phases=(Phase(48, 64, 32, False), Phase(2, 64, 32, True)), batch=8, precision="no", rendered=0,
                     evaluate_every=1000, checkpoint_minutes=60)  # fmt: skip
     unlabelled = [Sample(path, Annotations({}), source="unlabelled") for path in sorted(folder.glob("*.png"))[:20]]
     taught = Distillation((str(teacher), str(teacher)))
@@ -119,8 +122,8 @@ def test_a_student_comes_to_agree_with_its_teacher_and_learns_its_labels(folder:
     curves = read_curves(tmp_path / "curves.csv")
     for name in ("soft", "attributes", "similarity"):
         values = [value for _, series, value in curves if series == name]
-        assert len(values) == 72
-        assert np.mean(values[-15:]) < 0.85 * np.mean(values[:15]), name
+        assert len(values) == 50
+        assert np.mean(values[-10:]) < 0.9 * np.mean(values[:10]), name
     saved = json.loads((tmp_path / "distillation.json").read_text())
     assert saved["teachers"] == [str(teacher)] * 2
     with pytest.raises(InputError, match="distillation"):

@@ -92,11 +92,14 @@ def _first_process() -> bool:
 
 def export(directory: Annotated[Path, typer.Argument(help="A folder with config.json and model.safetensors.")],
            quiet: Quiet = False) -> None:  # fmt: skip
-    """Write the ONNX graphs that describing runs on beside a trained model."""
+    """Write the ONNX graphs that describing runs on beside a trained model; a stage's in 8 bits."""
     with training_extra():
-        from personvlm.runtime.export import export as write
+        from personvlm.models import kind_of
+        from personvlm.runtime.export import export as export_edge
+        from personvlm.runtime.stage_export import export_stage
 
-        for name, size in write(directory).items():
+        sizes = export_stage(directory) if kind_of(directory) == "stage" else export_edge(directory)
+        for name, size in sizes.items():
             if not quiet:
                 print(f"{directory / name}: {size / 1e6:.1f} MB")
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from personvlm.models.edge import EdgeVLM
     from personvlm.models.person_vlm import PersonVLM
 
-__all__ = ["Loaded", "load"]
+__all__ = ["Loaded", "kind_of", "load"]
 
 
 class Loaded(NamedTuple):
@@ -25,6 +25,20 @@ class Loaded(NamedTuple):
     transform: Transform
 
 
+def kind_of(directory: Path) -> str:
+    """What lies in a folder by its ``config.json``: ``edge`` or ``stage``.
+
+    Raises:
+        InputError: the file is absent or no config.
+    """
+    from personvlm.models.config import FILE
+
+    try:
+        return str(json.loads((directory / FILE).read_text()).get("kind", "edge"))
+    except (OSError, ValueError, AttributeError) as error:
+        raise InputError(f"{directory / FILE}: not the config of a model ({error})") from error
+
+
 def load(directory: str | Path) -> Loaded:
     """The model of a folder, in evaluation mode, with its tokenizer and its transform; ``config.json`` says which.
 
@@ -33,16 +47,11 @@ def load(directory: str | Path) -> Loaded:
     """
     from personvlm.data.transform import Transform
     from personvlm.language.tokenizer import load_tokenizer
-    from personvlm.models.config import FILE
     from personvlm.models.edge import EdgeVLM
     from personvlm.models.person_vlm import PersonVLM
 
     folder = Path(directory)
-    try:
-        kind = json.loads((folder / FILE).read_text()).get("kind", "edge")
-    except (OSError, ValueError, AttributeError) as error:
-        raise InputError(f"{folder / FILE}: not the config of a model ({error})") from error
-    model = PersonVLM.load(folder) if kind == "stage" else EdgeVLM.load(folder)
+    model = PersonVLM.load(folder) if kind_of(folder) == "stage" else EdgeVLM.load(folder)
     tokenizer, transform = load_tokenizer(folder), Transform.load(folder)
     if len(tokenizer) != model.config.vocabulary:
         raise InputError(f"{folder}: the tokenizer has {len(tokenizer)} entries, the model {model.config.vocabulary}; "
