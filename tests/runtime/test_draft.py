@@ -27,10 +27,17 @@ def test_lookup_goes_on_with_what_was_expected() -> None:
     assert drafter.draft([1, 5, 6, 7, 8, 2], 99) == []
 
 
+def test_lookup_follows_words_that_changed_places() -> None:
+    drafter = Lookup((1, 5, 6, 7, 8, 9, 6, 2))
+    assert drafter.draft([1, 7], 99) == [6, 5, 8, 9, 6, 2], "7 and 5 changed places"
+    assert drafter.draft([1, 7, 6, 5, 8, 6], 99) == [9, 2], "so did 9 and 6, further on"
+    assert drafter.draft([1, 9], 99) == [6, 2], "too far away for that: it is taken for where the text is"
+
+
 def test_lookup_finds_its_way_back() -> None:
-    drafter = Lookup((1, 5, 6, 7, 8, 6, 9, 2))
-    assert drafter.draft([1, 5, 7], 99) == [8, 6, 9, 2], "one word left out"
-    assert drafter.draft([1, 5, 4, 4, 6], 99) == [9, 2], "of two places the nearer"
+    drafter = Lookup((1, 5, 6, 7, 8, 6, 3, 9, 2))
+    assert drafter.draft([1, 5, 3], 99) == [9, 2], "words left out"
+    assert drafter.draft([1, 5, 4, 4, 6], 99) == [3, 9, 2], "of two places the nearer"
     assert drafter.draft([1, 5, 4], 99) == [], "a word that nobody expected"
 
 

@@ -53,25 +53,38 @@ def accepted(draft: Sequence[int], chosen: Sequence[int]) -> int:
 class Lookup:
     """Drafts from one expected text: what follows there after the same last words.
 
-    Where a text leaves what was expected, the longest stretch of its last words that also occurs in ``expected`` tells
-    where it is; of several the nearest (as "prompt lookup" in ``transformers``, with the expectation as the prompt).
+    Two words that changed places ("white and black") are taken for just that. Where a text leaves what was expected
+    otherwise, the longest stretch of its last words that also occurs in ``expected`` tells where it is; of several the
+    nearest (as "prompt lookup" in ``transformers``, with the expectation as the prompt).
     """
 
     expected: tuple[int, ...]
     longest: int = 4
+    reach: int = 4
 
     def draft(self, words: Sequence[int], most: int) -> list[int]:
         """See :class:`Drafter`."""
-        here = len(words)
-        if self.expected[:here] == tuple(words):
-            return list(self.expected[here : here + most])
+        here, expected = len(words), self._rearranged(words)
+        if expected[:here] == list(words):
+            return expected[here : here + most]
         for length in range(min(self.longest, here), 0, -1):
-            last = tuple(words[-length:])
-            places = [end for end in range(length, len(self.expected)) if self.expected[end - length : end] == last]
+            last = list(words[-length:])
+            places = [end for end in range(length, len(expected)) if expected[end - length : end] == last]
             if places:
                 nearest = min(places, key=lambda end: abs(end - here))
-                return list(self.expected[nearest : nearest + most])
+                return expected[nearest : nearest + most]
         return []
+
+    def _rearranged(self, words: Sequence[int]) -> list[int]:
+        """What is expected, with the words that changed places where ``words`` have them."""
+        expected = list(self.expected)
+        for place, word in enumerate(words):
+            if expected[place : place + 1] != [word]:
+                if word not in expected[place + 1 : place + self.reach]:
+                    break
+                other = expected.index(word, place + 1)
+                expected[place], expected[other] = word, expected[place]
+        return expected
 
 
 @dataclass(frozen=True)
