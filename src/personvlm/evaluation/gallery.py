@@ -162,9 +162,9 @@ def _card(description: PersonDescription, sample: Sample, several: Sequence[Answ
     about = f' data-group="{_text(mistake.group)}"' if mistake is not None else ""
     headline = ""
     if mistake is not None and mistake.attribute is not None:
+        truth = _text(truth_of(mistake.group, mistake.known))
         headline = (f'<p class="mistake"><span>{_text(mistake.group)}</span> said <b>{_text(_said(mistake))}</b> '
-                    f"with {_percent(mistake.confidence)}, labelled <b>{_text(truth_of(mistake.group, mistake.known))}</b>"
-                    "</p>")  # fmt: skip
+                    f"with {_percent(mistake.confidence)}, labelled <b>{truth}</b></p>")  # fmt: skip
     rows = "".join(_row(answer, answer is mistake) for answer in several)
     sentence = _text(description.text) or "<i>Nothing is said.</i>"
     return f"""<article class="card" tabindex="0"{about} aria-label="{_text(name)}">
