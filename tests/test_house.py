@@ -153,3 +153,9 @@ def test_long_files_say_why() -> None:
         if text.count("\n") > 350 and "Length:" not in (ast.get_docstring(ast.parse(text)) or ""):
             long.append(str(path))
     assert long == [], "over 350 lines without a reason: a line 'Length: why' in the file's docstring"
+
+
+def test_no_two_tests_share_a_file_name() -> None:
+    """Pytest imports test files by their bare name: a second one of a name stops the whole suite."""
+    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
+    assert sorted(names) == sorted(set(names))
