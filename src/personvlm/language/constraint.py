@@ -61,6 +61,8 @@ class Constraint:
         # Under a tight limit less is kept back for each fact, or a text with many facts would have to close at once.
         share = _RESERVED * self._limit / max(1, len(self._decided.pair))
         self._reserve = _WORDS_PER_FACT if self._limit == most else min(_WORDS_PER_FACT, share)
+        # Before this many words not even a text that has said nothing needs to close.
+        self._relaxed = self._limit - 10 - self._reserve * self._decided.required.bit_count()
         self.place = Place()
         bit = self._table.bit
         self._eos, self._stop, self._comma, self._and = bit("<eos>"), bit("."), bit(","), bit("and")
@@ -73,10 +75,13 @@ class Constraint:
 
     def mask(self) -> NDArray[np.bool_]:
         """Which words may come next: ``bool [V]``, True on at least one."""
+        mask: NDArray[np.bool_] = masks([self.allowed()], len(self._words))[0]
+        return mask
+
+    def allowed(self) -> int:
+        """The same as a set: bit ``i`` stands for word ``i``. Many of them become an array by :func:`masks`."""
         length = self.place.length
-        bits = self._opening[length] if length < len(self._opening) else self._allowed()
-        packed = np.frombuffer(bits.to_bytes(len(self._words) // 8 + 1, "little"), np.uint8)
-        return np.unpackbits(packed, count=len(self._words), bitorder="little").view(np.bool_)
+        return self._opening[length] if length < len(self._opening) else self._allowed()
 
     def advance(self, index: int) -> None:
         """Take the word that was chosen.
@@ -188,6 +193,8 @@ class Constraint:
 
     def _closing(self, state: State, length: int) -> bool:
         """Whether what is left of the limit is needed for what is still to be said."""
+        if length < self._relaxed:
+            return False
         missing = self._decided.required & ~state.said
         return length + self._reserve * missing.bit_count() + 10 >= self._limit
 
@@ -324,6 +331,13 @@ class Constraint:
     def _complete_before(self, region: str, said: int) -> bool:
         """Whether everything that can only stand before the noun was said."""
         return not (self._complete and self._decided.before[region] & ~said)
+
+
+def masks(sets: Sequence[int], vocabulary: int) -> NDArray[np.bool_]:
+    """Sets of words as :meth:`Constraint.allowed` gives them -> ``bool [T, V]``."""
+    width = vocabulary // 8 + 1
+    packed = np.frombuffer(b"".join(bits.to_bytes(width, "little") for bits in sets), np.uint8)
+    return np.unpackbits(packed.reshape(-1, width), axis=1, count=vocabulary, bitorder="little").view(np.bool_)
 
 
 def _expected(verb: str, groups: Sequence[str] | frozenset[str]) -> bool:

@@ -114,8 +114,9 @@ class Calibration:
 
     def scores(self, row: NDArray[np.float32], without: frozenset[str] = frozenset()) -> Scores:
         """One row of :meth:`probabilities` by name, taught groups only, those of ``without`` left out."""
+        values = row.tolist()
         return {
-            name: dict(zip(GROUP[name].columns, row[where].astype(float).tolist(), strict=True))
+            name: dict(zip(GROUP[name].columns, values[where], strict=True))
             for name, where in column_slices().items()
             if name in self.taught and name not in without
         }

@@ -104,6 +104,8 @@ class OnnxEngine:
         options.intra_op_num_threads = self.threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        # Each session has threads of its own. Those of one must not spin on when the other's turn has come.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
         self._vision, self._decoder = (_session(directory / name, options, providers) for name in (VISION, DECODER))
         shape = {item.name: item.shape for item in self._decoder.get_inputs()}
         if "places" not in shape:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from personvlm.language.constraint import Constraint
+from personvlm.language.constraint import Constraint, masks
 from personvlm.language.quality import well_formed
 from personvlm.language.realiser import realise
 from personvlm.language.tokenizer import Tokenizer
@@ -94,6 +94,8 @@ Choose = Callable[[Floats, int], Integers]
 def _draws(sampling: Sampling, max_words: int, number: int | None = None) -> Choose:
     """How one text chooses its words: one draw for each place, the same for every row, so that no place in a batch
     matters; ``number`` tells several texts for one crop apart."""
+    if sampling.temperature <= 0:
+        return lambda logits, _: choose(logits, sampling, 0.0)
     seed = sampling.seed if number is None else (sampling.seed, number)
     draws = np.random.default_rng(seed).random(max_words)
 
@@ -160,20 +162,21 @@ class _Text:
         """Words for the decoder to read: the last one, and what may follow it by the draft and the constraint."""
         constraint, room = self._constraint, self._most - len(self._words)  # one more is chosen after the last
         drafted = self._drafter.draft(self._words, room) if self._drafter is not None and room > 0 else []
-        self._places, self._masks, self._draft = [constraint.place], [constraint.mask()], []
+        self._places, self._allowed, self._draft = [constraint.place], [constraint.allowed()], []
         for word in drafted:
-            if word == self._tokenizer.eos_id or not self._masks[-1][word]:
+            if word == self._tokenizer.eos_id or not self._allowed[-1] >> word & 1:
                 break
             constraint.advance(word)
             self._draft.append(word)
             self._places.append(constraint.place)
-            self._masks.append(constraint.mask())
+            self._allowed.append(constraint.allowed())
         return [self._words[-1], *self._draft]
 
     def take(self, logits: Floats) -> bool:
         """Choose from ``[T, V]`` after what :meth:`propose` gave, as far as the draft was right and one word further.
         Returns whether the text has ended."""
-        chosen = self._choose(np.where(np.stack(self._masks), logits, -np.inf), len(self._words) - 1)
+        allowed = masks(self._allowed, logits.shape[1])
+        chosen = self._choose(np.where(allowed, logits, -np.inf), len(self._words) - 1)
         count = accepted(self._draft, chosen.tolist()) + 1
         new = chosen[:count].tolist()
         self.read, self._words = self.read + count, self._words + new
