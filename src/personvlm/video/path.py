@@ -55,6 +55,18 @@ class Path:
         feet, tall = abs(float(box[3] - expected[3])), abs(float(box[3] - box[1]) - height)
         return (aside + 0.5 * feet + 0.5 * tall) / max(1.0, height)
 
+    def is_part(self, box: Box, time: float) -> bool:
+        """Whether ``box`` is much narrower than the expected one."""
+        expected = self.expect(time)
+        return bool(box[2] - box[0] < self._WHOLE * (expected[2] - expected[0]))
+
+    def stays(self, time: float, size: tuple[int, ...]) -> bool:
+        """Whether the middle of the expected box is inside a frame of ``size`` (height, width) at ``time``: somebody
+        who walked out of it is not hidden behind a pillar.
+        """
+        x1, y1, x2, y2 = (float(value) for value in self.expect(time))
+        return 0 <= (x1 + x2) / 2 <= size[1] and 0 <= (y1 + y2) / 2 <= size[0]
+
 
 def _shape(box: Box) -> float:
     return float(box[2] - box[0]) / max(1.0, float(box[3] - box[1]))

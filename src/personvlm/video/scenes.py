@@ -19,7 +19,7 @@ ENOUGH = 0.3
 """Share of a body that must be visible for a box to be given."""
 
 _KINDS = {"seed": int, "cameras": int, "people": int, "twins": int, "seconds": float, "rate": float,
-          "occlusion": float}  # fmt: skip
+          "occlusion": float, "width": int}  # fmt: skip
 
 
 class RenderedCamera:
@@ -61,7 +61,8 @@ def rendered_cameras(text: str, camera: str) -> list[RenderedCamera]:
     """All cameras of the scene that ``rendered:seed=1,cameras=4,people=20,twins=5,seconds=120`` describes.
 
     Args:
-        text: any of the settings may be left out; see :class:`personvlm.data.rendered.scene.Settings`.
+        text: any of the settings may be left out; see :class:`personvlm.data.rendered.scene.Settings`. ``width`` is
+            that of the pictures in pixels, which are 4:3.
         camera: where there are several cameras they are called ``camera-1``, ``camera-2`` and so on.
 
     Raises:
@@ -76,6 +77,9 @@ def rendered_cameras(text: str, camera: str) -> list[RenderedCamera]:
             raise InputError(f"{text}: {name!r} is no setting of a scene; legal: {', '.join(_KINDS)}") from None
         except ValueError:
             raise InputError(f"{text}: {name}={value} is not a number") from None
+    if "width" in settings:
+        width = settings.pop("width")
+        settings["size"] = (width, width * 3 // 4)
     if "people" in settings:
         settings.setdefault("twins", 0)
     try:

@@ -1,0 +1,89 @@
+"""One camera from frames to occasions: when to detect, whom to follow, what to have described."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import supervision as sv
+
+from personvlm.video.frame import Frame, Report
+from personvlm.video.tracking import Embed, Tracked, Tracker, Tracking
+from personvlm.video.triggers import Occasion, Timing, Triggers
+
+_log = logging.getLogger(__name__)
+
+DETECTIONS_PER_SECOND = 10.0
+"""More hardly helps a tracker, and costs as much again."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What one frame led to.
+
+    Attributes:
+        people: tracks as they were detected last, which is in this frame if it was looked at.
+        occasions: what is to be described.
+    """
+
+    people: sv.Detections
+    occasions: list[Occasion]
+
+
+class CameraWatch:
+    """Watches one camera. Not for several threads.
+
+    Attributes:
+        camera: its name.
+        triggers: see :class:`personvlm.video.triggers.Triggers`.
+        tracks: people who were followed so far.
+
+    Args:
+        camera: its name.
+        rate: frames per second, 0 where unknown.
+        every: detect in every how many frames; by default so that there are about ten detections per second.
+        tracking, timing: see there.
+        embed: appearance of crops; None tracks by motion alone.
+        report: told when the picture changes its size.
+    """
+
+    def __init__(self, camera: str, rate: float, *, every: int | None = None, tracking: Tracking | None = None,
+                 timing: Timing | None = None, embed: Embed | None = None,
+                 report: Report = _log.warning) -> None:  # fmt: skip
+        self.camera = camera
+        self.every = every or max(1, round(rate / DETECTIONS_PER_SECOND))
+        self.triggers = Triggers(camera, timing)
+        self._tracker = Tracker(camera, (rate or DETECTIONS_PER_SECOND) / self.every, tracking, embed)
+        self._report = report
+        self._seen = 0
+        self._size: tuple[int, ...] | None = None
+        self._people = sv.Detections.empty()
+
+    @property
+    def tracks(self) -> int:
+        """People who were followed so far."""
+        return self._tracker.count
+
+    def due(self) -> bool:
+        """Whether people are to be detected in the next frame."""
+        return self._seen % self.every == 0
+
+    def step(self, frame: Frame, detections: sv.Detections | None) -> Watched:
+        """Take the next frame; ``detections`` is None where it was not looked at."""
+        size, occasions = frame.image.shape[:2], []
+        if self._size is not None and size != self._size:
+            before, now = ("x".join(map(str, each[::-1])) for each in (self._size, size))
+            self._report(f"{self.camera}: the picture changed from {before} to {now}; whoever is in it counts as new")
+            occasions = self.finish()
+        self._size = size
+        self._seen += 1
+        if detections is not None:
+            tracked: Tracked = self._tracker.update(frame, detections)
+            occasions += self.triggers.see(frame, tracked)
+            self._people = tracked.people
+        return Watched(self._people, occasions)
+
+    def finish(self) -> list[Occasion]:
+        """The occasions of everybody who is left when the camera ends."""
+        self._people = sv.Detections.empty()
+        return self.triggers.end(self._tracker.finish())
