@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 MICROSOFT = "com.microsoft"
-BLOCK = 32
+BLOCK = 64
+"""A sixth faster than 32; at 128 a row alone no longer gives to the bit what it gives among others."""
+
 _ZERO = 128
 """What stands for 0 where no zero points are given: the kernel's default for 8 bits."""
 
