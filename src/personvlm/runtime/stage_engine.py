@@ -52,6 +52,8 @@ class StageEngine:
         options.intra_op_num_threads = threads or available_cores()
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        # Each session has threads of its own. Those of one must not spin on when the other's turn has come.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
         self._vision, decoder = (_session(directory / name, options) for name in (VISION, DECODER))
         self._cached = _Cached(decoder, self.config)
         self._lock = threading.Lock()
