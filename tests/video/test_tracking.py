@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from personvlm.schema import Track
 from personvlm.video.frame import Frame
 from personvlm.video.mot import MotLog
-from personvlm.video.tracking import Tracker, Tracking, cut
+from personvlm.video.tracking import FIRST_SEEN, Tracker, Tracking, cut
 
 NAMES = ("bytetrack", "ocsort", "botsort")
 Box = tuple[float, float, float, float]
@@ -71,6 +71,15 @@ def test_who_leaves_is_reported_once_with_first_and_last_sight(name: str) -> Non
     assert ended[0].last_seen == pytest.approx(2.4)
     assert 0.5 <= ended[0].first_seen <= 0.8
     assert tracker.finish() == ()
+
+
+def test_since_when_somebody_is_there_agrees_with_the_end() -> None:
+    tracker = Tracker("gate", 10)
+    people = {"red": walk(60)}
+    since = [tracker.update(frame(index, people), detections(people)).people.data.get(FIRST_SEEN, [])
+             for index in range(10)]
+    assert len(since[0]) == 0
+    assert {float(value) for values in since for value in values} == {tracker.finish()[0].first_seen}
 
 
 def test_finish_ends_everybody() -> None:

@@ -7,7 +7,7 @@ import supervision as sv
 from personvlm.data.rendered import render
 from personvlm.schema import Track, event_id
 from personvlm.video.frame import Frame
-from personvlm.video.tracking import Tracked
+from personvlm.video.tracking import FIRST_SEEN, Tracked
 from personvlm.video.triggers import Occasion, Timing, Triggers
 
 BOX = (40.0, 20.0, 140.0, 220.0)
@@ -25,9 +25,11 @@ def frame(index: int, look: str | None = "front", box: tuple[float, float, float
     return Frame("gate", index, index / 10, image)
 
 
-def tracked(ids: list[int], boxes: list[tuple[float, ...]] | None = None, ended: tuple[Track, ...] = ()) -> Tracked:
+def tracked(ids: list[int], boxes: list[tuple[float, ...]] | None = None, ended: tuple[Track, ...] = (),
+            since: float = 0.0) -> Tracked:
     people = sv.Detections(xyxy=np.array(boxes or [BOX] * len(ids), np.float32).reshape(-1, 4),
-                           confidence=np.full(len(ids), 0.9, np.float32), tracker_id=np.array(ids, int))
+                           confidence=np.full(len(ids), 0.9, np.float32), tracker_id=np.array(ids, int),
+                           data={FIRST_SEEN: np.full(len(ids), since)})
     return Tracked(people, ended)
 
 
@@ -91,7 +93,7 @@ def test_who_left_before_the_deadline_is_described_at_the_end_and_who_flashed_by
         assert triggers.see(frame(index, None), tracked([1], [half])) == []
     (end,) = triggers.end(left(1, 0.0, 0.9))
     assert end.kind == "end"
-    triggers.see(frame(20, None), tracked([2], [half]))
+    assert triggers.see(frame(20, None), tracked([2], [half], since=2.0)) == []
     assert triggers.end(left(2, 2.0, 2.0)) == []
     assert triggers.fleeting == 1
     assert triggers.end(left(77, 0.0, 9.0)) == []

@@ -15,7 +15,7 @@ import typer
 
 from personvlm import __version__
 from personvlm.base.errors import PersonVLMError
-from personvlm.cli import bench, calibrate, compress, data, demo, describe, distill, evaluate, models, study, train
+from personvlm.cli import bench, calibrate, compress, data, demo, describe, distill, evaluate, models, run, study, train
 
 app = typer.Typer(
     name="personvlm", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -39,6 +39,7 @@ def _root(
 app.command("describe")(describe.describe)
 app.command("bench")(bench.bench)
 app.command("demo")(demo.demo)
+app.command("run")(run.run)
 app.command("evaluate")(evaluate.evaluate)
 app.command("schema")(models.schema)
 app.command("models")(models.models)

@@ -38,13 +38,16 @@ class Tracking:
     """
 
     name: Literal["bytetrack", "ocsort", "botsort"] = "bytetrack"
-    sure: float = 0.5
+    sure: float = 0.6
     settle: int = 3
     coast: float = 2.0
     patience: float = 5.0
     alike: float = 0.65
     akin: float = 0.4
 
+
+FIRST_SEEN = "first_seen"
+"""Key of ``Tracked.people.data``: when each person was seen first, ``float [N]``."""
 
 _OFF, _DRIFT = 0.3, 0.35
 """Body heights, and more of them per second out of sight, that somebody may be off the expected way."""
@@ -71,7 +74,8 @@ class Tracked:
     """The people of one frame.
 
     Attributes:
-        people: tracks that are detected in this frame; ``tracker_id`` counts from 1 in every camera.
+        people: tracks that are detected in this frame; ``tracker_id`` counts from 1 in every camera, and
+            ``data["first_seen"]`` says since when.
         ended: tracks whose people have left, each reported once.
     """
 
@@ -134,6 +138,7 @@ class Tracker:
         people.tracker_id = np.array(ids, int)
         settled = people[people.tracker_id >= 0]
         assert isinstance(settled, sv.Detections)
+        settled.data[FIRST_SEEN] = np.array([self._alive[track].first for track in ids if track >= 0], float)
         return Tracked(settled, self._leave(frame.time))
 
     def finish(self) -> tuple[Track, ...]:
@@ -229,7 +234,8 @@ def _library(settings: Tracking, rate: float) -> _Library:
         )  # fmt: skip
     return trackers.ByteTrackTracker(
         lost_track_buffer=buffer, frame_rate=rate, minimum_consecutive_frames=1,
-        track_activation_threshold=settings.sure, high_conf_det_threshold=settings.sure,
+        track_activation_threshold=settings.sure, high_conf_det_threshold=0.85 * settings.sure,
+        minimum_iou_threshold=0.3,  # with the library's 0.1 tracks change over to whoever passes by
     )  # fmt: skip
 
 

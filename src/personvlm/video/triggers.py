@@ -12,7 +12,7 @@ from personvlm.schema import Track, event_id
 from personvlm.schema.events import Trigger
 from personvlm.video.crops import Crop, Pool, difference, judge, take
 from personvlm.video.frame import Frame
-from personvlm.video.tracking import Tracked
+from personvlm.video.tracking import FIRST_SEEN, Tracked
 
 Kind = Literal["new", "update", "end"]
 
@@ -93,7 +93,8 @@ class Triggers:
         for index, track_id in enumerate(ids):
             story = self._stories.get(track_id)
             if story is None:
-                story = self._stories[track_id] = _Story(frame.time, Pool(self.timing.keep))
+                first = float(people.data[FIRST_SEEN][index])
+                story = self._stories[track_id] = _Story(first, Pool(self.timing.keep))
             score = judge(frame.image, boxes, index).score
             if story.pool.wants(frame.time, score):
                 story.pool.add(take(frame.image, boxes, index, frame.time, score))

@@ -1,0 +1,317 @@
+"""From cameras to described people, in one process: read, detect, follow, describe, tell."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import supervision as sv
+
+from personvlm.base.errors import AssetError, InputError, PersonVLMError
+from personvlm.pipeline.run_annotate import Annotator
+from personvlm.pipeline.run_cameras import Camera, sources
+from personvlm.pipeline.run_events import Describing, PersonEvent
+from personvlm.runtime.engine import available_cores
+from personvlm.video.describing import TrackDescriber
+from personvlm.video.detectors import Detector, GivenDetector, MotionDetector
+from personvlm.video.feed import Feed, State
+from personvlm.video.frame import Frame, Report
+from personvlm.video.onnx_detectors import OnnxDetector
+from personvlm.video.tracking import Tracking
+from personvlm.video.triggers import Timing
+from personvlm.video.watch import CameraWatch
+
+_PATIENCE = 0.25
+
+
+@dataclass
+class CameraStatus:
+    """How one camera is doing.
+
+    Attributes:
+        state: see :class:`personvlm.video.feed.Feed`.
+        frames: looked at or passed over between two detections; ``dropped`` were neither.
+        fps: frames per second of wall time, of the last seconds.
+        people: tracks so far; ``present`` are there now, ``fleeting`` were too short to be described.
+        events: revisions told.
+        note: the last thing worth knowing.
+        error: why it failed.
+    """
+
+    camera: str
+    state: State = "waiting"
+    frames: int = 0
+    dropped: int = 0
+    fps: float = 0.0
+    people: int = 0
+    present: int = 0
+    fleeting: int = 0
+    events: int = 0
+    note: str = ""
+    error: str | None = None
+
+
+@dataclass
+class Status:
+    """How a run is doing.
+
+    Attributes:
+        cameras: by name.
+        waiting: people who wait for words.
+        described, failed: revisions with and without words.
+        superseded, shed, unchanged: updates that were replaced, dropped, or had nothing new to say.
+        seconds: since the start.
+    """
+
+    cameras: dict[str, CameraStatus]
+    waiting: int = 0
+    described: int = 0
+    failed: int = 0
+    superseded: int = 0
+    shed: int = 0
+    unchanged: int = 0
+    seconds: float = 0.0
+
+    @property
+    def errors(self) -> list[str]:
+        """Of all cameras that failed."""
+        return [camera.error for camera in self.cameras.values() if camera.error is not None]
+
+
+@dataclass
+class _Watched:
+    feed: Feed
+    settings: Camera
+    status: CameraStatus
+    watch: CameraWatch | None = None
+    detector: Detector | None = None
+    annotator: Annotator | None = None
+    problem: str | None = None
+    texts: dict[int, str] = field(default_factory=dict)
+    times: list[float] = field(default_factory=list)
+    done: bool = False
+
+
+class Run:
+    """A run over cameras. Use :func:`run`, unless you want to stop it from another thread.
+
+    Args: see :func:`run`.
+    """
+
+    def __init__(self, cameras: Mapping[str, Camera], describer: TrackDescriber, tell: Callable[[PersonEvent], None], *,
+                 annotate: Path | None = None, frames: int | None = None, timing: Timing | None = None,
+                 report: Report = lambda note: None,
+                 watch: Callable[[Status], None] = lambda status: None) -> None:  # fmt: skip
+        self._describer, self._told, self._report, self._progress = describer, tell, report, watch
+        self._timing, self._limit = timing, frames
+        self._ready = threading.Condition()
+        self._stopped = threading.Event()
+        self._detectors: dict[str, Detector] = {}
+        self._begun = time.monotonic()
+        self.status = Status({})
+        opened = []
+        for name, camera in cameras.items():
+            try:
+                opened += [(source, camera) for source in sources(name, camera, self._noting(name))]
+            except InputError as error:  # the others go on without it
+                self.status.cameras[name] = CameraStatus(name, "failed", error=str(error))
+        self.status.cameras |= {source.camera: CameraStatus(source.camera) for source, _ in opened}
+        self._annotate = {source.camera: _place(annotate, source.camera, len(opened)) for source, _ in opened}
+        self._cameras = {source.camera: _Watched(Feed(source, self._ready), camera, self.status.cameras[source.camera])
+                         for source, camera in opened}  # fmt: skip
+
+    def stop(self) -> None:
+        """End soon, in order: whoever is present is described."""
+        self._stopped.set()
+        with self._ready:
+            self._ready.notify_all()
+
+    def go(self) -> Status:
+        """Run until all cameras have ended. See :func:`run`."""
+        describing = Describing(self._describer, self._tell)
+        try:
+            while not self._stopped.is_set():
+                taken = self._take()
+                self._step(taken, describing)
+                self._update(describing)
+                if not taken:
+                    if all(camera.done for camera in self._cameras.values()):
+                        break
+                    with self._ready:
+                        self._ready.wait_for(lambda: any(c.feed.available for c in self._cameras.values()), _PATIENCE)
+            for camera in self._cameras.values():
+                self._end(camera, describing)
+            describing.close()
+        except BaseException:
+            describing.abandon()
+            raise
+        finally:
+            for camera in self._cameras.values():
+                camera.feed.close()
+                if camera.annotator is not None:
+                    camera.annotator.close()
+        self._update(describing)
+        return self.status
+
+    def _take(self) -> list[tuple[_Watched, Frame]]:
+        """The next frame of every camera that has one."""
+        taken = []
+        for camera in self._cameras.values():
+            if camera.done:
+                continue
+            frame = camera.feed.take()
+            if frame is not None:
+                taken.append((camera, frame))
+            elif camera.feed.state in ("ended", "failed"):
+                camera.done = True
+        return taken
+
+    def _step(self, taken: list[tuple[_Watched, Frame]], describing: Describing) -> None:
+        due: dict[int, tuple[Detector, list[tuple[_Watched, Frame]]]] = {}
+        taken = [(camera, frame) for camera, frame in taken if camera.watch is not None or self._begin(camera, frame)]
+        for camera, frame in taken:
+            assert camera.watch is not None
+            assert camera.detector is not None
+            if camera.watch.due():
+                due.setdefault(id(camera.detector), (camera.detector, []))[1].append((camera, frame))
+        found: dict[str, sv.Detections] = {}
+        for detector, items in due.values():
+            for (camera, _), people in zip(items, detector.detect([frame for _, frame in items]), strict=True):
+                found[camera.status.camera] = people
+        for camera, frame in taken:
+            assert camera.watch is not None
+            seen = camera.watch.step(frame, found.get(frame.camera))
+            for occasion in seen.occasions:
+                describing.put(occasion)
+            if camera.annotator is not None:
+                if seen.occasions and not camera.feed.source.live:
+                    describing.settle()  # so that words appear with the frame that they are about
+                camera.annotator.add(frame, seen.people, camera.texts)
+            camera.status.frames += 1
+            camera.status.present = len(seen.people)
+            camera.times.append(time.monotonic())
+            if camera.status.frames == self._limit:
+                camera.done = True
+                camera.feed.close(0.0)
+
+    def _begin(self, camera: _Watched, frame: Frame) -> bool:
+        """Get ready for a camera whose first frame has come; whether that was possible."""
+        name, settings = frame.camera, camera.settings
+        wanted = settings.detector
+        if wanted == "auto" and frame.given is not None:
+            wanted = "given"
+        try:
+            if wanted == "given" and frame.given is None:
+                raise InputError(f"{name}: no boxes come with this source; take another detector than `given`")
+            camera.detector = self._detector(wanted)
+            place = self._annotate[name]
+            camera.annotator = None if place is None else Annotator(place)
+        except PersonVLMError as error:
+            camera.problem = str(error)
+            camera.done = True
+            camera.feed.close(0.0)
+            return False
+        camera.watch = CameraWatch(
+            name, camera.feed.source.rate, every=settings.every, tracking=Tracking(name=settings.tracker),
+            timing=self._timing, embed=self._describer.embed, report=self._noting(name),
+        )  # fmt: skip
+        return True
+
+    def _detector(self, name: str) -> Detector:
+        """One of every kind, shared by the cameras."""
+        if name not in self._detectors:
+            self._detectors[name] = self._make_detector(name)
+        return self._detectors[name]
+
+    def _make_detector(self, name: str) -> Detector:
+        if name == "given":
+            return GivenDetector()
+        if name == "motion":
+            return MotionDetector()
+        threads = available_cores()
+        if name == "yolox":
+            return OnnxDetector.yolox_nano(threads=threads)
+        if name != "auto":
+            return OnnxDetector(Path(name), threads=threads)
+        try:
+            return OnnxDetector.yolox_nano(threads=threads)
+        except AssetError as error:
+            self._report(f"people are told by their motion alone, because the detector is missing: {error}")
+            return MotionDetector()
+
+    def _end(self, camera: _Watched, describing: Describing) -> None:
+        if camera.watch is not None:
+            for occasion in camera.watch.finish():
+                describing.put(occasion)
+        camera.status.present = 0
+
+    def _tell(self, event: PersonEvent) -> None:
+        camera = self._cameras[event.occasion.track.camera]
+        camera.status.events += 1
+        if event.description is not None:
+            camera.texts[event.occasion.track.track_id] = event.description.text
+        if event.occasion.kind == "end":
+            camera.texts.pop(event.occasion.track.track_id, None)
+        self._told(event)
+
+    def _noting(self, name: str) -> Report:
+        def note(text: str) -> None:
+            if name in self.status.cameras:
+                self.status.cameras[name].note = text
+            self._report(text)
+
+        return note
+
+    def _update(self, describing: Describing) -> None:
+        now = time.monotonic()
+        status = self.status
+        for camera in self._cameras.values():
+            one = camera.status
+            one.state, one.dropped = camera.feed.state, camera.feed.dropped
+            one.error = camera.problem or camera.feed.error
+            if camera.problem is not None:
+                one.state = "failed"
+            if camera.watch is not None:
+                one.people, one.fleeting = camera.watch.tracks, camera.watch.triggers.fleeting
+            camera.times = [at for at in camera.times if now - at < 5.0]
+            one.fps = len(camera.times) / min(5.0, max(0.5, now - self._begun))
+        status.waiting, status.described, status.failed = describing.waiting, describing.described, describing.failed
+        status.superseded, status.shed, status.unchanged = describing.superseded, describing.shed, describing.unchanged
+        status.seconds = now - self._begun
+        self._progress(status)
+
+
+def run(cameras: Mapping[str, Camera], describer: TrackDescriber, tell: Callable[[PersonEvent], None],
+        **options: Any) -> Status:  # fmt: skip
+    """Describe the people that ``cameras`` see, until all have ended.
+
+    Args:
+        cameras: by name.
+        describer: finds the words.
+        tell: gets every event, one after the other, in a thread of its own.
+        annotate: write an MP4 with boxes and descriptions here; with several cameras one each, ``NAME-CAMERA.mp4``.
+        frames: end a camera after so many frames.
+        timing: when people are described.
+        report: told of faults that stop nothing.
+        watch: called with the status after every frame; must be quick.
+
+    Returns:
+        The status at the end. Cameras that failed have their error in it; the others were not affected.
+
+    Raises:
+        OSError: ``tell`` could not write.
+    """
+    return Run(cameras, describer, tell, **options).go()
+
+
+def _place(annotate: Path | None, camera: str, count: int) -> Path | None:
+    if annotate is None:
+        return None
+    if count == 1:
+        return annotate
+    safe = "".join(char if char.isalnum() or char in "-_." else "_" for char in camera)
+    return annotate.with_name(f"{annotate.stem}-{safe}{annotate.suffix or '.mp4'}")

@@ -1,0 +1,203 @@
+"""What a run tells about people, and the thread that finds the words for it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from personvlm.pipeline.record import record
+from personvlm.schema import DescribeResult, PersonDescription, event_id
+from personvlm.video.describing import TrackDescriber
+from personvlm.video.triggers import Kind, Occasion
+
+
+@dataclass(frozen=True)
+class PersonEvent:
+    """One revision of what is known about one person on one camera.
+
+    Attributes:
+        id: the same in all revisions of a person.
+        revision: from 1; a higher one replaces a lower one.
+        occasion: why it was told; ``kind`` is ``new``, ``update`` or ``end``.
+        description: what is said, or None where that failed.
+        error: why it failed.
+        latency_ms: from the occasion to the words.
+    """
+
+    id: str
+    revision: int
+    occasion: Occasion
+    description: PersonDescription | None
+    error: str | None
+    latency_ms: float
+
+    def record(self) -> dict[str, Any]:
+        """Fit for JSON; other programs rely on it. Times are seconds since the epoch, boxes corners in pixels."""
+        occasion, track = self.occasion, self.occasion.track
+        said = record(DescribeResult(description=self.description, error=self.error, latency_ms=self.latency_ms))
+        del said["input"]
+        crop = occasion.crops[0] if occasion.crops else None
+        return {
+            "id": self.id, "revision": self.revision, "event": occasion.kind, "event_id": occasion.event_id,
+            "camera": track.camera, "track": track.track_id, "time": round(occasion.time, 3),
+            "first_seen": round(track.first_seen, 3), "last_seen": round(track.last_seen, 3),
+            "crops": len(occasion.crops), "box": [round(value, 1) for value in crop.box] if crop else None,
+            "crop_time": round(crop.time, 3) if crop else None, **said,
+        }  # fmt: skip
+
+
+Tell = Callable[[PersonEvent], None]
+_RANK: dict[Kind, int] = {"new": 0, "end": 1, "update": 2}
+
+
+@dataclass
+class _Waiting:
+    occasions: list[Occasion] = field(default_factory=list)
+    since: float = 0.0
+
+    @property
+    def rank(self) -> tuple[int, float]:
+        return min(_RANK[occasion.kind] for occasion in self.occasions), self.since
+
+
+class Describing:
+    """Describes occasions in a thread of its own: new people first, then those who left, then updates.
+
+    A newer update of a person replaces one that still waits; more waiting updates than ``most`` are shed, the oldest
+    first. Both are counted. New people and ends are never dropped: where too many wait, :meth:`put` waits.
+
+    Attributes:
+        superseded, shed: updates that were replaced by newer ones of the same person, and that were dropped.
+        unchanged: updates that were not told, because they would have said the same again.
+        described: revisions that were told.
+        failed: revisions without words.
+
+    Args:
+        describer: finds the words.
+        tell: gets every event, in the thread of this object.
+        most: people who may wait.
+    """
+
+    def __init__(self, describer: TrackDescriber, tell: Tell, most: int = 64) -> None:
+        self.superseded = self.shed = self.unchanged = self.described = self.failed = 0
+        self._describer, self._tell, self._most = describer, tell, most
+        self._waiting: dict[tuple[str, int], _Waiting] = {}
+        self._revisions: dict[tuple[str, int], int] = {}
+        self._said: dict[tuple[str, int], str] = {}
+        self._change = threading.Condition()
+        self._busy = self._closed = False
+        self._broken: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="describing", daemon=True)
+        self._thread.start()
+
+    def put(self, occasion: Occasion) -> None:
+        """Have ``occasion`` described; those of one person must come in order.
+
+        Raises:
+            Exception: whatever ``tell`` raised before, for example because a file could not be written.
+        """
+        key = (occasion.track.camera, occasion.track.track_id)
+        with self._change:
+            waiting = self._waiting.get(key)
+            if waiting is None and occasion.kind == "update":
+                if not self._make_room():
+                    return
+            elif waiting is None:
+                self._change.wait_for(lambda: len(self._waiting) < self._most or self._broken is not None)
+            self._check()
+            waiting = self._waiting.setdefault(key, _Waiting(since=time.monotonic()))
+            if waiting.occasions and waiting.occasions[-1].kind == "update":
+                waiting.occasions.pop()  # whatever comes knows more
+                self.superseded += 1
+            waiting.occasions.append(occasion)
+            self._change.notify_all()
+
+    def _make_room(self) -> bool:
+        """Shed an update if too many people wait; whether there is room for another now."""
+        if len(self._waiting) < self._most:
+            return True
+        self.shed += 1
+        updates = [key for key, item in self._waiting.items() if item.rank[0] == _RANK["update"]]
+        if not updates:
+            return False
+        del self._waiting[min(updates, key=lambda key: self._waiting[key].since)]
+        return True
+
+    @property
+    def waiting(self) -> int:
+        """People who wait for words."""
+        return len(self._waiting)
+
+    def settle(self) -> None:
+        """Return when nobody waits any more. Raises like :meth:`put`."""
+        with self._change:
+            self._change.wait_for(lambda: not (self._waiting or self._busy) or self._broken is not None)
+            self._check()
+
+    def close(self) -> None:
+        """Describe whoever waits, then end. Raises like :meth:`put`."""
+        with self._change:
+            self._closed = True
+            self._change.notify_all()
+        self._thread.join()
+        self._check()
+
+    def abandon(self) -> None:
+        """End without describing whoever waits."""
+        with self._change:
+            self._waiting.clear()
+            self._closed = True
+            self._change.notify_all()
+        self._thread.join()
+
+    def _check(self) -> None:
+        if self._broken is not None:
+            raise self._broken
+
+    def _run(self) -> None:
+        try:
+            while True:
+                with self._change:
+                    self._change.wait_for(lambda: self._waiting or self._closed)
+                    if not self._waiting:
+                        return
+                    key = min(self._waiting, key=lambda key: self._waiting[key].rank)
+                    item = self._waiting.pop(key)
+                    self._busy = True
+                    self._change.notify_all()
+                self._describe(key, item)
+                with self._change:
+                    self._busy = False
+                    self._change.notify_all()
+        except BaseException as error:
+            with self._change:
+                self._broken = error
+                self._waiting.clear()
+                self._change.notify_all()
+
+    def _describe(self, key: tuple[str, int], item: _Waiting) -> None:
+        # The latest occasion has all the evidence of those before it.
+        description, problem = None, None
+        try:
+            description = self._describer.describe(item.occasions[-1].crops)
+        except Exception as error:
+            # One person who cannot be described must not silence all the others.
+            problem = f"{type(error).__name__}: {error}"
+        for occasion in item.occasions:
+            if occasion.kind == "update" and description is not None and description.text == self._said.get(key):
+                self.unchanged += 1
+                continue
+            self._revisions[key] = self._revisions.get(key, 0) + 1
+            latency = 1000 * (time.monotonic() - item.since)
+            first = event_id(*key, "new_track", occasion.track.first_seen)
+            self.described += description is not None
+            self.failed += description is None
+            if description is not None:
+                self._said[key] = description.text
+            self._tell(PersonEvent(first, self._revisions[key], occasion, description, problem, latency))
+            if occasion.kind == "end":
+                del self._revisions[key]
+                self._said.pop(key, None)

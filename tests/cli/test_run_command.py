@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from personvlm.cli import main
+from personvlm.schema import Attribute, PersonDescription
+
+SCENE = "rendered:seed=5,cameras=1,people=2,seconds=12,rate=5,width=320,occlusion=0"
+
+
+class FakeTracks:
+    """In place of a ``TrackDescriber``."""
+
+    def __init__(self, describer: Any, **options: Any) -> None:
+        self.options = options
+
+    def describe(self, crops: Any) -> PersonDescription:
+        return PersonDescription(text="The image shows a man.", quality=0.5, model="fake 1",
+                                 attributes={"gender": Attribute(value="male", confidence=0.9)})  # fmt: skip
+
+    def embed(self, images: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        return np.ones((len(images), 1), np.float32)
+
+
+@pytest.fixture
+def fake(fake_describer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("personvlm.video.describing.TrackDescriber", FakeTracks)
+
+
+def personvlm(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as left:
+        main(["run", *arguments])
+    return int(left.value.code or 0)
+
+
+def test_lines_for_people_to_read(fake: None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert personvlm(SCENE) == 0
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert any(" rendered #1 new: The image shows a man." in line for line in lines)
+    assert any(" rendered #1 end: " in line for line in lines)
+    assert "2 people on 1 camera: 60 frames" in err
+
+
+def test_json_and_jsonl(fake: None, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert personvlm(SCENE, "--json", "--jsonl", str(tmp_path / "e.jsonl")) == 0
+    out, err = capsys.readouterr()
+    printed = json.loads(out)
+    events = [json.loads(line) for line in (tmp_path / "e.jsonl").read_text().splitlines()]
+    assert err == ""
+    assert printed["cameras"] == {"rendered": {"state": "ended", "frames": 60, "dropped": 0, "people": 2,
+                                               "fleeting": 0, "events": len(events)}}  # fmt: skip
+    assert {person["event"] for person in printed["people"]} == {"end"}
+    assert {person["id"] for person in printed["people"]} == {event["id"] for event in events}
+    assert events[0]["event"] == "new"
+    assert events[0]["attributes"] == {"gender": {"value": "male", "confidence": 0.9}}
+
+
+def test_quiet_says_nothing(fake: None, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert personvlm(SCENE, "-q", "--jsonl", str(tmp_path / "e.jsonl")) == 0
+    assert capsys.readouterr() == ("", "")
+    assert (tmp_path / "e.jsonl").stat().st_size > 100
+
+
+def test_a_failing_source_costs_the_exit_status_only(fake: None, capsys: pytest.CaptureFixture[str],
+                                                     tmp_path: Path) -> None:
+    (tmp_path / "text.mp4").write_text("no video")
+    assert personvlm(str(tmp_path / "text.mp4"), SCENE, "--json") == 1
+    out, err = capsys.readouterr()
+    cameras = json.loads(out)["cameras"]
+    assert cameras["rendered"]["people"] == 2
+    assert cameras["text"]["state"] == "failed"
+    assert "not a video" in cameras["text"]["error"]
+    assert err.startswith("personvlm: error: ")
+    assert len(err.splitlines()) == 1
+
+
+def test_what_cannot_be_written_is_one_line(fake: None, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert personvlm(SCENE, "--jsonl", str(tmp_path / "no" / "e.jsonl")) == 1
+    assert "No such file or directory" in capsys.readouterr().err
+    assert personvlm(SCENE, "-q", "--annotate", str(tmp_path / "no" / "out.mp4")) == 1
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_without_the_extra_it_says_what_to_install() -> None:
+    code = f"""
+import sys
+sys.modules["supervision"] = None
+from personvlm.cli import main
+main(["run", {SCENE!r}])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "personvlm: error: `personvlm run` needs supervision: pip install 'personvlm[video]'\n"
+
+
+def test_the_other_commands_need_no_extra() -> None:
+    code = """
+import sys
+for name in ("av", "cv2", "supervision", "trackers", "yaml"):
+    sys.modules[name] = None
+from personvlm.cli import main
+main(["schema"])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_an_interrupt_ends_it_in_order(tmp_path: Path) -> None:
+    long = SCENE.replace("seconds=12", "seconds=400")
+    process = subprocess.Popen([sys.executable, "-m", "personvlm", "run", long, "--json", "--jsonl",
+                                str(tmp_path / "e.jsonl")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "e.jsonl").exists() or not (tmp_path / "e.jsonl").stat().st_size:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    printed = json.loads(out)
+    assert printed["people"]
+    assert printed["cameras"]["rendered"]["frames"] < 2000
