@@ -134,6 +134,19 @@ def test_unlikely_detections_begin_no_track() -> None:
         assert len(tracker.update(frame(index, people), detections(people, 0.3)).people) == 0
 
 
+def test_a_signpost_that_somebody_passed_is_not_taken_for_them_for_ever() -> None:
+    tracker, shown, ended = Tracker("gate", 10, Tracking(patience=2.0)), [], []
+    people = {"red": walk(60)}
+    for index in range(120):
+        tracked = tracker.update(frame(index, people), detections(people, 0.9 if index < 20 else 0.4))
+        shown.append(len(tracked.people))
+        ended += tracked.ended
+    assert shown[10:39] == [1] * 29
+    assert sum(shown[45:]) == 0
+    assert [track.track_id for track in ended] == [1]
+    assert tracker.count == 1
+
+
 def test_cut_stays_inside_and_is_never_empty() -> None:
     image = np.zeros((20, 30, 3), np.uint8)
     assert cut(image, np.array([-5, -5, 10.5, 4.2], np.float32)).shape == (5, 11, 3)

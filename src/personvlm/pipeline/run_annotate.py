@@ -1,4 +1,4 @@
-"""An MP4 with boxes, numbers and descriptions drawn in."""
+"""An MP4 with boxes and numbers drawn in, and the descriptions beside the picture, where they cover nobody."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
 
 import av
 import cv2
@@ -21,17 +20,13 @@ from personvlm.base.errors import InputError
 from personvlm.video.frame import Frame
 
 _CLOCK = 90_000
-_SMALLEST_TEXT = 360
-"""Smaller pictures are enlarged: nobody can read the words in them."""
+_LOWEST = 540
+"""Lower pictures are enlarged: nobody can read the words beside them."""
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
-
-
-class _Box(NamedTuple):
-    x1: int
-    y1: int
-    x2: int
-    y2: int
+_LETTERS = 44
+_LINES = 5
+_COLUMN = 360
 
 
 class Annotator:
@@ -52,6 +47,7 @@ class Annotator:
             path.open("wb").close()  # FFmpeg itself would tell only after the first frame
             self._container: OutputContainer = av.open(str(path), "w", format="mp4")
         self._stream: VideoStream | None = None
+        self._picture = (0, 0)
         self._start = 0.0
         self._last = -1
         self._palette = sv.ColorPalette.DEFAULT
@@ -62,17 +58,33 @@ class Annotator:
         Raises:
             InputError: the file cannot be written any more.
         """
-        image = self._sized(frame)
-        scale = image.shape[0] / frame.image.shape[0]
+        image, scale = self._sized(frame)
         ids = [] if people.tracker_id is None else people.tracker_id.tolist()
-        boxes = [_Box(*(round(float(value)) for value in box)) for box in people.xyxy * scale]
-        colors = [self._palette.by_idx(track_id).as_rgb() for track_id in ids]
-        for box, color in zip(boxes, colors, strict=True):
-            cv2.rectangle(image, box[:2], box[2:], color, 2)
-        panels: list[_Box] = []
-        for box, color, track_id in zip(boxes, colors, ids, strict=True):
-            _label(image, box, f"#{track_id} {texts.get(track_id, '')}".strip(), color, boxes, panels)
+        row = 8
+        for box, track_id in sorted(zip(people.xyxy * scale, ids, strict=True), key=lambda item: item[1]):
+            color = self._palette.by_idx(track_id).as_rgb()
+            x1, y1, x2, y2 = (round(float(value)) for value in box)
+            cv2.rectangle(image, (x1, y1), (x2, y2), color, 2)
+            name = f"#{track_id}"
+            (wide, tall), _ = cv2.getTextSize(name, _FONT, 0.5, 1)
+            foot = y1 - 3 if y1 > tall + 6 else y1 + tall + 5
+            cv2.rectangle(image, (x1, foot - tall - 3), (x1 + wide + 4, foot + 3), color, -1)
+            cv2.putText(image, name, (x1 + 2, foot), _FONT, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
+            row = self._tell(image, row, f"{name} {texts.get(track_id, '')}".strip(), color)
         self._write(frame, image)
+
+    def _tell(self, image: NDArray[np.uint8], row: int, text: str, color: tuple[int, int, int]) -> int:
+        """Write ``text`` into the column beside the picture, from ``row`` on; returns the next free row."""
+        step = 17
+        lines = textwrap.wrap(text, _LETTERS, max_lines=_LINES, placeholder=" ...")
+        left, bottom = self._picture[0] + 8, row + step * len(lines)
+        if bottom > image.shape[0]:
+            return row
+        cv2.rectangle(image, (left - 4, row), (left - 2, bottom), color, -1)
+        for number, line in enumerate(lines):
+            place = (left + 4, row + step * number + 12)
+            cv2.putText(image, line, place, _FONT, 0.42, (255, 255, 255), 1, cv2.LINE_AA)
+        return bottom + 8
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
@@ -81,21 +93,23 @@ class Annotator:
         except OSError as error:  # FFmpeg's errors of this kind are among them
             raise InputError(f"{self.path}: cannot be written ({error.strerror}); give another place") from None
 
-    def _sized(self, frame: Frame) -> NDArray[np.uint8]:
+    def _sized(self, frame: Frame) -> tuple[NDArray[np.uint8], float]:
+        """The sheet to draw on, with the picture in its upper left corner, and by how much that was enlarged."""
         height, width = frame.image.shape[:2]
         if self._stream is None:
-            factor = max(1.0, _SMALLEST_TEXT / height)
+            factor = max(1.0, _LOWEST / height)
+            self._picture = (2 * round(width * factor / 2), 2 * round(height * factor / 2))
             self._stream = self._container.add_stream("libx264", rate=30, options={"crf": "23", "preset": "veryfast"})
-            self._stream.width, self._stream.height = (2 * round(side * factor / 2) for side in (width, height))
+            self._stream.width, self._stream.height = self._picture[0] + _COLUMN, self._picture[1]
             self._stream.pix_fmt = "yuv420p"
             self._stream.codec_context.time_base = Fraction(1, _CLOCK)
             self._start = frame.time
-        size = (self._stream.width, self._stream.height)
-        scale = min(size[0] / width, size[1] / height)
-        fitted = (min(size[0], max(1, round(width * scale))), min(size[1], max(1, round(height * scale))))
-        canvas = np.zeros((size[1], size[0], 3), np.uint8)
-        canvas[: fitted[1], : fitted[0]] = cv2.resize(frame.image, fitted, interpolation=cv2.INTER_LINEAR)
-        return canvas
+        scale = min(self._picture[0] / width, self._picture[1] / height)
+        fitted = [min(most, max(1, round(side * scale)))
+                  for side, most in zip((width, height), self._picture, strict=True)]  # fmt: skip
+        sheet = np.zeros((self._stream.height, self._stream.width, 3), np.uint8)
+        sheet[: fitted[1], : fitted[0]] = cv2.resize(frame.image, fitted, interpolation=cv2.INTER_LINEAR)
+        return sheet, scale
 
     def _write(self, frame: Frame, image: NDArray[np.uint8]) -> None:
         assert self._stream is not None
@@ -114,35 +128,3 @@ class Annotator:
             self._container.close()
         if self._stream is None:
             self.path.unlink(missing_ok=True)
-
-
-def _label(image: NDArray[np.uint8], box: _Box, text: str, color: tuple[int, int, int], people: list[_Box],
-           panels: list[_Box]) -> None:  # fmt: skip
-    """Words in a panel near the box, where no other panel is and, if there is such a place, nobody either."""
-    height, width = image.shape[:2]
-    size = max(0.35, height / 1400)
-    step = round(34 * size)
-    lines = textwrap.wrap(text, 34)[:8]
-    wide = max(cv2.getTextSize(line, _FONT, size, 1)[0][0] for line in lines) + 8
-    tall = step * len(lines) + 6
-    x1, y1, x2, y2 = box
-    corners = [(x2 + 2, y1), (x1 - wide - 2, y1), (x1, y1 - tall - 2), (x1, y2 + 2), (x2 + 2, y2 - tall),
-               (x1 - wide - 2, y2 - tall), (x2 - wide, y1 - tall - 2)]  # fmt: skip
-    places = [_Box(left, top, left + wide, top + tall) for left, top in corners
-              if 0 <= left <= width - wide and 0 <= top <= height - tall]  # fmt: skip
-    places.append(_Box(max(0, min(x1, width - wide)), max(0, min(y1, height - tall)), width, height))  # over its person
-    apart = [place for place in places if not any(_meet(place, one) for one in panels)]
-    free = [place for place in apart if not any(_meet(place, one) for one in people)]
-    left, top = (free or apart or places)[0][:2]
-    panel = _Box(left, top, min(width, left + wide), min(height, top + tall))
-    panels.append(panel)
-    area = image[panel.y1 : panel.y2, panel.x1 : panel.x2]
-    area[:] = (0.3 * area + 0.7 * np.array((20, 20, 20))).astype(np.uint8)
-    cv2.rectangle(image, (left, top), (panel.x2 - 1, panel.y2 - 1), color, 1)
-    for number, line in enumerate(lines):
-        place = (left + 4, top + round(step * (number + 0.75)) + 2)
-        cv2.putText(image, line, place, _FONT, size, (255, 255, 255), 1, cv2.LINE_AA)
-
-
-def _meet(one: _Box, other: _Box) -> bool:
-    return one.x1 < other.x2 and other.x1 < one.x2 and one.y1 < other.y2 and other.y1 < one.y2

@@ -27,7 +27,8 @@ class Tracking:
 
     Attributes:
         name: ByteTrack (Zhang et al. 2022), OC-SORT (Cao et al. 2023) or BoT-SORT (Aharon et al. 2022).
-        sure: confidence from which a detection may begin a track. Less likely ones only continue tracks.
+        sure: confidence from which a detection may begin a track. Less likely ones only continue tracks, and for no
+            longer than ``patience``.
         settle: detections until somebody new counts, at least 2. Somebody who is found again counts at once.
         coast: seconds that a track which is not detected is followed by its motion alone.
         patience: seconds after which somebody who is not detected has left. Until then they may be found again.
@@ -63,6 +64,7 @@ class _Followed:
     source: int  # the library's own number
     first: float
     last: float
+    sure: float
     box: Box
     path: Path = field(default_factory=Path)
     crop: NDArray[np.uint8] | None = None
@@ -124,14 +126,21 @@ class Tracker:
         sources = [int(source) for source in people.tracker_id]
         busy = {self._of_source[source].track_id for source in sources if self._owner(source) is not None}
         ids = []
-        for source, box in zip(sources, np.asarray(people.xyxy, np.float32), strict=True):
+        confidence = people.confidence
+        assert confidence is not None
+        for source, box, sure in zip(sources, np.asarray(people.xyxy, np.float32),
+                                     confidence >= self.settings.sure, strict=True):  # fmt: skip
             followed = self._owner(source)
-            if followed is None:
+            if followed is None and sure:
                 followed = self._found_again(frame, box, busy) or self._settled(frame, box, source)
                 if followed is not None:
                     followed.source = source
                     self._of_source[source] = followed
                     busy.add(followed.track_id)
+            if followed is not None and sure:
+                followed.sure = frame.time
+            if followed is not None and frame.time - followed.sure > self.settings.patience:
+                followed = None  # a signpost that somebody passed: seen for ever, and never for sure
             if followed is not None:
                 self._see(followed, frame, box)
             ids.append(-1 if followed is None else followed.track_id)
@@ -161,7 +170,7 @@ class Tracker:
             return None
         del self._new[source]
         self.count += 1
-        followed = _Followed(self.count, source, first, frame.time, box)
+        followed = _Followed(self.count, source, first, frame.time, frame.time, box)
         self._alive[followed.track_id] = followed
         return followed
 
