@@ -35,7 +35,7 @@ class Timing:
     good: float = 0.45
     deadline: float = 1.5
     fleeting: float = 0.5
-    every: float = 5.0
+    every: float = 10.0
     novel: float = 0.06
     better: float = 1.4
     keep: int = 5
