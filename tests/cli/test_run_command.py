@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import signal
 import subprocess
@@ -11,11 +12,17 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from personvlm.cli import main
 from personvlm.schema import Attribute, PersonDescription
 
 SCENE = "rendered:seed=5,cameras=1,people=2,seconds=12,rate=5,width=320,occlusion=0"
+
+
+_file = io.BytesIO()
+Image.fromarray(np.zeros((48, 64, 3), np.uint8)).save(_file, "GIF")
+GIF = _file.getvalue()
 
 
 class FakeTracks:
@@ -90,6 +97,16 @@ def test_what_cannot_be_written_is_one_line(fake: None, capsys: pytest.CaptureFi
     assert "No such file or directory" in capsys.readouterr().err
     assert personvlm(SCENE, "-q", "--annotate", str(tmp_path / "no" / "out.mp4")) == 1
     assert "cannot be written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--annotate", "--jsonl"])
+def test_a_source_is_not_written_over(fake: None, capsys: pytest.CaptureFixture[str], tmp_path: Path,
+                                      monkeypatch: pytest.MonkeyPatch, option: str) -> None:
+    (tmp_path / "clip.gif").write_bytes(GIF)
+    monkeypatch.chdir(tmp_path)
+    assert personvlm(str(tmp_path / "clip.gif"), option, "clip.gif") == 1
+    assert "this is a source" in capsys.readouterr().err
+    assert (tmp_path / "clip.gif").read_bytes() == GIF
 
 
 def test_without_the_extra_it_says_what_to_install() -> None:

@@ -49,7 +49,7 @@ def run(
 ) -> None:
     """Detect, follow and describe the people on cameras. Exit status 1 if a camera failed; the others went on."""
     try:
-        from personvlm.pipeline.run import Run
+        from personvlm.pipeline.run import Run, check_output
         from personvlm.pipeline.run_cameras import cameras
         from personvlm.video.describing import TrackDescriber
     except ModuleNotFoundError as error:
@@ -59,6 +59,7 @@ def run(
     from personvlm.runtime.describer import Describer
 
     chosen = cameras(arguments, detector=detector, every=every, tracker=tracker)
+    check_output(jsonl, chosen)
     describer = TrackDescriber(Describer.load(model), say=say, gender=not no_gender, age=not no_age)
     people: dict[str, dict[str, Any]] = {}
     with contextlib.ExitStack() as stack:

@@ -121,6 +121,8 @@ class Run:
                 self.status.cameras[name] = CameraStatus(name, "failed", error=str(error))
         self.status.cameras |= {source.camera: CameraStatus(source.camera) for source, _ in opened}
         self._annotate = {source.camera: _place(annotate, source.camera, len(opened)) for source, _ in opened}
+        for place in self._annotate.values():
+            check_output(place, cameras)
         self._cameras = {source.camera: _Watched(Feed(source, self._ready), camera, self.status.cameras[source.camera])
                          for source, camera in opened}  # fmt: skip
 
@@ -306,6 +308,17 @@ def run(cameras: Mapping[str, Camera], describer: TrackDescriber, tell: Callable
         OSError: ``tell`` could not write.
     """
     return Run(cameras, describer, tell, **options).go()
+
+
+def check_output(path: Path | None, cameras: Mapping[str, Camera]) -> None:
+    """Refuse to write over what is to be read.
+
+    Raises:
+        InputError: ``path`` is one of the sources.
+    """
+    for camera in cameras.values():
+        if path is not None and path.exists() and path.resolve() == Path(camera.source).resolve():
+            raise InputError(f"{path}: this is a source, it would be overwritten; write to another file")
 
 
 def _place(annotate: Path | None, camera: str, count: int) -> Path | None:

@@ -110,8 +110,10 @@ class Stream:
                     return None
                 now = self._clock()
                 if frame.time is not None:
-                    # Network and decoder deliver in bursts, the container's clock is even; but clocks drift.
-                    if offset is None or (self.live and abs(offset + frame.time - now) > _DRIFT):
+                    # Network and decoder deliver in bursts, the container's clock is even. But clocks drift, and
+                    # nothing arrives before it was taken.
+                    late = 0.0 if offset is None else now - (offset + frame.time)
+                    if offset is None or (self.live and not 0 <= late <= _DRIFT):
                         offset = now - frame.time
                     now = offset + frame.time
                 self._last = max(now, self._last + 1e-3)
