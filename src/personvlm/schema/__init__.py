@@ -2,11 +2,11 @@
 
 from personvlm.schema.annotations import Annotations, Known
 from personvlm.schema.description import Attribute, Candidate, PersonDescription, Values, json_schema, values_of
-from personvlm.schema.events import Crop, DescribeRequest, DescribeResult, Detection, Track, event_id
+from personvlm.schema.events import Crop, Described, DescribeRequest, DescribeResult, Detection, Track, event_id
 from personvlm.schema.groups import GROUP, GROUPS, NONE, OTHER, UNKNOWN, Group
 
 __all__ = [
     "GROUP", "GROUPS", "NONE", "OTHER", "UNKNOWN", "Annotations", "Attribute", "Candidate", "Crop",
-    "DescribeRequest", "DescribeResult", "Detection", "Group", "Known", "PersonDescription", "Track", "Values",
-    "event_id", "json_schema", "values_of",
+    "DescribeRequest", "DescribeResult", "Described", "Detection", "Group", "Known", "PersonDescription", "Track",
+    "Values", "event_id", "json_schema", "values_of",
 ]  # fmt: skip

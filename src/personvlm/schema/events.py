@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -33,15 +33,35 @@ class Track(_Value):
 
 
 class Crop(_Value):
-    """The picture of one person: encoded bytes (JPEG, PNG, WebP), or ``None`` where a reference stands for them."""
+    """The picture of one person.
+
+    Attributes:
+        data: encoded bytes (JPEG, PNG, WebP), or None where a reference stands for them.
+        reference: where the bytes lie, as a blob store names it.
+        box: (x1, y1, x2, y2) in the frame, in pixels.
+        time: of its frame, in seconds since the epoch.
+        score: how well it shows the person, 0..1; weighs it among the crops of a track.
+    """
 
     data: bytes | None = None
     reference: str | None = None
     box: tuple[float, float, float, float] | None = None
+    time: float | None = None
+    score: float = Field(default=1.0, ge=0.0, le=1.0)
 
 
 class DescribeRequest(_Value):
-    """An event that asks for a description."""
+    """An event that asks for a description of one person on one camera.
+
+    Attributes:
+        event_id: see :func:`event_id`.
+        frame_time: of the occasion, in seconds since the epoch.
+        crop: the best picture of the person.
+        others: further pictures of the same track, the best first; all are described together.
+        first_seen: of the track; where it is not given, ``frame_time``.
+        revision: counts what is said about one track, from 1; a higher one replaces a lower one.
+        final: the person has left; no higher revision will come.
+    """
 
     event_id: str
     camera: str
@@ -49,12 +69,28 @@ class DescribeRequest(_Value):
     trigger: Trigger
     frame_time: float
     crop: Crop
+    others: tuple[Crop, ...] = ()
+    first_seen: float | None = None
+    revision: int = Field(default=1, ge=1)
+    final: bool = False
 
     @classmethod
-    def build(cls, camera: str, track_id: int, trigger: Trigger, frame_time: float, crop: Crop) -> DescribeRequest:
-        """With the event id that belongs to (camera, track, trigger, frame time)."""
+    def build(cls, camera: str, track_id: int, trigger: Trigger, frame_time: float, crop: Crop,
+              **more: Any) -> DescribeRequest:  # fmt: skip
+        """With the event id that belongs to (camera, track, trigger, frame time); ``more`` are further fields."""
         return cls(event_id=event_id(camera, track_id, trigger, frame_time), camera=camera, track_id=track_id,
-                   trigger=trigger, frame_time=frame_time, crop=crop)  # fmt: skip
+                   trigger=trigger, frame_time=frame_time, crop=crop, **more)  # fmt: skip
+
+    @property
+    def person(self) -> str:
+        """Id of this person on this camera: the same in all events of one track."""
+        seen = self.frame_time if self.first_seen is None else self.first_seen
+        return event_id(self.camera, self.track_id, "new_track", seen)
+
+    @property
+    def crops(self) -> tuple[Crop, ...]:
+        """All pictures, the best first."""
+        return (self.crop, *self.others)
 
 
 def event_id(camera: str, track_id: int, trigger: Trigger, frame_time: float) -> str:
@@ -71,3 +107,17 @@ class DescribeResult(_Value):
     error: str | None = None
     latency_ms: float = 0.0
     event_id: str | None = None
+
+
+class Described(_Value):
+    """An event and what was said about it: what is stored, searched and judged by alert rules.
+
+    Attributes:
+        request: the event. Its crops may have lost their bytes, by rule (privacy) or by age.
+        description: the answer.
+        described_at: when, in seconds since the epoch.
+    """
+
+    request: DescribeRequest
+    description: PersonDescription
+    described_at: float
