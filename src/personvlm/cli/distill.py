@@ -17,14 +17,19 @@ if TYPE_CHECKING:
 
 
 def distill(
-    teachers: Annotated[list[Path], typer.Argument(help="Folders of edge models; several are an ensemble.")],
+    teachers: Annotated[
+        list[Path], typer.Argument(help="Folders of edge models, several are an ensemble; re-ID models (.onnx) teach "
+                                        "the appearance vector.")
+    ],
     data: Annotated[Path, typer.Option(help="As for `personvlm train edge`.")],
     out: Annotated[Path, typer.Option(help="Folder for the student.")] = Path("runs", "distilled"),
     unlabelled: Annotated[Path | None, typer.Option(help="A folder of further crops without labels.")] = None,
     temperature: Annotated[float, typer.Option(help="Softens what the teachers say.")] = 2.0,
     weight: Annotated[float, typer.Option(help="Of what the teachers say, beside the labels.")] = 1.0,
     similarity: Annotated[float, typer.Option(help="Weight of whom they find alike; 0: not taught.")] = 1.0,
+    looks: Annotated[float, typer.Option(help="Weight of whom re-ID models find alike.")] = 0.5,
     encoder: Annotated[Path | None, typer.Option(help="Folder of ImageNet weights for the student.")] = None,
+    start: Annotated[Path | None, typer.Option("--from", help="Folder of an edge model to start from.")] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe, as in --set steps=500.")
     ] = None,
@@ -39,15 +44,19 @@ def distill(
         from personvlm.training.recipe import Recipe
         from personvlm.training.run import Start, train_edge
 
-        taught = Distillation(tuple(map(str, teachers)), temperature, weight, similarity)
+        onnx = [str(teacher) for teacher in teachers if teacher.suffix == ".onnx"]
+        edges = [teacher for teacher in teachers if teacher.suffix != ".onnx"]
+        taught = Distillation(tuple(map(str, edges)), temperature, weight, similarity, tuple(onnx), looks)
         recipe = Recipe().with_settings(dict(_pair(text) for text in settings or []))
         more = _pictures(unlabelled) if unlabelled is not None else []
-        start = Start(encoder or _known_encoder())
-        trained = train_edge(data, out, recipe, start, distillation=taught, unlabelled=more, quiet=quiet or as_json)
+        if encoder is not None and start is not None:
+            raise typer.BadParameter("choose one of --encoder and --from")
+        begin = Start(None if start else encoder or _known_encoder(), start)
+        trained = train_edge(data, out, recipe, begin, distillation=taught, unlabelled=more, quiet=quiet or as_json)
         if not _first_process():
             return
         release(out, trained.validation, trained.taught)
-        models = [*((str(teacher), teacher) for teacher in teachers), ("student", out)]
+        models = [*((str(teacher), teacher) for teacher in edges), ("student", out)]
         rows = compared(models, trained.validation, out / "cache")
     if as_json:
         print_json({"out": str(out), "n": len(trained.validation), "models": rows})

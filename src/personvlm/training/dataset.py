@@ -64,6 +64,10 @@ class TrainingSet:
         self._cumulative = np.cumsum(drawn / drawn.sum())
 
     def draw(self, size: int, seed: int, step: int) -> Batch:
+        """The pictures of ``step``: those of :meth:`rows`."""
+        return self.take(self.rows(size, seed, step))
+
+    def rows(self, size: int, seed: int, step: int) -> NDArray[np.int64]:
         """``size`` rows for ``step``: half as many people, two different pictures of each where there are two."""
         rng = np.random.default_rng((seed, step))
         chosen = np.minimum(np.searchsorted(self._cumulative, rng.random((size + 1) // 2)), len(self.people) - 1)
@@ -71,7 +75,7 @@ class TrainingSet:
         for person in chosen:
             pictures = self.people[person]
             rows += rng.choice(pictures, 2, replace=len(pictures) < 2).tolist()
-        return self.take(np.array(rows[:size], np.int64))
+        return np.array(rows[:size], np.int64)
 
     def take(self, rows: NDArray[np.int64]) -> Batch:
         """The given rows as a batch."""

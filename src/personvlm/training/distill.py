@@ -20,6 +20,7 @@ from personvlm.models import load
 from personvlm.models.edge import EdgeVLM
 from personvlm.schema.groups import GROUP, column_slices
 from personvlm.training.dataset import TrainingSet
+from personvlm.training.looks import neighbor_loss
 from personvlm.training.validate import headline, logits_of
 
 FILE = "distillation.json"
@@ -36,19 +37,25 @@ class Distillation:
             neural network", 2015).
         weight: of the soft targets.
         weight_similarity: of the likeness of appearance vectors within a batch; 0: it is not taught.
+        looks: ONNX files of re-identification models (:class:`~personvlm.training.looks.Looks`), which teach the
+            appearance vector alone.
+        weight_looks: of that.
     """
 
-    teachers: tuple[str, ...]
+    teachers: tuple[str, ...] = ()
     temperature: float = 2.0
     weight: float = 1.0
     weight_similarity: float = 1.0
+    looks: tuple[str, ...] = ()
+    weight_looks: float = 0.5
 
     def __post_init__(self) -> None:
-        if not self.teachers:
-            raise InputError("distillation needs a teacher: the folder of an edge model")
-        if self.temperature <= 0 or self.weight < 0 or self.weight_similarity < 0:
+        if not self.teachers and not self.looks:
+            raise InputError("distillation needs a teacher: the folder of an edge model, or a model of looks")
+        weights = (self.weight, self.weight_similarity, self.weight_looks)
+        if self.temperature <= 0 or min(weights) < 0:
             raise InputError("the temperature of a distillation is above 0, and its weights are not negative; got "
-                             f"{self.temperature}, {self.weight} and {self.weight_similarity}")  # fmt: skip
+                             f"{self.temperature} and {', '.join(map(str, weights))}")  # fmt: skip
 
     def save(self, directory: Path) -> None:
         """Write ``distillation.json`` into ``directory``."""
@@ -144,14 +151,16 @@ class DistillObjective:
         inner: calls the model once per step, with pixels ``[N, 3, H, W]`` first, and it answers with what it saw first
             (:class:`~personvlm.training.objective.EdgeObjective`).
         transform: of the student's pixels.
+        alike: step -> the cosines ``[N, N]`` that models of looks find in the same batch.
     """
 
     def __init__(self, inner: Callable[[Any, int], Losses], teachers: Teachers, settings: Distillation,
-                 transform: Transform) -> None:  # fmt: skip
+                 transform: Transform, alike: Callable[[int], Tensor] | None = None) -> None:  # fmt: skip
         self.inner, self.teachers, self.settings, self.transform = inner, teachers, settings, transform
+        self.alike = alike
 
     def __call__(self, model: nn.Module, step: int) -> Losses:
-        """The inner losses, ``soft``, ``similarity`` where it is taught, and ``loss``, which holds them all."""
+        """The inner losses, ``soft``, ``similarity`` and ``looks`` where they are taught, and ``loss``: all of it."""
         passed: list[tuple[Tensor, Any]] = []
 
         def watched(pixels: Tensor, *rest: Tensor) -> Any:
@@ -161,9 +170,15 @@ class DistillObjective:
 
         losses = self.inner(watched, step)
         ((pixels, seen),) = passed
+        total = losses["loss"]
+        if self.alike is not None:
+            losses["looks"] = neighbor_loss(seen.embedding, self.alike(step).to(pixels.device))
+            total = total + self.settings.weight_looks * losses["looks"]
+        if not self.settings.teachers:
+            return {**losses, "loss": total}
         taught = self.teachers.see(pixels, self.transform)
         losses["soft"] = soft_loss(seen.logits, taught.logits, self.settings.temperature)
-        total = losses["loss"] + self.settings.weight * losses["soft"]
+        total = total + self.settings.weight * losses["soft"]
         if self.settings.weight_similarity > 0:
             losses["similarity"] = similarity_loss(seen.embedding, taught.similarity)
             total = total + self.settings.weight_similarity * losses["similarity"]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from accelerate import Accelerator
 from torch import Tensor
 
 from personvlm.base.errors import InputError
@@ -27,6 +28,7 @@ from personvlm.training.curves import plot
 from personvlm.training.dataset import TrainingSet
 from personvlm.training.distill import Distillation, DistillObjective, Teachers
 from personvlm.training.drawn import drawn_people
+from personvlm.training.looks import Looks
 from personvlm.training.loop import Objective, finish, make_accelerator, train
 from personvlm.training.objective import EdgeObjective
 from personvlm.training.origin import Source, check_origin, data_source, weights_source
@@ -120,7 +122,8 @@ def train_edge(data: Path, out: Path, recipe: Recipe, start: Start, *, cache: Pa
     objective: Objective = EdgeObjective(training, loop, transform, tokenizer, accelerator, model.config.max_text, pace)
     if distillation is not None:
         teachers = Teachers(distillation.teachers, accelerator.device)
-        objective = DistillObjective(objective, teachers, distillation, transform)
+        objective = DistillObjective(objective, teachers, distillation, transform,
+                                     _alike(distillation, training, cache, recipe, accelerator, quiet))  # fmt: skip
     judge = EdgeVLM(model.config).to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def evaluate(average: dict[str, Tensor]) -> dict[str, float]:
@@ -142,6 +145,16 @@ def train_edge(data: Path, out: Path, recipe: Recipe, start: Start, *, cache: Pa
         plot(out / "curves.csv", out / "curves.png")
     finish(accelerator)
     return Trained(val_samples, taught_values([sample.annotations for sample in train_samples]))
+
+
+def _alike(distillation: Distillation, training: TrainingSet, cache: Path, recipe: Recipe, accelerator: Accelerator,
+           quiet: bool) -> Callable[[int], Tensor] | None:  # fmt: skip
+    """What models of looks find alike among the pictures of a step, in the share of this process."""
+    if not distillation.looks:
+        return None
+    looks = Looks(distillation.looks, training, cache, quiet)
+    share = slice(accelerator.process_index, None, accelerator.num_processes)
+    return lambda step: looks.similarity(training.rows(recipe.batch, recipe.seed, step)[share])
 
 
 def initial_model(config: EdgeConfig, start: Start, data: TrainingSet, transform: Transform) -> EdgeVLM:
