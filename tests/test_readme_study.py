@@ -1,0 +1,54 @@
+"""The README's table of the study is that of docs/study/study.json, and every figure in it comes from there."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from test_readme import tool
+
+
+@pytest.fixture
+def study() -> dict[str, Any]:
+    module = tool("readme_study")
+    if not module.STUDY.is_file():
+        pytest.skip("docs/study/study.json is not there yet: `personvlm study` writes it")
+    result: dict[str, Any] = json.loads(module.STUDY.read_text("utf-8"))
+    return result
+
+
+def test_the_readme_agrees_with_the_study() -> None:
+    module = tool("readme_study")
+    assert module.wanted() == module.README.read_text("utf-8"), "run `python tools/readme_study.py`"
+
+
+def test_every_model_and_every_baseline_has_its_row(study: dict[str, Any]) -> None:
+    rows = [line for line in tool("readme_study").block(study).splitlines() if line.startswith("|")]
+    assert {row.count("|") for row in rows} == {8}
+    wanted = len(study["budgets"]) + len(study["entries"]) + sum(
+        sum(1 for row in several.values() if row["scores"]) for several in study["baselines"].values())  # fmt: skip
+    assert len(rows) == 2 + wanted
+    first = next(entry for entry in study["entries"] if "failed" not in entry)
+    shown = next(row for row in rows if f"{first['parameters']:,}" in row)
+    assert f"{first['scores']['text']['cider_d']['value']:.2f}" in shown
+
+
+def test_a_changed_figure_changes_the_table(study: dict[str, Any]) -> None:
+    module = tool("readme_study")
+    before = module.block(study)
+    entry = next(entry for entry in study["entries"] if "failed" not in entry)
+    entry["scores"]["text"]["cider_d"]["value"] += 5.0
+    assert module.block(study) != before
+
+
+def test_nothing_is_claimed_without_a_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = tool("readme_study")
+    monkeypatch.setattr(module, "STUDY", tmp_path / "absent.json")
+    text = module.wanted()
+    inside = text.split(module.BEGIN)[1].split(module.END)[0]
+    assert inside.strip() == module.NOTHING
+    assert not re.search(r"\d", inside.replace("study.json", ""))

@@ -1,0 +1,78 @@
+"""Fill the README's table of the study from ``docs/study/study.json``, which ``personvlm study`` wrote.
+
+    python tools/readme_study.py          write it
+    python tools/readme_study.py --check  exit status 1 where README and study.json differ
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from personvlm.evaluation.report import percent
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+STUDY = ROOT / "docs" / "study" / "study.json"
+BEGIN, END = "<!-- study:begin -->", "<!-- study:end -->"
+NOTHING = "*Not run yet; `python tools/readme_study.py` fills this in from docs/study/study.json.*"
+
+
+def block(study: Mapping[str, Any]) -> str:
+    """Markdown of the object of ``study.json``: a row per model and budget, and the baselines under each budget."""
+    lines = ["| trained under one rule | parameters | mean of six | mA | CIDEr-D | published BLEU-4 | attributes |",
+             "|---|---:|---:|---:|---:|---:|---:|"]  # fmt: skip
+    for budget in study["budgets"]:
+        lines.append(f"| *{study['budget_titles'][budget]} for each model* | | | | | | |")
+        for entry in study["entries"]:
+            if entry["budget"] != budget:
+                continue
+            name = " with ".join(filter(None, (entry["model"].replace("stage", "stage "), entry["variant"])))
+            if "failed" in entry:
+                lines.append(f"| {name} | not here: {entry['failed']} | | | | | |")
+            else:
+                lines.append(_line(name, f"{entry['parameters']:,}", entry))
+        lines += [_line(row["title"], "", row) for row in study["baselines"][budget].values() if row["scores"]]
+    threads = {entry["machine"]["threads"] for entry in study["entries"] if "failed" not in entry}
+    processors = {entry["machine"]["processor"] for entry in study["entries"] if "failed" not in entry}
+    data = study["data"]
+    worse = len(study["not_better"])
+    verdict = ("Edge is better than every stage on all three under every budget: no 95 % interval of a difference "
+               "reaches zero." if study["differences"] and not worse
+               else f"Edge is not shown to be better in {worse} comparisons, which the report lists.")  # fmt: skip
+    seed = study["seed"]["stages"][-1]
+    lines += [
+        "",
+        f"{data['test']:,} pictures of {data['people']:,} unseen people; {' and '.join(map(str, sorted(threads)))} "
+        f"threads of {' and '.join(sorted(processors))}, {study['made']}. {verdict} The first three are read from the "
+        "text and judged by human labels or by captions realised from them. `published` is the published study's own "
+        f"computation, which gave its best model BLEU-4 {percent(seed['bleu_4'])}; here stands what it gives a "
+        "sentence that never saw a picture. [The whole report](docs/study/study.html).",
+    ]
+    return "\n".join(lines)
+
+
+def wanted() -> str:
+    """The README as it should be."""
+    text = block(json.loads(STUDY.read_text("utf-8"))) if STUDY.is_file() else NOTHING
+    before, rest = README.read_text("utf-8").split(BEGIN)
+    _, after = rest.split(END)
+    return f"{before}{BEGIN}\n{text}\n{END}{after}"
+
+
+def _line(name: str, parameters: str, row: Mapping[str, Any]) -> str:
+    facts, text, published = row["scores"]["facts"], row["scores"]["text"], row["published"]
+    cells = [name, parameters, percent(facts["groups"]["mean"]["accuracy"]), percent(facts["mA"]["value"]),
+             f"{text['cider_d']['value']:.2f}", percent(published["text"]["bleu_4"]["value"]),
+             percent(published["attributes"]["mean"]["value"])]  # fmt: skip
+    return f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    if "--check" in sys.argv[1:]:
+        fresh = README.read_text("utf-8") == wanted()
+        sys.exit(None if fresh else "README.md: its table of the study is stale; run `python tools/readme_study.py`")
+    README.write_text(wanted(), "utf-8")
