@@ -1,0 +1,146 @@
+"""Events as bytes: versioned JSON with a published schema (docs/schema/describe_request.schema.json). Never pickle."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import time
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from personvlm.base.errors import InputError
+from personvlm.schema.events import Crop, DescribeRequest, Trigger
+
+VERSION = 1
+
+MOST_BYTES = 32 * 1024 * 1024
+"""A longer message is refused unread."""
+
+
+class Blobs(Protocol):
+    """Where pictures lie that are too large for a message; :class:`personvlm.store.blobs.Blobs` is one."""
+
+    def put(self, data: bytes, expires: float | None = None) -> str:
+        """Keep ``data``, until ``expires`` (seconds since the epoch); returns its reference."""
+        ...
+
+    def get(self, reference: str) -> bytes:
+        """What was put."""
+        ...
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class MessageCrop(_Part):
+    """One picture: ``data`` or ``reference``, not both."""
+
+    data: str | None = Field(default=None, json_schema_extra={"contentEncoding": "base64"},
+                             description="Encoded picture (JPEG, PNG, WebP), base64.")  # fmt: skip
+    reference: str | None = Field(default=None, description="Name of the picture in the blob store.")
+    box: tuple[float, float, float, float] | None = Field(default=None, description="(x1, y1, x2, y2), pixels.")
+    time: float | None = Field(default=None, description="Of its frame, seconds since the epoch.")
+    score: float = Field(default=1.0, ge=0, le=1, description="How well it shows the person.")
+
+
+class Message(_Part):
+    """An event that asks for a description of one person on one camera."""
+
+    version: Literal[1] = 1
+    event_id: str = Field(min_length=1, max_length=200)
+    camera: str
+    track_id: int
+    trigger: Trigger
+    frame_time: float = Field(description="Of the occasion, seconds since the epoch.")
+    first_seen: float | None = Field(default=None, description="Of the track; by default the time of the frame.")
+    revision: int = Field(default=1, ge=1, description="What is said about one track is counted; the higher holds.")
+    final: bool = Field(default=False, description="The person has left; no higher revision will come.")
+    crops: tuple[MessageCrop, ...] = Field(min_length=1, max_length=64, description="Pictures, the best first.")
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of a message."""
+    schema = Message.model_json_schema()
+    schema["required"] = ["version", *schema["required"]]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def encode(request: DescribeRequest, *, inline: int = 64 * 1024, blobs: Blobs | None = None,
+           keep_s: float = 7 * 86_400.0) -> bytes:  # fmt: skip
+    """A message. Pictures are part of it while they are ``inline`` bytes together, the others go to ``blobs``.
+
+    Raises:
+        InputError: a picture has neither bytes nor a reference, or does not fit and there is no blob store.
+    """
+    used, crops = 0, []
+    for crop in request.crops:
+        data, reference = None, crop.reference
+        if crop.data is not None and used + len(crop.data) <= inline:
+            used += len(crop.data)
+            data, reference = base64.b64encode(crop.data).decode(), None
+        elif reference is None and crop.data is not None:
+            if blobs is None:
+                raise InputError(f"event {request.event_id}: its pictures have more than {inline} bytes and there is "
+                                 "no blob store: name one with --blobs, or send smaller pictures")  # fmt: skip
+            reference = blobs.put(crop.data, time.time() + keep_s)
+        elif reference is None:
+            raise InputError(f"event {request.event_id}: a crop has neither data nor a reference")
+        crops.append(MessageCrop(data=data, reference=reference, box=crop.box, time=crop.time, score=crop.score))
+    message = Message(event_id=request.event_id, camera=request.camera, track_id=request.track_id,
+                      trigger=request.trigger, frame_time=request.frame_time, first_seen=request.first_seen,
+                      revision=request.revision, final=request.final, crops=tuple(crops))  # fmt: skip
+    return message.model_dump_json(exclude_none=True).encode()
+
+
+def decode(payload: bytes) -> DescribeRequest:
+    """The event of a message.
+
+    Raises:
+        InputError: it is none, or of a version that is not known here; says why.
+    """
+    if len(payload) > MOST_BYTES:
+        raise InputError(f"not a message: {len(payload)} bytes, at most {MOST_BYTES} are read")
+    try:
+        message = Message.model_validate_json(payload)
+        crops = [_crop(crop) for crop in message.crops]
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        if first["loc"] == ("version",):
+            raise InputError(f"not a message of version {VERSION}, the only one that is known here") from None
+        place = ".".join(map(str, first["loc"]))
+        raise InputError(f"not a message: {place + ': ' if place else ''}{first['msg']}") from None
+    except (binascii.Error, ValueError) as error:
+        raise InputError(f"not a message: {error}") from None
+    return DescribeRequest(event_id=message.event_id, camera=message.camera, track_id=message.track_id,
+                           trigger=message.trigger, frame_time=message.frame_time, crop=crops[0],
+                           others=tuple(crops[1:]), first_seen=message.first_seen, revision=message.revision,
+                           final=message.final)  # fmt: skip
+
+
+def _crop(crop: MessageCrop) -> Crop:
+    if (crop.data is None) == (crop.reference is None):
+        raise ValueError("a crop has either data or a reference")
+    data = None if crop.data is None else base64.b64decode(crop.data, validate=True)
+    return Crop(data=data, reference=crop.reference, box=crop.box, time=crop.time, score=crop.score)
+
+
+def fetch(request: DescribeRequest, blobs: Blobs | None) -> DescribeRequest:
+    """The event with the bytes of all its pictures.
+
+    Raises:
+        InputError: a picture is a reference, and there is no blob store.
+        Exception: what the blob store raises.
+    """
+    if all(crop.data is not None for crop in request.crops):
+        return request
+    crops = []
+    for crop in request.crops:
+        if crop.data is None and crop.reference is not None:
+            if blobs is None:
+                raise InputError(f"event {request.event_id} refers to the picture {crop.reference!r}, and no blob "
+                                 "store was named: --blobs")  # fmt: skip
+            crop = crop.model_copy(update={"data": blobs.get(crop.reference)})
+        crops.append(crop)
+    return request.model_copy(update={"crop": crops[0], "others": tuple(crops[1:])})

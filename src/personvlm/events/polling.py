@@ -1,0 +1,69 @@
+"""What queues have in common that are asked again and again: waiting for room, and for something to do."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from personvlm.events.message import Blobs, encode
+from personvlm.events.port import Lease, PutResult, QueueFullError, QueueSettings
+from personvlm.schema.events import DescribeRequest
+
+_ROOM_S = 0.05  # between two looks for room
+
+
+class PollingQueue(ABC):
+    """Waits on behalf of an adapter that can only look.
+
+    Args:
+        settings: see :class:`QueueSettings`.
+        blobs: for pictures that are too large for a message.
+        poll_s: between two looks for something to do.
+    """
+
+    def __init__(self, settings: QueueSettings | None = None, blobs: Blobs | None = None, poll_s: float = 0.02) -> None:
+        self.settings = settings or QueueSettings()
+        self._blobs, self._poll_s = blobs, poll_s
+
+    def put(self, requests: Sequence[DescribeRequest], *, wait_s: float = 0.0) -> list[PutResult]:
+        """See :class:`personvlm.events.port.Queue`."""
+        settings = self.settings
+        items = [(each, encode(each, inline=settings.inline, blobs=self._blobs, keep_s=settings.keep_s))
+                 for each in requests]  # fmt: skip
+        end = time.monotonic() + wait_s
+        results = self._put(items)
+        while len(results) < len(items):
+            if time.monotonic() >= end:
+                raise QueueFullError(f"the queue holds {settings.depth} events, and none of them may be shed for "
+                                     f"{len(items) - len(results)} more; put them again later")  # fmt: skip
+            self._rest(min(_ROOM_S, max(0.0, end - time.monotonic())))
+            results += self._put(items[len(results) :])
+        return results
+
+    def claim(self, count: int, wait_s: float = 0.0) -> list[Lease]:
+        """See :class:`personvlm.events.port.Queue`."""
+        end = time.monotonic() + wait_s
+        while True:
+            leases = self._claim(count)
+            left = end - time.monotonic()
+            if leases or left <= 0:
+                return leases
+            self._rest(min(self._poll_s, left))
+
+    def _rest(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    @abstractmethod
+    def _put(self, items: Sequence[tuple[DescribeRequest, bytes]]) -> list[PutResult]:
+        """Accept events with their messages, in order, up to the first that finds no room."""
+
+    @abstractmethod
+    def _claim(self, count: int) -> list[Lease]:
+        """What is there now."""
+
+
+def run_out(attempts: int, reason: str | None) -> str:
+    """Why an event is dead whose claimers fell silent ``attempts`` times."""
+    last = f"; before that: {reason}" if reason else ""
+    return f"claimed {attempts} times and never finished: its workers crashed, or were too slow for its lease{last}"

@@ -1,0 +1,39 @@
+"""The queues that the contract runs against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import services
+from queue_harness import ADAPTERS, Harness
+
+
+@pytest.fixture(params=ADAPTERS)
+def harness(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Harness]:
+    adapter: str = request.param
+    databases: list[str] = []
+    name = services.unique()
+    if adapter == "memory":
+        url = "memory:"
+    elif adapter == "sqlite":
+        url = f"sqlite:///{tmp_path / 'queue.db'}"
+    elif adapter == "postgresql":
+        url = services.postgres_url(databases=databases)
+    elif adapter == "redis":
+        url = f"{services.redis_url()}?queue={name}"
+    else:
+        url = f"{services.rabbitmq_url()}?queue={name}"
+    one = Harness(adapter, url)
+    try:
+        yield one
+    finally:
+        for queue in one._open:
+            drop = getattr(queue, "drop", None)
+            if drop is not None and adapter in ("redis", "rabbitmq"):
+                drop()
+                break
+        one.close()
+        for each in databases:
+            services.drop_postgres(each)

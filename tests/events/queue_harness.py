@@ -1,0 +1,67 @@
+"""The adapters that the contract runs against, each with what a test needs of its engine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from personvlm.events import Queue, QueueSettings, open_queue
+from personvlm.schema.events import Crop, DescribeRequest
+
+ADAPTERS = ("memory", "sqlite", "postgresql", "redis", "rabbitmq")
+
+FAST = {"lease_s": 0.6, "backoff_s": 0.15, "backoff_cap_s": 0.3, "jitter": 0.5, "attempts": 3}
+
+
+def event(track: int = 1, trigger: Any = "new_track", time: float = 100.0, *, first: float | None = 1.0,
+          data: bytes = b"jpeg", **more: Any) -> DescribeRequest:  # fmt: skip
+    """An event of camera ``gate``."""
+    return DescribeRequest.build("gate", track, trigger, time, Crop(data=data, time=time), first_seen=first, **more)
+
+
+def update(track: int, revision: int, **more: Any) -> DescribeRequest:
+    """An update of a track."""
+    return event(track, "track_update", 100.0 + revision, revision=revision, **more)
+
+
+class Harness:
+    """One queue of one adapter, opened as often as a test likes."""
+
+    def __init__(self, adapter: str, url: str) -> None:
+        self.adapter, self.url = adapter, url
+        self._open: list[Queue] = []
+        self._blobs: Any = None
+
+    def open(self, *, blobs: Any = None, **settings: Any) -> Queue:
+        """The queue. Memory gives the same one again."""
+        if self.adapter == "memory" and self._open:
+            return self._open[0]
+        self._open.append(open_queue(self.url, QueueSettings(**{**FAST, **settings}), blobs))
+        return self._open[-1]
+
+    def abandon(self, queue: Queue) -> None:
+        """What ``queue`` has claimed becomes claimable again, as if its process had died."""
+        if queue.capabilities.leases:
+            time.sleep(queue.settings.lease_s + 0.05)
+        else:
+            queue.close()
+
+    def inject(self, payload: bytes) -> None:
+        """Put bytes where the messages are."""
+        queue: Any = self._open[0]
+        queue.inject(payload)
+
+    def close(self) -> None:
+        for queue in self._open:
+            queue.close()
+
+
+def eventually(check: Callable[[], bool], seconds: float = 5.0) -> bool:
+    """Whether ``check`` becomes true in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if check():
+            return True
+        time.sleep(0.02)
+    return check()
