@@ -1,0 +1,1 @@
+"""One file per version. What was released is not changed any more."""

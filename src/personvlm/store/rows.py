@@ -1,0 +1,118 @@
+"""A described event as rows, and rows as a described event again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from personvlm.schema import GROUP, UNKNOWN, Attribute, Crop, Described, DescribeRequest, PersonDescription
+from personvlm.store.codes import Codes, Terms
+
+
+@dataclass(frozen=True)
+class Said:
+    """What is stored of a description, whoever it is about.
+
+    Attributes:
+        text, model, quality: as in the description.
+        attributes: JSON, group -> [value or values, confidence, source].
+        codes: probabilities, see :class:`~personvlm.store.codes.Terms`; None where the description has none.
+        facts: (number of a term, confidence) of everything that is asserted.
+        vector: the embedding as float16, or None.
+    """
+
+    text: str
+    model: str
+    quality: float
+    attributes: str
+    codes: Codes | None
+    facts: tuple[tuple[int, float], ...]
+    vector: bytes | None
+
+    @classmethod
+    def of(cls, description: PersonDescription, terms: Terms) -> Said:
+        """What to store of ``description``."""
+        listed = {name: [item.value, item.confidence, item.source] for name, item in description.attributes.items()}
+        facts = tuple(
+            (terms.ids[name, value], description.scores.get(name, {}).get(value, item.confidence))
+            for name, item in description.attributes.items() for value in dict.fromkeys(item.values) if value != UNKNOWN
+        )  # fmt: skip
+        vector = None
+        if description.embedding is not None:
+            vector = np.asarray(description.embedding, "<f2").tobytes()
+        return cls(description.text, description.model, description.quality, _json(listed),
+                   terms.encode(description), facts, vector)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is stored of an event.
+
+    Attributes:
+        crops: JSON, [reference, box, time, score] of each, the best first.
+        last_seen: the latest time that the event knows the person at.
+    """
+
+    event_id: str
+    person: str
+    camera: str
+    track_id: int
+    trigger: str
+    frame_time: float
+    first_seen: float
+    last_seen: float
+    revision: int
+    final: bool
+    crops: str
+    described_at: float
+
+    @classmethod
+    def of(cls, request: DescribeRequest, described_at: float, references: tuple[str | None, ...]) -> Seen:
+        """What to store of ``request``, whose pictures lie at ``references``."""
+        crops = [[reference, crop.box, crop.time, crop.score]
+                 for crop, reference in zip(request.crops, references, strict=True)]  # fmt: skip
+        first = request.frame_time if request.first_seen is None else request.first_seen
+        last = max([request.frame_time, *(crop.time for crop in request.crops if crop.time is not None)])
+        return cls(request.event_id, request.person, request.camera, request.track_id, request.trigger,
+                   request.frame_time, first, last, request.revision, request.final, _json(crops),
+                   described_at)  # fmt: skip
+
+
+def described(row: Mapping[str, Any], terms: Terms) -> Described:
+    """The event of a row of ``descriptions`` joined with its track, camera and, where it holds, its embedding.
+
+    Scores come back to four digits, the embedding to three; everything else is what it was. Values that this version
+    of the vocabulary does not have are left out.
+    """
+    crops = [Crop(reference=reference, box=None if box is None else tuple(box), time=at, score=score)
+             for reference, box, at, score in json.loads(row["crops"])]  # fmt: skip
+    request = DescribeRequest(
+        event_id=row["event_id"], camera=row["camera_name"], track_id=row["track_id"], trigger=row["trigger"],
+        frame_time=row["frame_time"], crop=crops[0], others=tuple(crops[1:]), first_seen=row["first_seen"],
+        revision=row["revision"], final=row["final"],
+    )  # fmt: skip
+    attributes = {
+        name: Attribute(value=value if isinstance(value, str) else tuple(value), confidence=confidence, source=source)
+        for name, (value, confidence, source) in json.loads(row["attributes"]).items() if _legal(name, value)
+    }  # fmt: skip
+    scores = {} if row["scores"] is None else terms.decode(np.frombuffer(row["scores"], "<u2"))
+    embedding = None
+    if row.get("vector") is not None:
+        vector = np.frombuffer(row["vector"], "<f2").astype(np.float64)
+        embedding = tuple((vector / max(1e-9, float(np.linalg.norm(vector)))).tolist())
+    said = PersonDescription(text=row["text"], attributes=attributes, scores=scores, embedding=embedding,
+                             quality=row["quality"], model=row["model"])  # fmt: skip
+    return Described(request=request, description=said, described_at=row["described_at"])
+
+
+def _legal(name: str, value: str | list[str]) -> bool:
+    values = [value] if isinstance(value, str) else value
+    return name in GROUP and all(each == UNKNOWN or each in GROUP[name].values for each in values)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

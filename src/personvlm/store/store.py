@@ -1,0 +1,162 @@
+"""The store: everything that was said about people, found again in plain words."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from personvlm.schema import GROUPS, Described
+from personvlm.store import audit, bulk, database, writing
+from personvlm.store.blobs import Blobs
+from personvlm.store.codes import Terms
+from personvlm.store.rows import Said, Seen
+from personvlm.store.tables import terms as terms_table
+
+
+class Store:
+    """Descriptions of people, on SQLite or PostgreSQL.
+
+    Attributes:
+        engine: for tables of :mod:`personvlm.store.tables` that other rooms keep in the same database.
+        blobs: where pictures go; None drops them.
+
+    Example:
+        >>> import tempfile
+        >>> store = Store.open(tempfile.mkdtemp() + "/people.db")
+        >>> store.add([])
+        []
+    """
+
+    def __init__(self, engine: sa.Engine, blobs: Blobs | None) -> None:
+        self.engine, self.blobs = engine, blobs
+        self.terms = _known_terms(engine)
+
+    @classmethod
+    def open(cls, where: str | Path, *, blobs: Blobs | str | Path | None = None, keep_crops: bool = True,
+             upgrade: bool | None = None) -> Store:  # fmt: skip
+        """The store at a path, ``sqlite:///path`` or ``postgresql://user:password@host/name``.
+
+        Args:
+            blobs: where pictures of people go: a folder or an address for fsspec. By default a folder beside a SQLite
+                file, named ``<file>.crops``; with PostgreSQL none are kept.
+            keep_crops: False keeps no pictures at all.
+            upgrade: see :func:`personvlm.store.database.connect`.
+
+        Raises:
+            InputError: the database cannot be reached, or its tables are of another version.
+        """
+        engine = database.connect(where, upgrade=upgrade)
+        if blobs is None and database.is_sqlite(engine):
+            blobs = f"{engine.url.database}.crops"
+        opened = blobs if blobs is None or isinstance(blobs, Blobs) else Blobs.open(blobs)
+        return cls(engine, opened if keep_crops else None)
+
+    def close(self) -> None:
+        """Give connections back."""
+        self.engine.dispose()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self.close()
+
+    @contextlib.contextmanager
+    def begin(self) -> Iterator[sa.Connection]:
+        """A transaction that may write. On SQLite only one is open at a time; others wait for it."""
+        with self.engine.begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A transaction that only reads, and sees one moment of the database. It waits for nobody."""
+        with database.reading(self.engine) as connection:
+            yield connection
+
+    def ping(self) -> None:
+        """Raise ``sqlalchemy.exc.SQLAlchemyError`` where the database does not answer."""
+        with self.read() as connection:
+            connection.execute(sa.text("SELECT 1"))
+
+    # ---- writing
+
+    def add(self, described: Sequence[Described], connection: sa.Connection | None = None) -> list[bool]:
+        """Store what was said; doing it twice stores it once.
+
+        Args:
+            described: of any people, in any order.
+            connection: write in this transaction, which somebody else commits.
+
+        Returns:
+            For each, whether it is new; False where the same event was described by the same model before.
+        """
+        if not described:
+            return []
+        rows = [(Seen.of(one.request, one.described_at, self._keep(one)), Said.of(one.description, self.terms))
+                for one in described]  # fmt: skip
+        with database.writing(self.engine, connection) as own:
+            return writing.insert(own, rows, self.terms)
+
+    def _keep(self, one: Described) -> tuple[str | None, ...]:
+        """References of the pictures, which are put into the blobs first.
+
+        Their names follow from the event, so that doing it again replaces them, and a transaction that fails leaves
+        nothing that could not be found again.
+        """
+        if self.blobs is None:
+            return tuple(None for _ in one.request.crops)
+        kept: list[str | None] = []
+        for number, crop in enumerate(one.request.crops):
+            data = crop.data
+            if data is None and crop.reference is not None and crop.reference.startswith("until/"):
+                data = self.blobs.get(crop.reference)  # it would expire
+            if data is not None:
+                kept.append(self.blobs.put(data, name=f"{one.request.event_id}-{number}"))
+            else:
+                kept.append(crop.reference)
+        return tuple(kept)
+
+    def known(self, event_ids: Sequence[str], model: str) -> set[str]:
+        """Those of ``event_ids`` that ``model`` has described."""
+        with self.read() as connection:
+            return {event for event, _ in writing.known(connection, ((event, model) for event in event_ids))}
+
+    # ---- audit
+
+    def audit(self, actor: str, action: str, subject: str, detail: Mapping[str, Any] | None = None,
+              connection: sa.Connection | None = None) -> audit.Entry:  # fmt: skip
+        """Write down who did what. In a transaction of its own, or in that of ``connection``."""
+        with database.writing(self.engine, connection) as own:
+            return audit.add(own, actor, action, subject, detail or {}, at=time.time())
+
+    def audited(self, after: int = 0, limit: int = 100) -> list[audit.Entry]:
+        """Rows of the audit with a higher number than ``after``, the oldest first."""
+        with self.read() as connection:
+            return audit.entries(connection, after, limit)
+
+    def verify_audit(self, last_hash: str | None = None) -> str | None:
+        """What is wrong with the audit, or None; see :func:`personvlm.store.audit.verify`."""
+        with self.read() as connection:
+            return audit.verify(connection, last_hash)
+
+
+def _known_terms(engine: sa.Engine) -> Terms:
+    """Numbers of the vocabulary in this database; what is new to it gets the next ones."""
+    query = sa.select(terms_table.c.group_name, terms_table.c.value, terms_table.c.id)
+    here = [(group.name, value) for group in GROUPS for value in group.values]
+    with database.reading(engine) as connection:
+        found = {(group, value): number for group, value, number in connection.execute(query)}
+    if not set(here) <= found.keys():
+        with engine.begin() as connection:
+            if not database.is_sqlite(connection):
+                connection.execute(sa.text("LOCK TABLE terms IN EXCLUSIVE MODE"))
+            found = {(group, value): number for group, value, number in connection.execute(query)}
+            new = [pair for pair in here if pair not in found]
+            found |= {pair: number for number, pair in enumerate(new, start=len(found))}
+            bulk.insert(connection, terms_table, ("id", "group_name", "value"), [(found[pair], *pair) for pair in new])
+    return Terms(found)

@@ -1,0 +1,189 @@
+"""Putting described events into the tables: once each, and only the latest revision of a person holds."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from personvlm.store import bulk, texts
+from personvlm.store.codes import Terms
+from personvlm.store.database import is_sqlite
+from personvlm.store.rows import Said, Seen
+from personvlm.store.tables import attributes, cameras, descriptions, embeddings, search_recent, tracks
+
+Row = tuple[Seen, Said]
+
+
+@dataclass
+class _Held:
+    """A track as it stands: what holds of it, and what the indexes say of that."""
+
+    id: int
+    revision: int
+    described_at: float
+    first_seen: float
+    last_seen: float
+    final: bool
+    text: str | None
+    attributes: str | None
+    description: int = 0
+    said: Said | None = None
+
+
+def insert(connection: sa.Connection, rows: Sequence[Row], terms: Terms) -> list[bool]:
+    """Store ``rows`` in the transaction of ``connection``; False for each that was stored before."""
+    new: list[bool] = []
+    for part in bulk.chunks(rows):
+        new += _insert(connection, part, terms)
+    return new
+
+
+def known(connection: sa.Connection, keys: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of (event id, model) that are stored."""
+    wanted = set(keys)
+    found: set[tuple[str, str]] = set()
+    columns = sa.select(descriptions.c.event_id, descriptions.c.model)
+    for part in bulk.chunks(sorted({event for event, _ in wanted})):
+        rows = connection.execute(columns.where(descriptions.c.event_id.in_(part)))
+        found |= {(event, model) for event, model in rows} & wanted
+    return found
+
+
+def _insert(connection: sa.Connection, rows: Sequence[Row], terms: Terms) -> list[bool]:
+    before = known(connection, ((seen.event_id, said.model) for seen, said in rows))
+    fresh: dict[tuple[str, str], Row] = {}
+    for seen, said in rows:
+        if (seen.event_id, said.model) not in before:
+            fresh.setdefault((seen.event_id, said.model), (seen, said))
+    if not fresh:
+        return [False] * len(rows)
+    held = _held(connection, [seen for seen, _ in fresh.values()])
+    ids = _describe(connection, fresh, held)
+    changed = _settle(connection, ids, fresh, held)
+    _index(connection, changed, terms)
+    stored, result = set(ids), []
+    for seen, said in rows:
+        result.append((seen.event_id, said.model) in stored)
+        stored.discard((seen.event_id, said.model))  # the same again in one call is stored once
+    return result
+
+
+def _held(connection: sa.Connection, seen: Sequence[Seen]) -> dict[str, _Held]:
+    """The tracks of ``seen`` by person, made where they are new, and locked where others could change them."""
+    names = sorted({one.camera for one in seen})
+    known_cameras = dict(_cameras(connection, names))
+    if missing := [name for name in names if name not in known_cameras]:
+        bulk.insert(connection, cameras, ("name",), [(name,) for name in missing], "ignore")
+        known_cameras = dict(_cameras(connection, names))
+    people = {one.person: one for one in seen}
+    there = set(connection.scalars(sa.select(tracks.c.person).where(tracks.c.person.in_(people))))
+    if new := [people[person] for person in sorted(people.keys() - there)]:
+        bulk.insert(connection, tracks,
+                    ("id", "person", "camera", "track_id", "first_seen", "last_seen", "final", "revision", "description"),
+                    [(number, one.person, known_cameras[one.camera], one.track_id, one.first_seen, one.last_seen, False,
+                      0, 0) for number, one in zip(bulk.next_ids(connection, tracks, len(new)), new, strict=True)],
+                    "ignore")  # fmt: skip
+    columns = (tracks.c.id, tracks.c.person, tracks.c.revision, tracks.c.first_seen, tracks.c.last_seen, tracks.c.final,
+               tracks.c.description, descriptions.c.described_at, descriptions.c.text,
+               descriptions.c.attributes)  # fmt: skip
+    query = sa.select(*columns).join_from(tracks, descriptions, descriptions.c.id == tracks.c.description, isouter=True)
+    query = query.where(tracks.c.person.in_(people)).order_by(tracks.c.id)
+    if not is_sqlite(connection):
+        query = query.with_for_update(of=tracks)
+    return {
+        row.person: _Held(row.id, row.revision, row.described_at or 0.0, row.first_seen, row.last_seen, row.final,
+                          row.text, row.attributes)
+        for row in connection.execute(query)
+    }  # fmt: skip
+
+
+def _cameras(connection: sa.Connection, names: Sequence[str]) -> Iterable[Any]:
+    return connection.execute(sa.select(cameras.c.name, cameras.c.id).where(cameras.c.name.in_(names))).tuples().all()
+
+
+def _describe(connection: sa.Connection, fresh: dict[tuple[str, str], Row],
+              held: dict[str, _Held]) -> dict[tuple[str, str], int]:  # fmt: skip
+    """Insert the descriptions; (event id, model) -> descriptions.id of those that nobody else stored meanwhile."""
+    ids = dict(zip(fresh, bulk.next_ids(connection, descriptions, len(fresh)), strict=True))
+    names = ("id", "event_id", "model", "track", "revision", "trigger", "frame_time", "described_at", "final", "text",
+             "attributes", "scores", "quality", "crops")  # fmt: skip
+    rows = [
+        (ids[key], seen.event_id, said.model, held[seen.person].id, seen.revision, seen.trigger, seen.frame_time,
+         seen.described_at, seen.final, said.text, said.attributes,
+         None if said.codes is None else said.codes.astype("<u2").tobytes(), said.quality, seen.crops)
+        for key, (seen, said) in fresh.items()
+    ]  # fmt: skip
+    bulk.insert(connection, descriptions, names, rows, "ignore")
+    if is_sqlite(connection):
+        return ids
+    mine = set(connection.scalars(sa.select(descriptions.c.id).where(descriptions.c.id.in_(list(ids.values())))))
+    return {key: number for key, number in ids.items() if number in mine}
+
+
+def _settle(connection: sa.Connection, ids: dict[tuple[str, str], int], fresh: dict[tuple[str, str], Row],
+            held: dict[str, _Held]) -> list[_Held]:  # fmt: skip
+    """Bring tracks up to date; those whose latest description is another one now."""
+    touched: dict[int, _Held] = {}
+    for key, number in ids.items():
+        seen, said = fresh[key]
+        track = held[seen.person]
+        touched[track.id] = track
+        track.first_seen = min(track.first_seen, seen.first_seen)
+        track.last_seen = max(track.last_seen, seen.last_seen)
+        track.final = track.final or seen.final
+        if (seen.revision, seen.described_at) >= (track.revision, track.described_at):
+            track.revision, track.described_at = seen.revision, seen.described_at
+            track.description, track.said = number, said
+    b = sa.bindparam
+    update = tracks.update().where(tracks.c.id == b("track"))
+    spans = [{"track": one.id, "first": one.first_seen, "last": one.last_seen, "ended": one.final}
+             for one in touched.values()]  # fmt: skip
+    if spans:
+        connection.execute(update.values(first_seen=b("first"), last_seen=b("last"), final=b("ended")), spans)
+    changed = [one for one in touched.values() if one.said is not None]
+    if changed:
+        connection.execute(update.values(revision=b("now"), description=b("said")),
+                           [{"track": one.id, "now": one.revision, "said": one.description} for one in changed])  # fmt: skip
+    # A track that was made for an event which another transaction stored first, under another person, says nothing.
+    empty = [one.id for one in held.values() if one.revision == 0]
+    if empty:
+        connection.execute(tracks.delete().where(tracks.c.id.in_(empty), tracks.c.revision == 0))
+    return changed
+
+
+def _index(connection: sa.Connection, changed: Sequence[_Held], terms: Terms) -> None:
+    """What search knows of people whose latest description is another one now."""
+    replaced = [(one.id, one.text) for one in changed if one.text is not None]
+    unindex(connection, [(one.id, one.text or "", one.attributes or "{}") for one in changed if one.text is not None],
+            terms)  # fmt: skip
+    said = [(one.id, one.said) for one in changed if one.said is not None]
+    texts.add(connection, [(track, what.text) for track, what in said])
+    bulk.insert(connection, attributes, ("term", "track", "confidence"),
+                sorted((term, track, confidence) for track, what in said for term, confidence in what.facts))  # fmt: skip
+    bulk.insert(connection, embeddings, ("track", "model", "vector"),
+                [(track, what.model, what.vector) for track, what in said if what.vector is not None], "replace")  # fmt: skip
+    lost = [track for track, what in said if what.vector is None] if replaced else []
+    if lost:
+        connection.execute(embeddings.delete().where(embeddings.c.track.in_(lost)))
+    now = time.time()
+    bulk.insert(connection, search_recent, ("track", "stamp"), sorted((track, now) for track, _ in said), "replace")
+
+
+def unindex(connection: sa.Connection, rows: Sequence[tuple[int, str, str]], terms: Terms) -> None:
+    """Take (tracks.id, text, attributes as JSON) that held until now out of full text and attributes."""
+    if not rows:
+        return
+    texts.remove(connection, [(track, text) for track, text, _ in rows])
+    gone = [
+        {"number": terms.ids[name, value], "person": track}
+        for track, _, asserted in rows for name, (values, _, _) in json.loads(asserted).items()
+        for value in ([values] if isinstance(values, str) else values) if (name, value) in terms.ids
+    ]  # fmt: skip
+    if gone:
+        connection.execute(attributes.delete().where(attributes.c.term == sa.bindparam("number"),
+                                                     attributes.c.track == sa.bindparam("person")), gone)  # fmt: skip
