@@ -1,0 +1,1 @@
+"""Rules over described people, and the delivery of what they find."""
