@@ -15,7 +15,21 @@ import typer
 
 from personvlm import __version__
 from personvlm.base.errors import PersonVLMError
-from personvlm.cli import bench, calibrate, compress, data, demo, describe, distill, evaluate, models, run, study, train
+from personvlm.cli import (
+    bench,
+    calibrate,
+    compress,
+    data,
+    demo,
+    describe,
+    distill,
+    evaluate,
+    models,
+    run,
+    serve,
+    study,
+    train,
+)  # fmt: skip
 
 app = typer.Typer(
     name="personvlm", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -40,6 +54,7 @@ app.command("describe")(describe.describe)
 app.command("bench")(bench.bench)
 app.command("demo")(demo.demo)
 app.command("run")(run.run)
+app.command("serve")(serve.serve)
 app.command("evaluate")(evaluate.evaluate)
 app.command("schema")(models.schema)
 app.command("models")(models.models)
@@ -51,6 +66,7 @@ app.command("compress")(compress.compress)
 app.command("distill")(distill.distill)
 app.command("study")(study.study)
 app.add_typer(data.app, name="data")
+app.add_typer(serve.token, name="token")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

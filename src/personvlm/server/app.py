@@ -1,0 +1,86 @@
+"""The server, put together: layers that every request passes, routes, and one batch engine."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+
+from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
+
+from personvlm.base.errors import InputError
+from personvlm.runtime.describer import Describer
+from personvlm.server import basics, describe, ollama, openai
+from personvlm.server.access import Access, Sessions
+from personvlm.server.describing import PeopleDescriber
+from personvlm.server.document import describe_api, operations
+from personvlm.server.front import Front
+from personvlm.server.idempotency import Idempotency
+from personvlm.server.limits import Limits
+from personvlm.server.metrics import Metrics
+from personvlm.server.problems import handlers
+from personvlm.server.scopes import undeclared
+from personvlm.server.settings import ServerSettings
+from personvlm.server.tokens import TokenFile, Tokens
+
+_ROUTERS = (basics.router, describe.router, openai.router, ollama.router)
+
+
+def create_app(settings: ServerSettings | None = None, describers: Sequence[Describer] | None = None) -> FastAPI:
+    """A server that can be given to any ASGI runner.
+
+    Args:
+        settings: loopback, nothing but describing, by default.
+        describers: one per worker; by default they are loaded from ``settings.model`` when the server starts.
+
+    Raises:
+        InputError: it would listen to others than this machine, and no token exists to tell them apart; or the file of
+            tokens is broken.
+
+    Example:
+        >>> app = create_app(ServerSettings(port=8000))
+        >>> app.title
+        'PersonVLM'
+    """
+    settings = settings or ServerSettings()
+    tokens = _tokens(settings)
+    metrics, sessions = Metrics(), Sessions()
+
+    @contextlib.asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        describer = PeopleDescriber(PeopleDescriber.models(settings) if describers is None else describers, settings)
+        app.state.describer = describer
+        metrics.watch(describer.snapshot)
+        try:
+            yield
+        finally:
+            describer.close(timeout_s=settings.answer_s)
+
+    app = FastAPI(title="PersonVLM", lifespan=life, docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.settings, app.state.tokens, app.state.sessions = settings, tokens, sessions
+    app.state.metrics = metrics
+    for router in _ROUTERS:
+        app.include_router(router)
+    describe_api(app)
+    handlers(app)
+    forgotten = undeclared(operations(app))
+    if forgotten:
+        raise RuntimeError(f"routes without a scope in server/scopes.py: {', '.join(forgotten)}")
+    # The last one added is the first that a request meets.
+    app.add_middleware(GZipMiddleware, minimum_size=1500, compresslevel=4)
+    app.add_middleware(Idempotency)
+    app.add_middleware(Limits, settings=settings)
+    app.add_middleware(Access, settings=settings, tokens=tokens, sessions=sessions)
+    app.add_middleware(Front, metrics=metrics)
+    return app
+
+
+def _tokens(settings: ServerSettings) -> Tokens | None:
+    """Where tokens are; None where the server is open to this machine, and only to it."""
+    tokens = TokenFile(settings.token_file) if settings.token_file is not None else None
+    if tokens is not None:
+        tokens.all()  # a broken file is told now
+    if not settings.loopback and (tokens is None or not tokens.all()):
+        raise InputError(f"{settings.host} can be reached from other machines: make a token first (`personvlm token "
+                         "create NAME --scope ... --file FILE`) and start with --token-file FILE")  # fmt: skip
+    return tokens

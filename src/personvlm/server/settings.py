@@ -1,0 +1,78 @@
+"""What a server is told when it starts."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+
+from personvlm.base.errors import InputError
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """Settings of one server.
+
+    Attributes:
+        host, port: where it listens. An address other than loopback is refused without tokens.
+        store: database with people (``sqlite:///people.db``, ``postgresql://...``); None: only describing.
+        queue: where events wait for workers; None: no ``/v1/queue`` and no accepting of events.
+        blobs: folder or address where crops lie.
+        model: folder of a model; None: the one that ships.
+        token_file: file with tokens (``personvlm token create --file``). With a store, its table counts too.
+        gender, age: False: nobody can get it from this server, whatever they ask for.
+        blur: cameras whose crops are blurred where the face is, before anybody sees them; ``*`` is every camera.
+        hide: cameras whose crops are never shown; ``*`` is every camera.
+        fetch_urls: pictures may be named by public http(s) addresses.
+        fetch_from: hosts (``nvr.local``, ``10.0.0.7:5000``) that pictures may be fetched from although they are not
+            public.
+        aliases: further names that the model is known by at the OpenAI- and Ollama-compatible endpoints.
+        max_bytes, max_pixels: of one picture, encoded and decoded.
+        max_images: pictures in one request.
+        max_body: bytes of one request.
+        body_s: seconds within which a request must have been sent.
+        answer_s: seconds within which a picture must have been described.
+        waiting: most pictures that wait to be described; above it is 429.
+        rate: requests a second of one token, twice that in a burst; None: any.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8765
+    store: str | None = None
+    queue: str | None = None
+    blobs: str | None = None
+    model: Path | None = None
+    token_file: Path | None = None
+    gender: bool = True
+    age: bool = True
+    blur: tuple[str, ...] = ()
+    hide: tuple[str, ...] = ()
+    fetch_urls: bool = False
+    fetch_from: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    max_bytes: int = 16 * 1024 * 1024
+    max_pixels: int = 24_000_000
+    max_images: int = 32
+    max_body: int = 48 * 1024 * 1024
+    body_s: float = 15.0
+    answer_s: float = 30.0
+    waiting: int = 256
+    rate: float | None = 200.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise InputError(f"port {self.port}: a port is a number up to 65535")
+        if min(self.max_bytes, self.max_pixels, self.max_images, self.max_body, self.waiting) < 1:
+            raise InputError("the limits of pictures, requests and the queue must be at least 1")
+        if min(self.body_s, self.answer_s, 1.0 if self.rate is None else self.rate) <= 0:
+            raise InputError("times and rates must be above 0")
+
+    @property
+    def loopback(self) -> bool:
+        """Only this machine can reach it."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
