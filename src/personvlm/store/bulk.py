@@ -36,11 +36,46 @@ def insert(connection: sa.Connection, table: sa.Table, names: Sequence[str], row
             marks = ", ".join("?" * len(names))
             connection.exec_driver_sql(f"INSERT INTO {table.name} ({listed}) VALUES ({marks}){ending}", list(part))
             continue
-        # One list per column; bytes travel as they are.
-        types = [table.c[name].type.compile(dialect=connection.dialect) for name in names]
-        arrays = ", ".join(f"%{'b' if kind == 'BYTEA' else 's'}::{kind}[]" for kind in types)
-        columns = tuple(list(column) for column in zip(*part, strict=True))
-        connection.exec_driver_sql(f"INSERT INTO {table.name} ({listed}) SELECT * FROM unnest({arrays}){ending}", columns)
+        statement = f"INSERT INTO {table.name} ({listed}) SELECT * FROM {_unnest(connection, table, names)}{ending}"
+        connection.exec_driver_sql(statement, _columns(part))
+
+
+def update(connection: sa.Connection, table: sa.Table, key: str, names: Sequence[str], rows: Rows) -> None:
+    """Set the columns ``names`` of rows; each of ``rows`` is (value of ``key``, values of ``names``)."""
+    for part in chunks(rows):
+        if is_sqlite(connection):
+            settings = ", ".join(f"{name} = ?" for name in names)
+            connection.exec_driver_sql(f"UPDATE {table.name} SET {settings} WHERE {key} = ?",
+                                       [(*row[1:], row[0]) for row in part])  # fmt: skip
+            continue
+        settings = ", ".join(f"{name} = new.{name}" for name in names)
+        given = _unnest(connection, table, (key, *names))
+        listed = ", ".join((key, *names))
+        connection.exec_driver_sql(f"UPDATE {table.name} SET {settings} FROM {given} AS new ({listed}) "
+                                   f"WHERE {table.name}.{key} = new.{key}", _columns(part))  # fmt: skip
+
+
+def delete(connection: sa.Connection, table: sa.Table, names: Sequence[str], rows: Rows) -> None:
+    """Delete the rows whose ``names`` have these values."""
+    for part in chunks(rows):
+        if is_sqlite(connection):
+            where = " AND ".join(f"{name} = ?" for name in names)
+            connection.exec_driver_sql(f"DELETE FROM {table.name} WHERE {where}", list(part))
+            continue
+        where = " AND ".join(f"{table.name}.{name} = old.{name}" for name in names)
+        given = _unnest(connection, table, names)
+        connection.exec_driver_sql(f"DELETE FROM {table.name} USING {given} AS old ({', '.join(names)}) WHERE {where}",
+                                   _columns(part))  # fmt: skip
+
+
+def _unnest(connection: sa.Connection, table: sa.Table, names: Sequence[str]) -> str:
+    """Rows for PostgreSQL from one list per column, which travel in binary form."""
+    types = [table.c[name].type.compile(dialect=connection.dialect) for name in names]
+    return f"unnest({', '.join(f'%b::{kind}[]' for kind in types)})"
+
+
+def _columns(rows: Rows) -> tuple[list[Any], ...]:
+    return tuple(list(column) for column in zip(*rows, strict=True))
 
 
 def chunks(items: Iterable[_Item], size: int = CHUNK) -> Iterator[list[_Item]]:

@@ -24,10 +24,11 @@ Floats = NDArray[np.float64]
 
 def encode(probabilities: ArrayLike) -> Codes:
     """Codes of probabilities of any shape; NaN, which is unknown, becomes 0."""
-    p = np.clip(np.asarray(probabilities, np.float64), 1e-9, 1 - 1e-9)
-    logits = np.clip(np.log(p) - np.log1p(-p), -RANGE, RANGE)
-    codes = np.rint((logits + RANGE) / _STEP) + _FIRST
-    return np.where(np.isnan(codes), 0, codes).astype(np.uint16)
+    p = np.asarray(probabilities, np.float64)
+    with np.errstate(divide="ignore"):
+        logits = np.log(p / (1.0 - p))
+    codes = np.rint(np.clip((logits + RANGE) / _STEP, 0, _LAST - _FIRST)) + _FIRST
+    return np.nan_to_num(codes).astype(np.uint16)
 
 
 def decode(codes: ArrayLike) -> Floats:
@@ -56,6 +57,7 @@ class Terms:
     def __init__(self, ids: Mapping[tuple[str, str], int]) -> None:
         self.ids = dict(ids)
         self.size = max(self.ids.values(), default=-1) + 1
+        self._listed: dict[tuple[str, ...], list[int]] = {}
         self._groups: dict[str, dict[str, int]] = {}
         for (group, value), number in self.ids.items():
             self._groups.setdefault(group, {})[value] = number
@@ -66,18 +68,28 @@ class Terms:
         Where a group has attributes and no scores (somebody gave them by hand), the asserted value has its
         confidence; the others of an exclusive group share the rest, and the others of a set are unlikely.
         """
-        found: dict[int, float] = {}
+        numbers: list[int] = []
+        probabilities: list[float] = []
         for name, scores in description.scores.items():
-            ids = self._groups[name]
-            found.update((ids[value], probability) for value, probability in scores.items())
+            numbers += self._numbers(name, tuple(scores))
+            probabilities += scores.values()
         for name, attribute in description.attributes.items():
             if name not in description.scores:
-                found.update(self._from_attribute(name, attribute))
-        if not found:
+                found = self._from_attribute(name, attribute)
+                numbers += found.keys()
+                probabilities += found.values()
+        if not numbers:
             return None
         codes = np.zeros(self.size, np.uint16)
-        codes[list(found)] = encode(list(found.values()))
+        codes[numbers] = encode(probabilities)
         return codes
+
+    def _numbers(self, group: str, values: tuple[str, ...]) -> list[int]:
+        """Numbers of the values of one group; a model lists them alike every time."""
+        key = (group, *values)
+        if key not in self._listed:
+            self._listed[key] = [self.ids[group, value] for value in values]
+        return self._listed[key]
 
     def _from_attribute(self, name: str, attribute: Attribute) -> dict[int, float]:
         group, ids = GROUP[name], self._groups[name]

@@ -38,7 +38,7 @@ def as_url(where: str | Path) -> sa.URL:
     try:
         url = sa.make_url(text)
     except ArgumentError:
-        raise InputError("the address of a store could not be read; give a path or postgresql://user@host/name") from None
+        raise InputError("the address of a store cannot be read; give a path or postgresql://user@host/name") from None
     backend = url.get_backend_name()
     if backend in ("postgresql", "postgres"):
         return url.set(drivername="postgresql+psycopg")

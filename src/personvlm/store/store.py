@@ -10,11 +10,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from personvlm.base.errors import InputError
 from personvlm.schema import GROUPS, Described
-from personvlm.store import audit, bulk, database, writing
+from personvlm.store import audit, bulk, database, fold, links, reading, search, writing
 from personvlm.store.blobs import Blobs
 from personvlm.store.codes import Terms
+from personvlm.store.judge import Looks
+from personvlm.store.links import StoredLink
+from personvlm.store.query import Query
+from personvlm.store.reading import EVERYBODY, Camera, Filters, Page
 from personvlm.store.rows import Said, Seen
+from personvlm.store.search import Results
+from personvlm.store.segments import Segments
 from personvlm.store.tables import terms as terms_table
 
 
@@ -35,6 +42,8 @@ class Store:
     def __init__(self, engine: sa.Engine, blobs: Blobs | None) -> None:
         self.engine, self.blobs = engine, blobs
         self.terms = _known_terms(engine)
+        self._segments = Segments()
+        self._added = 0
 
     @classmethod
     def open(cls, where: str | Path, *, blobs: Blobs | str | Path | None = None, keep_crops: bool = True,
@@ -99,8 +108,26 @@ class Store:
             return []
         rows = [(Seen.of(one.request, one.described_at, self._keep(one)), Said.of(one.description, self.terms))
                 for one in described]  # fmt: skip
+        return self.insert(rows, connection)
+
+    def insert(self, rows: Sequence[tuple[Seen, Said]], connection: sa.Connection | None = None) -> list[bool]:
+        """Store rows as :meth:`add` makes them; for who loads millions."""
         with database.writing(self.engine, connection) as own:
-            return writing.insert(own, rows, self.terms)
+            new = writing.insert(own, rows, self.terms)
+            self._added += sum(new)
+            if self._added >= fold.MOST // 2:
+                self._added = 0
+                if fold.due(own):
+                    fold.fold(own)
+        return new
+
+    def fold(self) -> int:
+        """Move everybody who was stored lately into the segments that search reads; returns how many.
+
+        It happens by itself whenever there are some two thousand; worth a call after a large load.
+        """
+        with self.begin() as connection:
+            return fold.fold(connection, everybody=True)
 
     def _keep(self, one: Described) -> tuple[str | None, ...]:
         """References of the pictures, which are put into the blobs first.
@@ -125,6 +152,112 @@ class Store:
         """Those of ``event_ids`` that ``model`` has described."""
         with self.read() as connection:
             return {event for event, _ in writing.known(connection, ((event, model) for event in event_ids))}
+
+    # ---- reading
+
+    def latest(self, person: str) -> Described | None:
+        """What holds of the person with this id, or None where nobody has it."""
+        with self.read() as connection:
+            return reading.latest(connection, self.terms, person)
+
+    def story(self, person: str) -> list[Described]:
+        """Everything that was said about one person, the first revision first."""
+        with self.read() as connection:
+            return reading.story(connection, self.terms, person)
+
+    def people(self, filters: Filters = EVERYBODY, *, after: str | None = None, limit: int = 50) -> Page:
+        """What holds of people, who was seen last first; ``after`` is :attr:`Page.next` of the page before."""
+        with self.read() as connection:
+            return reading.people(connection, self.terms, filters, after, limit)
+
+    def history(self, since: float | None = None, until: float | None = None, cameras: Sequence[str] = (),
+                people: Sequence[str] | None = None) -> Iterator[Described]:  # fmt: skip
+        """Everything that was ever said, by time of the frame; times in seconds since the epoch, both included."""
+        asked = Filters(tuple(cameras), since, until, None if people is None else tuple(people))
+        with self.read() as connection:
+            yield from reading.history(connection, self.terms, asked)
+
+    def after(self, number: int, limit: int = 100) -> list[tuple[int, Described]]:
+        """What was stored after row ``number`` (see :meth:`last_number`), each with its own number.
+
+        On PostgreSQL a transaction that commits late may add rows below numbers that were given before.
+        """
+        with self.read() as connection:
+            return reading.after(connection, self.terms, number, limit)
+
+    def last_number(self) -> int:
+        """The highest number of a stored description; 0 where there is none."""
+        with self.read() as connection:
+            return reading.last_number(connection)
+
+    def cameras(self) -> list[Camera]:
+        """Every camera, by name."""
+        with self.read() as connection:
+            return reading.all_cameras(connection)
+
+    def camera_of(self, reference: str) -> str | None:
+        """The camera whose picture lies at ``reference`` of :attr:`blobs`; None where nobody has it."""
+        with self.read() as connection:
+            return reading.camera_of(connection, reference)
+
+    # ---- search
+
+    def search(self, query: Query | str = "", *, filters: Filters = EVERYBODY, looks: Looks | None = None,
+               limit: int = 20, offset: int = 0, facets: Sequence[str] = ()) -> Results:  # fmt: skip
+        """People who fit, the most probable first.
+
+        Args:
+            query: plain words ("woman in a red jacket without a hat, about thirty"), or parsed ones.
+            filters: who is looked at in the first place; their ``attributes`` are not used here: ask for them.
+            looks: an appearance that is looked for as well.
+            limit, offset: which part of the ranking.
+            facets: "camera" or groups, whose values are counted among those who fit.
+
+        Raises:
+            InputError: there is no such camera or facet.
+        """
+        with self.read() as connection:
+            return search.search(connection, self._segments, self.terms, query, filters=filters, looks=looks,
+                                 limit=limit, offset=offset, facets=facets)  # fmt: skip
+
+    def similar(self, person: str, *, filters: Filters = EVERYBODY, limit: int = 20) -> Results:
+        """People who look like ``person``, who comes first.
+
+        Raises:
+            InputError: nobody has this id, or nothing is known of the appearance.
+        """
+        described = self.latest(person)
+        if described is None:
+            raise InputError(f"no person {person!r} in this store")
+        said = described.description
+        if said.embedding is None:
+            raise InputError(f"person {person} has no embedding: {said.model or 'its model'} gives none")
+        return self.search(filters=filters, looks=Looks(said.embedding, said.model), limit=limit)
+
+    # ---- who is who
+
+    def link(self, one: str, other: str, probability: float, by: str = "identity",
+             connection: sa.Connection | None = None) -> bool:  # fmt: skip
+        """Say that two people are one; see :func:`personvlm.store.links.link`."""
+        with database.writing(self.engine, connection) as own:
+            return links.link(own, one, other, probability, by)
+
+    def undo(self, one: str, other: str, by: str = "somebody", connection: sa.Connection | None = None) -> None:
+        """Take back that two people are one; see :func:`personvlm.store.links.undo`."""
+        with database.writing(self.engine, connection) as own:
+            links.undo(own, one, other, by)
+
+    def links(self, person: str | None = None, *, undone: bool = False) -> list[StoredLink]:
+        """Links of one person, or all."""
+        with self.read() as connection:
+            return links.all_links(connection, person, undone=undone)
+
+    def same_as(self, person: str, connection: sa.Connection | None = None) -> tuple[str, ...]:
+        """Everybody whom links connect with ``person``, itself first."""
+        if connection is not None:
+            return links.same_as(connection, person)
+        with self.read() as own:
+            return links.same_as(own, person)
 
     # ---- audit
 

@@ -1,4 +1,4 @@
-"""Full text of the descriptions that hold: FTS5 in SQLite, a ``tsvector`` in PostgreSQL. Words are cut to their stems."""
+"""Full text of the descriptions that hold, by stems: FTS5 in SQLite, a ``tsvector`` in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def add(connection: sa.Connection, rows: Rows) -> None:
         else:
             connection.exec_driver_sql(
                 "INSERT INTO search_text (track, words) SELECT track, to_tsvector('english', text) "
-                "FROM unnest(%s::bigint[], %s::text[]) AS new (track, text)",
+                "FROM unnest(%b::bigint[], %b::text[]) AS new (track, text)",
                 ([track for track, _ in part], [text for _, text in part]),
             )
 

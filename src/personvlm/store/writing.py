@@ -31,7 +31,7 @@ class _Held:
     final: bool
     text: str | None
     attributes: str | None
-    description: int = 0
+    description: int
     said: Said | None = None
 
 
@@ -83,11 +83,13 @@ def _held(connection: sa.Connection, seen: Sequence[Seen]) -> dict[str, _Held]:
     people = {one.person: one for one in seen}
     there = set(connection.scalars(sa.select(tracks.c.person).where(tracks.c.person.in_(people))))
     if new := [people[person] for person in sorted(people.keys() - there)]:
-        bulk.insert(connection, tracks,
-                    ("id", "person", "camera", "track_id", "first_seen", "last_seen", "final", "revision", "description"),
-                    [(number, one.person, known_cameras[one.camera], one.track_id, one.first_seen, one.last_seen, False,
-                      0, 0) for number, one in zip(bulk.next_ids(connection, tracks, len(new)), new, strict=True)],
-                    "ignore")  # fmt: skip
+        numbers = bulk.next_ids(connection, tracks, len(new))
+        bulk.insert(
+            connection, tracks,
+            ("id", "person", "camera", "track_id", "first_seen", "last_seen", "final", "revision", "description"),
+            [(number, one.person, known_cameras[one.camera], one.track_id, one.first_seen, one.last_seen, False, 0, 0)
+             for number, one in zip(numbers, new, strict=True)], "ignore",
+        )  # fmt: skip
     columns = (tracks.c.id, tracks.c.person, tracks.c.revision, tracks.c.first_seen, tracks.c.last_seen, tracks.c.final,
                tracks.c.description, descriptions.c.described_at, descriptions.c.text,
                descriptions.c.attributes)  # fmt: skip
@@ -97,7 +99,7 @@ def _held(connection: sa.Connection, seen: Sequence[Seen]) -> dict[str, _Held]:
         query = query.with_for_update(of=tracks)
     return {
         row.person: _Held(row.id, row.revision, row.described_at or 0.0, row.first_seen, row.last_seen, row.final,
-                          row.text, row.attributes)
+                          row.text, row.attributes, row.description)
         for row in connection.execute(query)
     }  # fmt: skip
 
@@ -139,37 +141,27 @@ def _settle(connection: sa.Connection, ids: dict[tuple[str, str], int], fresh: d
         if (seen.revision, seen.described_at) >= (track.revision, track.described_at):
             track.revision, track.described_at = seen.revision, seen.described_at
             track.description, track.said = number, said
-    b = sa.bindparam
-    update = tracks.update().where(tracks.c.id == b("track"))
-    spans = [{"track": one.id, "first": one.first_seen, "last": one.last_seen, "ended": one.final}
-             for one in touched.values()]  # fmt: skip
-    if spans:
-        connection.execute(update.values(first_seen=b("first"), last_seen=b("last"), final=b("ended")), spans)
-    changed = [one for one in touched.values() if one.said is not None]
-    if changed:
-        connection.execute(update.values(revision=b("now"), description=b("said")),
-                           [{"track": one.id, "now": one.revision, "said": one.description} for one in changed])  # fmt: skip
+    bulk.update(connection, tracks, "id", ("first_seen", "last_seen", "final", "revision", "description"),
+                [(one.id, one.first_seen, one.last_seen, one.final, one.revision, one.description)
+                 for one in touched.values()])  # fmt: skip
     # A track that was made for an event which another transaction stored first, under another person, says nothing.
     empty = [one.id for one in held.values() if one.revision == 0]
     if empty:
         connection.execute(tracks.delete().where(tracks.c.id.in_(empty), tracks.c.revision == 0))
-    return changed
+    return [one for one in touched.values() if one.said is not None]
 
 
 def _index(connection: sa.Connection, changed: Sequence[_Held], terms: Terms) -> None:
     """What search knows of people whose latest description is another one now."""
-    replaced = [(one.id, one.text) for one in changed if one.text is not None]
+    said = [(one.id, one.said) for one in changed if one.said is not None]
     unindex(connection, [(one.id, one.text or "", one.attributes or "{}") for one in changed if one.text is not None],
             terms)  # fmt: skip
-    said = [(one.id, one.said) for one in changed if one.said is not None]
     texts.add(connection, [(track, what.text) for track, what in said])
-    bulk.insert(connection, attributes, ("term", "track", "confidence"),
-                sorted((term, track, confidence) for track, what in said for term, confidence in what.facts))  # fmt: skip
-    bulk.insert(connection, embeddings, ("track", "model", "vector"),
-                [(track, what.model, what.vector) for track, what in said if what.vector is not None], "replace")  # fmt: skip
-    lost = [track for track, what in said if what.vector is None] if replaced else []
-    if lost:
-        connection.execute(embeddings.delete().where(embeddings.c.track.in_(lost)))
+    facts = sorted((term, track, confidence) for track, what in said for term, confidence in what.facts)
+    bulk.insert(connection, attributes, ("term", "track", "confidence"), facts)
+    vectors = [(track, what.model, what.vector) for track, what in said if what.vector is not None]
+    bulk.insert(connection, embeddings, ("track", "model", "vector"), vectors, "replace")
+    bulk.delete(connection, embeddings, ("track",), [(track,) for track, what in said if what.vector is None])
     now = time.time()
     bulk.insert(connection, search_recent, ("track", "stamp"), sorted((track, now) for track, _ in said), "replace")
 
@@ -180,10 +172,8 @@ def unindex(connection: sa.Connection, rows: Sequence[tuple[int, str, str]], ter
         return
     texts.remove(connection, [(track, text) for track, text, _ in rows])
     gone = [
-        {"number": terms.ids[name, value], "person": track}
+        (terms.ids[name, value], track)
         for track, _, asserted in rows for name, (values, _, _) in json.loads(asserted).items()
         for value in ([values] if isinstance(values, str) else values) if (name, value) in terms.ids
     ]  # fmt: skip
-    if gone:
-        connection.execute(attributes.delete().where(attributes.c.term == sa.bindparam("number"),
-                                                     attributes.c.track == sa.bindparam("person")), gone)  # fmt: skip
+    bulk.delete(connection, attributes, ("term", "track"), gone)

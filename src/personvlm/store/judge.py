@@ -1,0 +1,136 @@
+"""How probable it is that somebody fits a question: from the probabilities that the describer gave, term by term.
+
+Values of one group that exclude each other add up; others, and alternatives, count as independent, and so do terms.
+Where nothing is known of a value, somebody has it with probability :data:`UNKNOWN`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from personvlm.store.codes import Terms, coarse, decode
+from personvlm.store.query import Term, Wanted
+from personvlm.store.segments import MODEL, VECTORS, Part, model_number
+
+UNKNOWN = 0.02
+"""Probability of a value that nothing is known about."""
+
+ALIKE = (-6.41, 15.66)
+"""Log odds that two appearances are one person's: bias and weight of their cosine
+(:class:`personvlm.video.identity.Likeness`, prior even)."""
+
+_LEAST = 1e-6
+
+Floats = NDArray[np.float32]
+Read = Callable[[int], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Looks:
+    """An appearance that is looked for: an embedding, L2-normalised, and the model that made it."""
+
+    vector: tuple[float, ...]
+    model: str
+
+
+class Judge:
+    """Judges people by terms, coarsely over columns and exactly over codes.
+
+    Attributes:
+        names: the columns that are needed.
+    """
+
+    def __init__(self, terms: Iterable[Term], numbers: Terms, looks: Looks | None = None) -> None:
+        self._terms = tuple(terms)
+        self._ids = numbers.ids
+        self._looks = looks
+        self._table = np.where(np.isnan(coarse()), UNKNOWN, coarse()).astype(np.float32)
+        with np.errstate(divide="ignore"):
+            self._log = np.log(np.maximum(self._table, _LEAST))
+            self._log_absent = np.log(np.maximum(1.0 - self._table, _LEAST))
+        wanted = (one for term in self._terms for each in term.alternatives for one in each)
+        pairs = dict.fromkeys((one.group, value) for one in wanted for value in one.counted)
+        self.names: list[int] = [self._ids[pair] for pair in pairs if pair in self._ids]
+        if looks is not None:
+            self.names += [MODEL, VECTORS]
+
+    def coarsely(self, part: Part) -> Floats:
+        """Logarithm ``[n]`` of the probability that each person of ``part`` fits."""
+        total = np.zeros(len(part.numbers), np.float32)
+        for term in self._terms:
+            single = self._single(term)
+            if single is not None:
+                codes = part.columns.get(single)
+                table = self._log_absent if term.absent else self._log
+                total += table[0] if codes is None else table[codes]
+                continue
+            p = _fits(term, self._ids, lambda number: self._table[part[number]])
+            total += np.log(np.maximum(1.0 - p if term.absent else p, _LEAST))
+        if self._looks is not None:
+            total += np.log(np.maximum(self._alike(part), _LEAST))
+        return total
+
+    def _single(self, term: Term) -> int | None:
+        """The column that decides a term alone."""
+        if len(term.alternatives) != 1 or len(term.alternatives[0]) != 1:
+            return None
+        counted = term.alternatives[0][0].counted
+        if len(counted) != 1 or next(iter(counted.values())) != 1.0:
+            return None
+        return self._ids.get((term.alternatives[0][0].group, next(iter(counted))))
+
+    def _alike(self, part: Part) -> Floats:
+        assert self._looks is not None
+        vectors = part[VECTORS]
+        asked = np.asarray(self._looks.vector, np.float32)
+        if vectors.ndim != 2 or vectors.shape[1] != len(asked):
+            return np.zeros(len(part.numbers), np.float32)
+        cosine = vectors.astype(np.float32) @ (asked / 127.0)
+        same = np.asarray(part[MODEL] == model_number(self._looks.model))
+        return np.where(same, alike(cosine), 0.0).astype(np.float32)
+
+    def exactly(self, codes: NDArray[np.uint16]) -> NDArray[np.float64]:
+        """Probability ``[n, terms]`` of each term, from codes ``[n, size]``."""
+        p = decode(codes)
+        p = np.where(np.isnan(p), UNKNOWN, p).astype(np.float32)
+        columns = []
+        for term in self._terms:
+            fits = _fits(term, self._ids, lambda number: p[:, number])
+            columns.append(1.0 - fits if term.absent else fits)
+        return np.stack(columns, 1).astype(np.float64) if columns else np.zeros((len(codes), 0))
+
+
+def alike(cosine: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Probability that two appearances with this cosine are one person's."""
+    return np.asarray(1.0 / (1.0 + np.exp(-(ALIKE[0] + ALIKE[1] * cosine))), np.float32)
+
+
+def _fits(term: Term, ids: Mapping[tuple[str, str], int], read: Read) -> Floats:
+    """Probability ``[n]`` that what a term names holds, whether that is wanted or not."""
+    fails: Floats | None = None
+    for each in term.alternatives:
+        holds: Floats | None = None
+        for wanted in each:
+            p = _one(wanted, ids, read)
+            holds = p if holds is None else holds * p
+        if holds is None:
+            continue
+        fails = 1.0 - holds if fails is None else fails * (1.0 - holds)
+    return np.zeros(1, np.float32) if fails is None else 1.0 - fails
+
+
+def _one(wanted: Wanted, ids: Mapping[tuple[str, str], int], read: Read) -> Floats:
+    parts = [read(ids[wanted.group, value]) * np.float32(share) for value, share in wanted.counted.items()
+             if (wanted.group, value) in ids]  # fmt: skip
+    if not parts:
+        return np.full(1, UNKNOWN, np.float32)
+    if wanted.adds_up:
+        return np.minimum(np.sum(parts, axis=0), 1.0, dtype=np.float32)
+    fails = 1.0 - parts[0]
+    for part in parts[1:]:
+        fails = fails * (1.0 - part)
+    return 1.0 - fails

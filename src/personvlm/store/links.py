@@ -1,0 +1,79 @@
+"""Who of the stored people are one person: links with a probability, that can be undone. Nothing is merged."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from personvlm.base.errors import InputError
+from personvlm.store.tables import links
+
+
+@dataclass(frozen=True)
+class StoredLink:
+    """``one`` and ``other`` are ids of people, times seconds since the epoch; ``undone_at`` is None while it holds."""
+
+    one: str
+    other: str
+    probability: float
+    made_at: float
+    made_by: str
+    undone_at: float | None = None
+    undone_by: str | None = None
+
+
+def _between(one: str, other: str) -> sa.ColumnElement[bool]:
+    return sa.or_(sa.and_(links.c.one == one, links.c.other == other),
+                  sa.and_(links.c.one == other, links.c.other == one))  # fmt: skip
+
+
+def link(connection: sa.Connection, one: str, other: str, probability: float, by: str) -> bool:
+    """Say that two people are one. False where that was said before, or was undone by somebody.
+
+    Raises:
+        InputError: a person and itself, or no probability.
+    """
+    if one == other or not 0.0 <= probability <= 1.0:
+        raise InputError(f"cannot link {one} and {other} with probability {probability}: two people, and 0 to 1")
+    if connection.execute(sa.select(links.c.id).where(_between(one, other)).limit(1)).first() is not None:
+        return False
+    connection.execute(links.insert().values(one=one, other=other, probability=probability, made_at=time.time(),
+                                             made_by=by))  # fmt: skip
+    return True
+
+
+def undo(connection: sa.Connection, one: str, other: str, by: str) -> None:
+    """Take back that two people are one; :func:`link` does not link them again.
+
+    Raises:
+        InputError: they are not linked.
+    """
+    update = links.update().where(_between(one, other), links.c.undone_at.is_(None))
+    if connection.execute(update.values(undone_at=time.time(), undone_by=by)).rowcount == 0:
+        raise InputError(f"people {one} and {other} are not linked")
+
+
+def all_links(connection: sa.Connection, person: str | None = None, *, undone: bool = False) -> list[StoredLink]:
+    """Links of ``person``, or all, in the order in which they were made."""
+    query = sa.select(links).order_by(links.c.id)
+    if person is not None:
+        query = query.where(sa.or_(links.c.one == person, links.c.other == person))
+    if not undone:
+        query = query.where(links.c.undone_at.is_(None))
+    return [StoredLink(row.one, row.other, row.probability, row.made_at, row.made_by, row.undone_at, row.undone_by)
+            for row in connection.execute(query)]  # fmt: skip
+
+
+def same_as(connection: sa.Connection, person: str) -> tuple[str, ...]:
+    """Everybody whom links connect with ``person``, itself first."""
+    reached, edge = {person: None}, [person]
+    while edge:
+        query = sa.select(links.c.one, links.c.other).where(
+            links.c.undone_at.is_(None), sa.or_(links.c.one.in_(edge), links.c.other.in_(edge))
+        )
+        near = [each for pair in connection.execute(query) for each in pair]
+        edge = [each for each in dict.fromkeys(near) if each not in reached]
+        reached.update(dict.fromkeys(edge))
+    return tuple(reached)

@@ -1,0 +1,319 @@
+"""Plain words in, ranked people out, with the reason per term.
+
+First who may be meant at all (camera, time, identity), then how probable it is that each of them fits: over columns
+in memory, coarsely, for everybody, and exactly for the best of them. What only the text can tell breaks ties, where
+probabilities that differ by less than :data:`TIE` count as equal.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+
+from personvlm.base.errors import InputError
+from personvlm.schema import GROUP, Described
+from personvlm.store import reading, texts
+from personvlm.store.codes import Terms
+from personvlm.store.judge import Judge, Looks, alike
+from personvlm.store.query import Query, Term
+from personvlm.store.query_parser import parse_query
+from personvlm.store.reading import EVERYBODY, Filters
+from personvlm.store.segments import (
+    BITS,
+    CAMERA,
+    FIRST_SEEN,
+    LAST_SEEN,
+    Part,
+    Row,
+    Segments,
+    as_part,
+    codes_of,
+    model_number,
+    read_rows,
+)
+from personvlm.store.tables import cameras, tracks
+
+TIE = 0.05
+"""Step of probability within which the text decides."""
+
+LIKELY = 0.5
+"""From this probability on somebody is counted, in :attr:`Results.likely` and in facets."""
+
+_CANDIDATES = 200
+_TEXT_PAGE, _TEXT_PAGES, _TEXT_ENOUGH = 1000, 10, 300
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why somebody fits one term, or not: its probability, and what the description asserts of its groups."""
+
+    term: str
+    probability: float
+    said: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One person who may be meant.
+
+    Attributes:
+        described: what holds of the person, without scores.
+        probability: that the person fits all terms (and looks alike, where an appearance was given).
+        reasons: term by term.
+        words: which of the question's words and phrases the text has.
+        alike: probability of being the person whose appearance was given; None where none was.
+    """
+
+    described: Described
+    probability: float
+    reasons: tuple[Reason, ...]
+    words: tuple[str, ...] = ()
+    alike: float | None = None
+
+
+@dataclass(frozen=True)
+class Results:
+    """What was found.
+
+    Attributes:
+        query: the question as it was understood.
+        hits: the best first.
+        likely: how many people fit with probability .5 or more; None where only the text was asked.
+        facets: group -> value -> how many of those are likely to have it; "camera" counts cameras.
+        seconds: that it took.
+    """
+
+    query: Query
+    hits: tuple[Hit, ...]
+    likely: int | None
+    facets: Mapping[str, Mapping[str, int]]
+    seconds: float
+
+
+def search(connection: sa.Connection, segments: Segments, numbers: Terms, query: Query | str = "", *,
+           filters: Filters = EVERYBODY, looks: Looks | None = None, limit: int = 20, offset: int = 0,
+           facets: Sequence[str] = ()) -> Results:  # fmt: skip
+    """See :meth:`personvlm.store.store.Store.search`."""
+    began = time.perf_counter()
+    if limit < 1 or offset < 0:
+        raise InputError(f"limit {limit} and offset {offset}: at least one person, from the first on")
+    for name in facets:
+        if name != "camera" and name not in GROUP:
+            raise InputError(f"{name!r} is no facet; legal: camera, {', '.join(GROUP)}")
+    asked = parse_query(query) if isinstance(query, str) else query
+    judge = Judge(asked.terms, numbers, looks)
+    facet_names = [number for (group, _), number in numbers.ids.items() if group in facets]
+    parts = _parts(connection, segments, filters, [*judge.names, *facet_names])
+    where = _where(connection, filters)
+    masks = [_mask(part, filters, where) for part in parts]
+    found = _by_text(connection, asked, parts, masks)
+    only_text = found is not None and not asked.terms and looks is None
+    best: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
+    counts: dict[str, dict[int, int]] = {name: {} for name in facets}
+    likely = 0
+    for part, mask in zip(parts, masks, strict=True):
+        if not mask.any():
+            continue
+        score = np.where(mask, judge.coarsely(part), -np.inf).astype(np.float32)
+        if not only_text:
+            best.append(_top(part.numbers, score, offset + limit))
+            fits = score >= math.log(LIKELY)
+        else:
+            fits = mask & np.isin(part.numbers, np.array(list(found or ()), np.int64))
+        likely += int(fits.sum())
+        _count(counts, part, fits, numbers)
+    candidates = _merge(best, offset + limit)
+    if found is not None:
+        candidates = [*candidates, *(number for number in found if number not in set(candidates))]
+    hits = _hits(connection, candidates, judge, asked, found, numbers, looks, offset, limit)
+    named = _named(connection, counts, numbers)
+    return Results(asked, hits, None if only_text else likely, named, time.perf_counter() - began)
+
+
+def _parts(connection: sa.Connection, segments: Segments, filters: Filters, names: Sequence[int]) -> list[Part]:
+    if filters.people is None:
+        return segments.parts(connection, names, filters.since, filters.until)
+    few = list(connection.scalars(sa.select(tracks.c.id).where(tracks.c.person.in_(filters.people))))
+    rows = read_rows(connection, few)
+    return [as_part(rows, names)] if rows else []
+
+
+def _where(connection: sa.Connection, filters: Filters) -> NDArray[np.int32] | None:
+    if not filters.cameras:
+        return None
+    known = dict(connection.execute(sa.select(cameras.c.name, cameras.c.id)
+                                    .where(cameras.c.name.in_(filters.cameras))).tuples().all())  # fmt: skip
+    for name in filters.cameras:
+        if name not in known:
+            raise InputError(f"no camera {name!r} in this store; `personvlm tracks --cameras` lists them")
+    return np.array(sorted(known.values()), np.int32)
+
+
+def _mask(part: Part, filters: Filters, where: NDArray[np.int32] | None) -> NDArray[np.bool_]:
+    camera = part[CAMERA]
+    mask = np.asarray(camera > 0)
+    if part.live is not None:
+        mask &= part.live
+    if where is not None:
+        mask &= camera == where[0] if len(where) == 1 else np.isin(camera, where)
+    if filters.since is not None:
+        mask &= part[LAST_SEEN] >= filters.since
+    if filters.until is not None:
+        mask &= part[FIRST_SEEN] <= filters.until
+    return mask
+
+
+def _top(numbers: NDArray[np.int64], score: NDArray[np.float32], least: int) -> tuple[NDArray[np.int64],
+                                                                                      NDArray[np.float32]]:  # fmt: skip
+    most = max(_CANDIDATES, 2 * least)
+    if len(score) > most:
+        chosen = np.argpartition(score, -most)[-most:]
+        numbers, score = numbers[chosen], score[chosen]
+    there = score > -np.inf
+    return numbers[there], score[there]
+
+
+def _merge(best: list[tuple[NDArray[np.int64], NDArray[np.float32]]], least: int) -> list[int]:
+    if not best:
+        return []
+    numbers = np.concatenate([one for one, _ in best])
+    scores = np.concatenate([one for _, one in best])
+    order = np.lexsort((-numbers, -scores))[: max(_CANDIDATES, 2 * least)]
+    return [int(number) for number in numbers[order]]
+
+
+def _by_text(connection: sa.Connection, query: Query, parts: list[Part],
+             masks: list[NDArray[np.bool_]]) -> dict[int, dict[str, float]] | None:  # fmt: skip
+    """tracks.id -> what of the question's words and phrases the text has, each with its weight; None: none asked.
+
+    Those who have everything come first; where they are few, those who have something follow, the newest first.
+    """
+    wanted = [(" ".join(phrase), phrase, True) for phrase in query.phrases]
+    wanted += [(word, (word,), False) for word in query.words]
+    if not wanted:
+        return None
+    allowed = _Allowed(parts, masks)
+    found: dict[int, dict[str, float]] = {}
+    each: dict[str, list[int]] = {}
+    for name, words, phrase in wanted:
+        each[name] = allowed.page(connection, words, phrase)
+        weight = 1.0 / math.log2(2 + len(each[name]))  # what few have tells more
+        for number in each[name]:
+            found.setdefault(number, {})[name] = weight
+    if len(wanted) > 1 and not query.phrases:
+        for number in allowed.page(connection, query.words, False):
+            for name in query.words:
+                found.setdefault(number, {}).setdefault(name, 1.0 / math.log2(2 + len(each[name])))
+    order = sorted(found, key=lambda number: (-sum(found[number].values()), -number))
+    return {number: found[number] for number in order[: 2 * _TEXT_ENOUGH]}
+
+
+class _Allowed:
+    """Who passes the filters, by number, for what full text finds."""
+
+    def __init__(self, parts: list[Part], masks: list[NDArray[np.bool_]]) -> None:
+        self._masks: dict[int, NDArray[np.bool_]] = {}
+        self._loose: set[int] = set()
+        self._low, self._high = 2**62, 0
+        for part, mask in zip(parts, masks, strict=True):
+            if not mask.any():
+                continue
+            numbers = part.numbers[mask]
+            self._low, self._high = min(self._low, int(numbers.min())), max(self._high, int(numbers.max()))
+            if len(part.numbers) == 1 << BITS and part.numbers[0] & ((1 << BITS) - 1) == 0:
+                self._masks[int(part.numbers[0]) >> BITS] = mask
+            else:
+                self._loose |= set(numbers.tolist())
+
+    def __contains__(self, number: int) -> bool:
+        mask = self._masks.get(number >> BITS)
+        return number in self._loose or (mask is not None and bool(mask[number & ((1 << BITS) - 1)]))
+
+    def page(self, connection: sa.Connection, words: Sequence[str], phrase: bool) -> list[int]:
+        """The newest people who pass and have ``words`` in their text: about :data:`_TEXT_ENOUGH`, if there are."""
+        found: list[int] = []
+        below = self._high + 1
+        for _ in range(_TEXT_PAGES):
+            some = texts.find(connection, words, phrase=phrase, lowest=self._low, below=below, limit=_TEXT_PAGE)
+            found += [number for number in some if number in self]
+            if len(some) < _TEXT_PAGE or len(found) >= _TEXT_ENOUGH:
+                break
+            below = some[-1]
+        return found[:_TEXT_ENOUGH]
+
+
+def _hits(connection: sa.Connection, candidates: list[int], judge: Judge, query: Query,
+          found: dict[int, dict[str, float]] | None, numbers: Terms, looks: Looks | None, offset: int,
+          limit: int) -> tuple[Hit, ...]:  # fmt: skip
+    """The candidates judged exactly, in their order, and the asked part of them with words."""
+    rows = read_rows(connection, candidates, vectors=looks is not None)
+    there = [number for number in candidates if number in rows]
+    if not there:
+        return ()
+    listed = [rows[number] for number in there]
+    per_term = judge.exactly(codes_of(listed, numbers.size))
+    same = None if looks is None else np.array([_alike(row, looks) for row in listed])
+    p = per_term.prod(1) if same is None else per_term.prod(1) * same
+    text = np.array([sum((found or {}).get(number, {}).values()) for number in there])
+    first = p if found is None else np.floor(p / TIE)
+    order = np.lexsort((-np.array(there), -np.array([row.last_seen for row in listed]), -p, -text, -first))
+    if found is not None and not query.terms and looks is None:
+        order = order[text[order] > 0]
+    shown = order[offset : offset + limit].tolist()
+    people = reading.by_tracks(connection, numbers, [there[place] for place in shown], scores=False)
+    return tuple(
+        Hit(people[there[place]], float(p[place]),
+            tuple(Reason(str(term), float(per_term[place, index]), _said(term, people[there[place]]))
+                  for index, term in enumerate(query.terms)),
+            tuple((found or {}).get(there[place], {})), None if same is None else float(same[place]))
+        for place in shown if there[place] in people
+    )  # fmt: skip
+
+
+def _said(term: Term, described: Described) -> tuple[str, ...]:
+    groups = dict.fromkeys(wanted.group for each in term.alternatives for wanted in each)
+    asserted = described.description.attributes
+    return tuple(value for group in groups if group in asserted for value in asserted[group].values)
+
+
+def _alike(row: Row, looks: Looks) -> float:
+    if row.vector is None or len(row.vector) != len(looks.vector) or row.model != model_number(looks.model):
+        return 0.0
+    vector = row.vector.astype(np.float32)
+    cosine = float(vector @ np.asarray(looks.vector, np.float32)) / max(1e-9, float(np.linalg.norm(vector)))
+    return float(alike(np.float32(cosine)))
+
+
+def _count(counts: dict[str, dict[int, int]], part: Part, fits: NDArray[np.bool_], numbers: Terms) -> None:
+    """Add the people of ``part`` who fit to the facets."""
+    if not counts or not fits.any():
+        return
+    places = np.flatnonzero(fits)
+    for name, counted in counts.items():
+        if name == "camera":
+            for camera, people in zip(*np.unique(part[CAMERA][places], return_counts=True), strict=True):
+                counted[int(camera)] = counted.get(int(camera), 0) + int(people)
+            continue
+        for (group, _), number in numbers.ids.items():
+            if group == name and number in part.columns:
+                people = int(np.count_nonzero(part.columns[number][places] >= 128))  # the code of probability .5
+                counted[number] = counted.get(number, 0) + people
+
+
+def _named(connection: sa.Connection, counts: dict[str, dict[int, int]],
+           numbers: Terms) -> dict[str, dict[str, int]]:  # fmt: skip
+    values = {number: value for (_, value), number in numbers.ids.items()}
+    names = {}
+    if counts.get("camera"):
+        names = dict(connection.execute(sa.select(cameras.c.id, cameras.c.name)).tuples().all())
+    return {
+        facet: {(names if facet == "camera" else values)[number]: people
+                for number, people in sorted(counted.items(), key=lambda item: -item[1]) if people}
+        for facet, counted in counts.items()
+    }  # fmt: skip

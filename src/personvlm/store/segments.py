@@ -1,0 +1,208 @@
+"""What search reads: for every 16,384 people one small array per value of the vocabulary, and for the latest, rows.
+
+Segment ``s`` holds the people whose ``tracks.id >> 14`` is ``s``, one element each; column ``n >= 0`` is the first
+byte of their probabilities of term ``n`` (see :mod:`personvlm.store.codes`), the negative ones stand below. A query
+reads a few columns and no rows. Arrays are kept in memory until the version of their segment changes, which is asked
+in the same snapshot, so that several processes may write. Who is in ``search_recent`` is read row by row instead.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+
+from personvlm.store.bulk import chunks
+from personvlm.store.tables import descriptions, embeddings, search_columns, search_recent, search_segments, tracks
+
+BITS = 14
+SIZE = 1 << BITS
+
+CAMERA, FIRST_SEEN, LAST_SEEN, MODEL, VECTORS = -1, -2, -3, -4, -5
+"""Columns that are no terms: cameras.id (0: nobody), times, :func:`model_number`, embeddings times 127."""
+
+DTYPES: dict[int, np.dtype[Any]] = {
+    CAMERA: np.dtype("<i4"), FIRST_SEEN: np.dtype("<f8"), LAST_SEEN: np.dtype("<f8"), MODEL: np.dtype("<u4"),
+    VECTORS: np.dtype("i1"),
+}  # fmt: skip
+_CODES = np.dtype("u1")
+_ALWAYS = (CAMERA, FIRST_SEEN, LAST_SEEN)
+
+Array = NDArray[Any]
+
+
+def model_number(name: str) -> int:
+    """A number for the model that made an embedding: only those of one model can be compared."""
+    return zlib.crc32(name.encode()) or 1
+
+
+def dtype(name: int) -> np.dtype[Any]:
+    """Of the elements of a column."""
+    return _CODES if name >= 0 else DTYPES[name]
+
+
+@dataclass
+class Part:
+    """Some people as columns.
+
+    Attributes:
+        numbers: tracks.id ``int64 [n]``.
+        columns: name -> array ``[n]`` (:data:`VECTORS`: ``[n, E]``); a name that is missing is 0 everywhere.
+        live: ``bool [n]``, who is to be looked at; None is everybody.
+    """
+
+    numbers: NDArray[np.int64]
+    columns: dict[int, Array]
+    live: NDArray[np.bool_] | None = None
+
+    def __getitem__(self, name: int) -> Array:
+        found = self.columns.get(name)
+        return np.zeros(len(self.numbers), dtype(name)) if found is None else found
+
+
+@dataclass(frozen=True)
+class Row:
+    """One person as search sees it."""
+
+    stamp: float
+    camera: int
+    first_seen: float
+    last_seen: float
+    codes: NDArray[np.uint16]
+    model: int
+    vector: NDArray[np.float16] | None
+
+
+@dataclass
+class Segments:
+    """The arrays of one store in memory: about 190 bytes per person for queries about everything, and 128 more for
+    looking for similar people. Threads may share it."""
+
+    _columns: dict[tuple[int, int], tuple[int, Array | None]] = field(default_factory=dict)
+    _recent: dict[int, Row] = field(default_factory=dict)
+
+    def parts(self, connection: sa.Connection, names: Collection[int], since: float | None = None,
+              until: float | None = None) -> list[Part]:  # fmt: skip
+        """Everybody who was there between the times, and possibly others; the newest part first.
+
+        Args:
+            connection: a snapshot (:func:`personvlm.store.database.reading`).
+            names: the columns that are needed; camera and times come in any case.
+        """
+        recent = self._recent_rows(connection)
+        query = sa.select(search_segments).order_by(search_segments.c.segment.desc())
+        if since is not None:
+            query = query.where(search_segments.c.last_seen >= since)
+        if until is not None:
+            query = query.where(search_segments.c.first_seen <= until)
+        heads = connection.execute(query).all()
+        wanted = [*_ALWAYS, *dict.fromkeys(names)]
+        self._load(connection, {head.segment: head.version for head in heads}, wanted)
+        parts = []
+        overridden = np.array(sorted(recent), np.int64)
+        if recent:
+            parts.append(as_part(recent, names))
+        for head in heads:
+            columns = {}
+            for name in wanted:
+                _, array = self._columns[head.segment, name]
+                if array is not None:
+                    columns[name] = array
+            part = Part(np.arange(head.segment << BITS, (head.segment + 1) << BITS), columns)
+            low, high = np.searchsorted(overridden, (part.numbers[0], part.numbers[-1] + 1))
+            if high > low:
+                part.live = np.ones(SIZE, bool)
+                part.live[overridden[low:high] & (SIZE - 1)] = False
+            parts.append(part)
+        return parts
+
+    def _load(self, connection: sa.Connection, versions: dict[int, int], names: Sequence[int]) -> None:
+        """Read the columns that are not in memory, or are there in another version."""
+        missing: dict[tuple[int, ...], list[int]] = {}
+        for segment, version in versions.items():
+            lacking = tuple(name for name in names if self._columns.get((segment, name), (None,))[0] != version)
+            if lacking:
+                missing.setdefault(lacking, []).append(segment)
+        table = search_columns.c
+        for lacking, segments in missing.items():
+            found: dict[tuple[int, int], Array] = {}
+            for some in chunks(segments, 64):
+                query = sa.select(table.segment, table.name, table.data)
+                for row in connection.execute(query.where(table.segment.in_(some), table.name.in_(lacking))):
+                    array = np.frombuffer(row.data, dtype(row.name))
+                    found[row.segment, row.name] = array.reshape(SIZE, -1) if row.name == VECTORS else array
+            for segment in segments:
+                for name in lacking:
+                    self._columns[segment, name] = (versions[segment], found.get((segment, name)))
+
+    def _recent_rows(self, connection: sa.Connection) -> dict[int, Row]:
+        stamps = dict(connection.execute(sa.select(search_recent.c.track, search_recent.c.stamp)).tuples().all())
+        known = {number: row for number, row in list(self._recent.items()) if stamps.get(number) == row.stamp}
+        known |= read_rows(connection, [number for number in stamps if number not in known], stamps)
+        self._recent = known
+        return known
+
+
+def read_rows(connection: sa.Connection, numbers: Iterable[int], stamps: dict[int, float] | None = None,
+              vectors: bool = True) -> dict[int, Row]:  # fmt: skip
+    """tracks.id -> the person as it is in the tables now; who is not there is missing."""
+    columns = [tracks.c.id, tracks.c.camera, tracks.c.first_seen, tracks.c.last_seen, descriptions.c.scores]
+    joined = tracks.join(descriptions, descriptions.c.id == tracks.c.description)
+    if vectors:
+        joined = joined.join(embeddings, embeddings.c.track == tracks.c.id, isouter=True)
+        columns += [embeddings.c.model, embeddings.c.vector]
+    found = {}
+    for part in chunks(numbers):
+        for row in connection.execute(sa.select(*columns).select_from(joined).where(tracks.c.id.in_(part))).tuples():
+            number, camera, first, last, scores = row[:5]
+            model, vector = row[5:] if vectors else (None, None)
+            found[number] = Row(
+                (stamps or {}).get(number, 0.0), camera, first, last,
+                np.frombuffer(scores or b"", "<u2"), 0 if model is None else model_number(model),
+                None if vector is None else np.frombuffer(vector, "<f2"),
+            )  # fmt: skip
+    return found
+
+
+def as_part(rows: dict[int, Row], names: Iterable[int]) -> Part:
+    """People as columns, terms by their first byte."""
+    order = sorted(rows, reverse=True)
+    listed = [rows[number] for number in order]
+    columns: dict[int, Array] = {
+        CAMERA: np.array([row.camera for row in listed], DTYPES[CAMERA]),
+        FIRST_SEEN: np.array([row.first_seen for row in listed], DTYPES[FIRST_SEEN]),
+        LAST_SEEN: np.array([row.last_seen for row in listed], DTYPES[LAST_SEEN]),
+    }
+    numbers = [name for name in names if name >= 0]
+    if numbers:
+        matrix = codes_of(listed, max(numbers) + 1) >> 8
+        columns.update((name, matrix[:, name].astype(_CODES)) for name in numbers)
+    if MODEL in names or VECTORS in names:
+        columns[MODEL] = np.array([row.model for row in listed], DTYPES[MODEL])
+        width = max((len(row.vector) for row in listed if row.vector is not None), default=0)
+        columns[VECTORS] = packed_vectors([row.vector for row in listed], width)
+    return Part(np.array(order, np.int64), columns)
+
+
+def codes_of(rows: Sequence[Row], size: int) -> NDArray[np.uint16]:
+    """Codes ``[n, size]``: what a row does not have, because the vocabulary grew, is unknown."""
+    if all(len(row.codes) == size for row in rows):
+        return np.stack([row.codes for row in rows]) if rows else np.zeros((0, size), np.uint16)
+    matrix = np.zeros((len(rows), size), np.uint16)
+    for place, row in enumerate(rows):
+        matrix[place, : min(size, len(row.codes))] = row.codes[:size]
+    return matrix
+
+
+def packed_vectors(vectors: Sequence[NDArray[np.float16] | None], width: int) -> NDArray[np.int8]:
+    """Embeddings times 127 ``int8 [n, width]``; one of another width, or none, is 0."""
+    matrix = np.zeros((len(vectors), width), np.int8)
+    for place, vector in enumerate(vectors):
+        if vector is not None and len(vector) == width:
+            matrix[place] = np.rint(np.clip(vector.astype(np.float32), -1, 1) * 127)
+    return matrix
