@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import services
 from queue_harness import ADAPTERS, Harness
+
+import services
 
 
 @pytest.fixture(params=ADAPTERS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -50,7 +51,17 @@ class Harness:
     def inject(self, payload: bytes) -> None:
         """Put bytes where the messages are."""
         queue: Any = self._open[0]
-        queue.inject(payload)
+        if self.adapter in ("sqlite", "postgresql"):
+            from personvlm.store.tables import queue_events
+
+            name = uuid.uuid4().hex
+            with queue.engine.begin() as connection:
+                connection.execute(queue_events.insert().values(
+                    event_id=name, person=name, camera="", lane=1, revision=1, final=False, due=0.0, put_at=0.0,
+                    message=payload))  # fmt: skip
+                queue.count(connection, {"accepted": 1, "depth": 1})
+        else:
+            queue.put_raw(payload)
 
     def close(self) -> None:
         for queue in self._open:

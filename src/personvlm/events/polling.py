@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from personvlm.base.errors import InputError
 from personvlm.events.message import Blobs, encode
 from personvlm.events.port import Lease, PutResult, QueueFullError, QueueSettings
 from personvlm.schema.events import DescribeRequest
 
 _ROOM_S = 0.05  # between two looks for room
+_MANY = 500  # in one statement or script
+_Item = TypeVar("_Item")
 
 
 class PollingQueue(ABC):
@@ -67,3 +72,23 @@ def run_out(attempts: int, reason: str | None) -> str:
     """Why an event is dead whose claimers fell silent ``attempts`` times."""
     last = f"; before that: {reason}" if reason else ""
     return f"claimed {attempts} times and never finished: its workers crashed, or were too slow for its lease{last}"
+
+
+def chunks(items: Sequence[_Item]) -> Iterator[list[_Item]]:
+    """Parts that are small enough for one statement or script."""
+    for start in range(0, len(items), _MANY):
+        yield list(items[start : start + _MANY])
+
+
+def split(url: str) -> tuple[str, str]:
+    """An address without ``queue=NAME`` in its query, and the name.
+
+    Raises:
+        InputError: a name that could be mistaken for something else.
+    """
+    parts = urlsplit(url)
+    query = dict(parse_qsl(parts.query))
+    name = query.pop("queue", "personvlm")
+    if not name or not all(char.isalnum() or char in "-_." for char in name):
+        raise InputError(f"{name!r} is no name of a queue: letters, digits, - _ and . only")
+    return urlunsplit(parts._replace(query=urlencode(query))), name

@@ -1,0 +1,253 @@
+"""A queue in Redis Streams: one stream per trigger, one consumer group, every step a script (see redis_scripts).
+
+Needs Redis 7 or newer. What it keeps across a crash of Redis is what its settings say: ``appendonly yes`` and
+``appendfsync always`` for everything that was accepted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import time
+import uuid
+from collections.abc import Collection, Iterator, Sequence
+from itertools import zip_longest
+from typing import Any
+from urllib.parse import urlsplit
+
+import redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+
+from personvlm.base.errors import InputError
+from personvlm.events import redis_scripts as scripts
+from personvlm.events.message import Blobs, decode
+from personvlm.events.polling import PollingQueue, chunks, split
+from personvlm.events.port import (
+    LANES,
+    Capabilities,
+    DeadLetter,
+    Lease,
+    PutResult,
+    QueueDownError,
+    QueueSettings,
+    QueueStats,
+)
+from personvlm.runtime.batching_queue import Priority
+from personvlm.schema.events import DescribeRequest
+
+_GROUP = "workers"
+_PAGE = 500
+_COUNTED = ("accepted", "acked", "superseded", "shed", "erased")
+
+
+class RedisQueue(PollingQueue):
+    """See :class:`personvlm.events.port.Queue`.
+
+    Args:
+        url: ``redis://host:port/db?queue=NAME``.
+    """
+
+    capabilities = Capabilities()
+
+    def __init__(self, url: str, settings: QueueSettings | None = None, blobs: Blobs | None = None) -> None:
+        super().__init__(settings, blobs)
+        address, name = split(url)
+        self._shown, self.key = urlsplit(address).hostname, f"{{{name}}}"
+        # What fails because the connection broke is done again: every script may be run twice.
+        retry = Retry(ExponentialBackoff(cap=0.5, base=0.05), 4)
+        self._redis: Any = redis.Redis.from_url(address, retry=retry, socket_connect_timeout=5, socket_timeout=30,
+                                                retry_on_error=[redis.BusyLoadingError])  # fmt: skip
+        self._consumer = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self._swept = 0.0
+        register = self._redis.register_script
+        self._scripts = {name: register(getattr(scripts, name))
+                         for name in ("PUT", "CLAIM", "SETTLE", "REPLAY", "ERASE")}  # fmt: skip
+        self._prepare()
+
+    def _prepare(self) -> None:
+        with self._told():
+            for lane in range(scripts.LANES):
+                with contextlib.suppress(redis.ResponseError):  # BUSYGROUP: it is there
+                    # From the first entry on: what was put before any worker came counts too.
+                    self._redis.xgroup_create(f"{self.key}:lane:{lane}", _GROUP, id="0", mkstream=True)
+
+    def _run(self, script: str, *arguments: Any) -> Any:
+        for again in (False, True):
+            try:
+                with self._told():
+                    return self._scripts[script](keys=[self.key], args=arguments)
+            except redis.ResponseError as error:
+                if "NOGROUP" not in str(error) or again:  # somebody deleted the stream, or Redis forgot it
+                    raise
+                self._prepare()
+        raise AssertionError("unreachable")
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except (redis.ConnectionError, redis.TimeoutError, redis.BusyLoadingError) as error:
+            raise QueueDownError(f"Redis at {self._shown}: {error}") from error
+        except redis.ReadOnlyError as error:
+            raise QueueDownError(f"Redis at {self._shown} is read-only: {error}") from error
+
+    def _put(self, items: Sequence[tuple[DescribeRequest, bytes]]) -> list[PutResult]:
+        results: list[PutResult] = []
+        for some in chunks(items):
+            values: list[Any] = []
+            for request, message in some:
+                values += [request.event_id, request.person, int(Priority.of(request.trigger)), request.revision,
+                           int(request.final), message]  # fmt: skip
+            done = self._run("PUT", self.settings.depth, time.time(), *values)
+            results += [each.decode() for each in done]
+            if len(done) < len(some):
+                break
+        return results
+
+    def _claim(self, count: int) -> list[Lease]:
+        settings, leases = self.settings, []
+        now = time.monotonic()
+        sweep = now - self._swept > min(settings.lease_s / 4, 5.0)
+        if sweep:
+            self._swept = now
+        found = self._run("CLAIM", count, self._consumer, time.time(), int(settings.lease_s * 1000), settings.attempts,
+                          int(sweep)) if count > 0 else []  # fmt: skip
+        for lane, entry, deliveries, attempt, event_id, message in found:
+            token = (int(lane), entry.decode(), int(deliveries), event_id.decode("utf-8", "replace"))
+            try:
+                leases.append(Lease(decode(message), int(attempt), token))
+            except InputError as error:
+                self._settle("bury", [token], str(error))
+        return leases
+
+    def _settle(self, act: str, tokens: Sequence[tuple[Any, ...]], reason: str = "",
+                waits: Sequence[float] = ()) -> list[bool]:  # fmt: skip
+        held: list[bool] = []
+        for some in chunks([(*token, wait) for token, wait in zip_longest(tokens, waits, fillvalue=0.0)]):
+            done = self._run("SETTLE", act, self._consumer, time.time(), self.settings.attempts, reason,
+                             *(value for each in some for value in each))  # fmt: skip
+            held += [bool(each) for each in done]
+        return held
+
+    def ack(self, leases: Sequence[Lease], connection: Any = None) -> list[bool]:
+        """See :class:`personvlm.events.port.Queue`."""
+        return self._settle("ack", _tokens(leases))
+
+    def nack(self, leases: Sequence[Lease], reason: str, *, dead: bool = False) -> list[bool]:
+        """See :class:`personvlm.events.port.Queue`."""
+        waits = [self.settings.backoff(lease.attempt) for lease in leases]
+        return self._settle("bury" if dead else "fail", _tokens(leases), reason, waits)
+
+    def release(self, leases: Sequence[Lease]) -> list[bool]:
+        """See :class:`personvlm.events.port.Queue`."""
+        return self._settle("release", _tokens(leases))
+
+    def extend(self, leases: Sequence[Lease]) -> list[bool]:
+        """See :class:`personvlm.events.port.Queue`."""
+        return self._settle("extend", _tokens(leases))
+
+    def dead(self, limit: int = 100) -> list[DeadLetter]:
+        """See :class:`personvlm.events.port.Queue`."""
+        return [_letter(fields) for _, fields in self._entries("dead", limit)]
+
+    def _entries(self, name: str, limit: int | None = None) -> Iterator[tuple[bytes, dict[bytes, bytes]]]:
+        start, count = "-", 0
+        while limit is None or count < limit:
+            with self._told():
+                page = self._redis.xrange(f"{self.key}:{name}", start, "+",
+                                          _PAGE if limit is None else min(_PAGE, limit - count))  # fmt: skip
+            if not page:
+                return
+            yield from page
+            count += len(page)
+            start = b"(" + page[-1][0]
+
+    def replay(self, event_ids: Collection[str] | None = None) -> int:
+        """See :class:`personvlm.events.port.Queue`."""
+        replayed, values = 0, []
+        for entry, fields in self._entries("dead"):
+            letter = _letter(fields)
+            if event_ids is not None and letter.event_id not in event_ids:
+                continue
+            with contextlib.suppress(InputError):
+                request = decode(letter.payload)
+                values.append((entry, letter.event_id, request.person, int(Priority.of(request.trigger)),
+                               request.revision, int(request.final)))  # fmt: skip
+        for some in chunks(values):
+            replayed += int(self._run("REPLAY", time.time(), *(value for each in some for value in each)))
+        return replayed
+
+    def erase(self, people: Collection[str]) -> int:
+        """See :class:`personvlm.events.port.Queue`. An append-only file forgets at its next rewrite, which is begun."""
+        wanted, found = set(people), []
+        for lane in range(scripts.LANES):
+            found += [(fields[b"id"], fields[b"person"]) for _, fields in self._entries(f"lane:{lane}")
+                      if fields.get(b"person", b"").decode() in wanted]  # fmt: skip
+        with self._told():
+            for event_id in self._redis.hkeys(f"{self.key}:held"):
+                place = self._redis.hget(f"{self.key}:held", event_id)
+                found += [(event_id, person) for person in wanted if place and person.encode() in place]
+        for _, fields in self._entries("dead"):
+            with contextlib.suppress(InputError):
+                person = decode(fields[b"message"]).person
+                if person in wanted:
+                    found.append((fields[b"id"], person))
+        gone = 0
+        for some in chunks(found):
+            gone += int(self._run("ERASE", *(value for each in some for value in each)))
+        if gone:
+            with contextlib.suppress(redis.ResponseError), self._told():  # one is running, or may not be asked for
+                self._redis.bgrewriteaof()
+        return gone
+
+    def stats(self) -> QueueStats:
+        """See :class:`personvlm.events.port.Queue`."""
+        lanes = range(scripts.LANES)
+        with self._told(), self._redis.pipeline(transaction=True) as pipe:
+            for lane in lanes:
+                key = f"{self.key}:lane:{lane}"
+                pipe.xlen(key).zcard(f"{self.key}:later:{lane}").xpending(key, _GROUP).xrange(key, "-", "+", 1)
+            pipe.xlen(f"{self.key}:dead").hgetall(f"{self.key}:counts")
+            *found, dead, counts = pipe.execute()
+        waiting, leased, oldest = {}, 0, 0.0
+        for lane in lanes:
+            entries, later, pending, first = found[4 * lane : 4 * lane + 4]
+            waiting[LANES[lane]] = entries - pending["pending"] + later
+            leased += pending["pending"]
+            if waiting[LANES[lane]] and first:  # the oldest may be leased: an upper bound
+                oldest = max(oldest, time.time() - float(first[0][1].get(b"at", b"inf")))
+        return QueueStats(waiting=waiting, leased=leased, dead=dead, oldest_s=oldest,
+                          **{name: int(counts.get(name.encode(), 0)) for name in _COUNTED})  # fmt: skip
+
+    def put_raw(self, payload: bytes) -> None:
+        """Add bytes as another program would: ``XADD KEY * message BYTES``."""
+        with self._told():
+            self._redis.xadd(f"{self.key}:lane:1", {"message": payload})
+
+    def drop(self) -> None:
+        """Delete the queue and everything in it."""
+        names = [*(f"{kind}:{lane}" for kind in ("lane", "later") for lane in range(scripts.LANES)), "held", "where",
+                 "updates", "droppable", "dead", "counts"]  # fmt: skip
+        with self._told():
+            self._redis.delete(*(f"{self.key}:{name}" for name in names))
+
+    def close(self) -> None:
+        """See :class:`personvlm.events.port.Queue`."""
+        # A consumer with nothing pending is only a name; with something pending it must stay until that is claimed.
+        with contextlib.suppress(redis.RedisError):
+            for lane in range(scripts.LANES):
+                key = f"{self.key}:lane:{lane}"
+                if not self._redis.xpending_range(key, _GROUP, "-", "+", 1, self._consumer):
+                    self._redis.xgroup_delconsumer(key, _GROUP, self._consumer)
+        self._redis.close()
+
+
+def _tokens(leases: Sequence[Lease]) -> list[tuple[Any, ...]]:
+    return [lease.token for lease in leases]
+
+
+def _letter(fields: dict[bytes, bytes]) -> DeadLetter:
+    return DeadLetter(fields[b"id"].decode("utf-8", "replace"), fields[b"reason"].decode("utf-8", "replace"),
+                      fields[b"message"], int(fields[b"attempts"]), float(fields[b"at"]))  # fmt: skip

@@ -1,0 +1,254 @@
+"""A queue as a table with leases, on SQLite (several processes of one machine) and PostgreSQL (many machines).
+
+Every operation is one transaction. PostgreSQL's claimers pass over rows that another one is about to take
+(``FOR UPDATE SKIP LOCKED``); SQLite has one writer at a time. Where the store is in the same database,
+:meth:`SqlQueue.ack` can be part of the transaction that stores the description.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import time
+import uuid
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from personvlm.base.errors import InputError
+from personvlm.events.message import Blobs, decode
+from personvlm.events.polling import PollingQueue, chunks, run_out
+from personvlm.events.port import (
+    LANES,
+    Capabilities,
+    DeadLetter,
+    Lease,
+    PutResult,
+    QueueDownError,
+    QueueSettings,
+    QueueStats,
+)
+from personvlm.events.sql_put import Putting
+from personvlm.events.sql_statements import COUNTED, NOW, Statements
+from personvlm.schema.events import DescribeRequest
+from personvlm.store.database import connect, is_sqlite, reading
+from personvlm.store.tables import queue_counts, queue_events
+
+_ROWS = queue_events.c
+
+
+class SqlQueue(PollingQueue):
+    """See :class:`personvlm.events.port.Queue`.
+
+    Args:
+        engine: of :func:`personvlm.store.database.connect`; that of a store may be shared.
+        clock: seconds since the epoch, for SQLite; PostgreSQL has a clock of its own, the same for all machines.
+    """
+
+    capabilities = Capabilities(transactional=True)
+
+    def __init__(self, engine: sa.Engine, settings: QueueSettings | None = None, blobs: Blobs | None = None, *,
+                 clock: Callable[[], float] = time.time) -> None:  # fmt: skip
+        super().__init__(settings, blobs)
+        self.engine, self._clock, self._own = engine, clock, False
+        self._sqlite = is_sqlite(engine)
+        self._sql = Statements(self._sqlite)
+        self._shard = os.getpid() % 64  # so that processes seldom wait for each other's counters
+        self._claimer, self._claims = uuid.uuid4().hex[:12], itertools.count(1)
+
+    @classmethod
+    def open(cls, url: str, settings: QueueSettings | None = None, blobs: Blobs | None = None) -> SqlQueue:
+        """A queue with an engine of its own.
+
+        Raises:
+            InputError: see :func:`personvlm.store.database.connect`.
+        """
+        queue = cls(connect(url), settings, blobs)
+        queue._own = True
+        return queue
+
+    # What is asked.
+
+    def stats(self) -> QueueStats:
+        """See :class:`personvlm.events.port.Queue`."""
+        with self._reading() as connection:
+            lanes = connection.execute(self._sql.lanes, self._now()).all()
+            dead = connection.scalar(self._sql.count_dead) or 0
+            counts = connection.execute(self._sql.sum_counts).one()._mapping
+        waiting = {LANES[row.lane]: int(row.waiting or 0) for row in lanes}
+        return QueueStats(
+            waiting={lane: waiting.get(lane, 0) for lane in LANES}, leased=sum(int(row.leased or 0) for row in lanes),
+            dead=dead, oldest_s=max((max(0.0, float(row.age or 0.0)) for row in lanes), default=0.0),
+            **{name: int(counts[name] or 0) for name in ("accepted", "acked", "superseded", "shed", "erased")},
+        )  # fmt: skip
+
+    def dead(self, limit: int = 100) -> list[DeadLetter]:
+        """See :class:`personvlm.events.port.Queue`."""
+        with self._reading() as connection:
+            rows = connection.execute(self._sql.dead, {"count": limit}).all()
+        return [DeadLetter(row.event_id, row.reason or "", bytes(row.message), row.attempts, row.died_at or 0.0)
+                for row in rows]  # fmt: skip
+
+    # What changes something.
+
+    def _put(self, items: Sequence[tuple[DescribeRequest, bytes]]) -> list[PutResult]:
+        with self._writing() as connection:
+            putting = Putting(self._sql, connection, self.settings.depth, self._now())
+            results = putting.put(items)
+            self.count(connection, putting.counts)
+        return results
+
+    def _claim(self, count: int) -> list[Lease]:
+        if count < 1 or (self._sqlite and not self._anything()):  # looking does not take the writer's place
+            return []
+        token = f"{self._claimer}-{next(self._claims)}"
+        leases = []
+        with self._writing() as connection:
+            now = self._now()
+            rows = connection.execute(self._sql.claim, {**now, "count": count, "token": token,
+                                                        "lease": self.settings.lease_s}).all()  # fmt: skip
+            died = 0
+            for row in sorted(rows, key=lambda row: (row.lane, row.put_at, row.id)):
+                try:
+                    if row.attempts > self.settings.attempts:
+                        raise InputError(run_out(row.attempts - 1, row.reason))
+                    leases.append(Lease(decode(bytes(row.message)), row.attempts, (row.id, token)))
+                except InputError as error:
+                    died += 1
+                    connection.execute(self._sql.bury, {**now, "row": row.id, "held": token, "why": str(error)})
+            if died:
+                self.count(connection, {"died": died, "depth": -died})
+        return leases
+
+    def _anything(self) -> bool:
+        with self._reading() as connection:
+            return connection.scalar(self._sql.anything, self._now()) is not None
+
+    def ack(self, leases: Sequence[Lease], connection: Any = None) -> list[bool]:
+        """See :class:`personvlm.events.port.Queue`."""
+        with self._writing(connection) as own:
+            held = self._held(own, self._sql.remove, leases)
+            if any(held):
+                self.count(own, {"acked": sum(held), "depth": -sum(held)})
+        return held
+
+    def release(self, leases: Sequence[Lease]) -> list[bool]:
+        """See :class:`personvlm.events.port.Queue`."""
+        with self._writing() as connection:
+            return self._held(connection, self._sql.free, leases)
+
+    def extend(self, leases: Sequence[Lease]) -> list[bool]:
+        """See :class:`personvlm.events.port.Queue`."""
+        with self._writing() as connection:
+            return self._held(connection, self._sql.extend, leases, {**self._now(), "lease": self.settings.lease_s})
+
+    def _held(self, connection: sa.Connection, statement: sa.Executable, leases: Sequence[Lease],
+              more: Mapping[str, Any] | None = None) -> list[bool]:  # fmt: skip
+        """Do ``statement`` to what is still ours; which that was."""
+        found: set[tuple[int, str]] = set()
+        for some in chunks([lease.token for lease in leases]):
+            values = {"rows": [row for row, _ in some], "tokens": list({token for _, token in some}), **(more or {})}
+            found.update((row.id, row.token) for row in connection.execute(statement, values))
+        tokens = [(row, "" if statement is self._sql.free else token) for row, token in (x.token for x in leases)]
+        # A lease that is named twice was held once.
+        return [token in found and not found.discard(token) for token in tokens]  # type: ignore[func-returns-value]
+
+    def nack(self, leases: Sequence[Lease], reason: str, *, dead: bool = False) -> list[bool]:
+        """See :class:`personvlm.events.port.Queue`."""
+        held, died = [], 0
+        with self._writing() as connection:
+            now = self._now()
+            for lease in leases:
+                row, token = lease.token
+                bury = dead or lease.attempt >= self.settings.attempts
+                values = {**now, "row": row, "held": token, "why": reason}
+                if not bury:
+                    values["wait"] = self.settings.backoff(lease.attempt)
+                done = connection.execute(self._sql.bury if bury else self._sql.retry, values).rowcount > 0
+                held.append(done)
+                died += bury and done
+            if died:
+                self.count(connection, {"died": died, "depth": -died})
+        return held
+
+    def replay(self, event_ids: Collection[str] | None = None) -> int:
+        """See :class:`personvlm.events.port.Queue`."""
+        replayed = 0
+        with self._writing() as connection:
+            every = sa.select(_ROWS.id, _ROWS.message).where(_ROWS.dead.is_(sa.true()))
+            parts = [every] if event_ids is None else [every.where(_ROWS.event_id.in_(some))
+                                                       for some in chunks(list(event_ids))]  # fmt: skip
+            good = []
+            for part in parts:
+                for row in connection.execute(part):
+                    with contextlib.suppress(InputError):
+                        decode(bytes(row.message))
+                        good.append(row.id)
+            for some in chunks(good):
+                replayed += connection.execute(self._sql.revive, {**self._now(), "rows": some}).rowcount
+            if replayed:
+                self.count(connection, {"replayed": replayed, "depth": replayed})
+        return replayed
+
+    def erase(self, people: Collection[str]) -> int:
+        """See :class:`personvlm.events.port.Queue`."""
+        gone: list[bool] = []
+        with self._writing() as connection:
+            for some in chunks(list(people)):
+                gone += connection.scalars(self._sql.erase, {"people": some}).all()
+            if gone:
+                self.count(connection, {"erased": len(gone), "depth": -gone.count(False)})
+        return len(gone)
+
+    def close(self) -> None:
+        """See :class:`personvlm.events.port.Queue`."""
+        if self._own:
+            self.engine.dispose()
+
+    def shares(self, engine: sa.Engine) -> bool:
+        """Whether a transaction of ``engine`` is one of this queue's."""
+        return engine is self.engine
+
+    def count(self, connection: sa.Connection, counts: Mapping[str, int]) -> None:
+        """Add to the counters, as the last thing of a transaction: others may wait for it."""
+        changed = {name: value for name, value in counts.items() if value}
+        if changed:
+            connection.execute(self._sql.count, {"shard": self._shard, **dict.fromkeys(COUNTED, 0), **changed})
+
+    def _now(self) -> dict[str, float]:
+        return {NOW: self._clock()} if self._sqlite else {}
+
+    @contextlib.contextmanager
+    def _writing(self, connection: sa.Connection | None = None) -> Iterator[sa.Connection]:
+        if connection is not None:
+            yield connection
+            return
+        with _told(self.engine), self.engine.begin() as own:
+            yield own
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        with _told(self.engine), reading(self.engine) as connection:
+            yield connection
+
+
+@contextlib.contextmanager
+def _told(engine: sa.Engine) -> Iterator[None]:
+    """Errors of the engine as one of ours; nothing has happened then, or everything."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        shown = engine.url.render_as_string(hide_password=True)
+        raise QueueDownError(f"{shown}: {' '.join(str(cause).split())}") from error
+
+
+def drop_counts(connection: sa.Connection) -> None:
+    """Begin to count again at what is queued now; for a queue whose rows were changed by hand."""
+    depth = connection.scalar(sa.select(sa.func.count()).where(_ROWS.dead.is_(sa.false()))) or 0
+    dead = connection.scalar(sa.select(sa.func.count()).where(_ROWS.dead.is_(sa.true()))) or 0
+    connection.execute(queue_counts.delete())
+    connection.execute(queue_counts.insert().values(shard=0, depth=depth, accepted=depth + dead, died=dead))

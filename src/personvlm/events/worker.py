@@ -1,0 +1,324 @@
+"""The worker: claims events, has them described in batches, stores, and only then acknowledges.
+
+Stateless: any number of them share a queue and a store. An event is done twice where a worker dies between storing and
+acknowledging; the store keeps it once. What fails alone, fails alone; where the queue or the store is down the worker
+waits, with what it has.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import queue as queues
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+
+from personvlm.base.errors import InputError
+from personvlm.events.port import Lease, Queue, QueueDownError
+from personvlm.runtime.batching import BatchEngine
+from personvlm.runtime.batching_metrics import Histogram
+from personvlm.runtime.batching_queue import NotAnsweredError, Priority
+from personvlm.schema import PersonDescription
+from personvlm.schema.events import Described, DescribeRequest
+from personvlm.store.store import Store
+
+Engine = BatchEngine[DescribeRequest, PersonDescription]
+Observe = Callable[[Sequence[Described], "sa.Connection"], Any]
+_Done = tuple[Lease, "Future[PersonDescription]"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """How a worker works. Times are seconds.
+
+    Attributes:
+        ahead: most events that are claimed and not finished; enough for a batch at work and one that is decoded.
+        wait_s: longest wait of one claim.
+        hold: leases are extended while an event is worked on, at most this many times their length in all.
+        drain_s: how long a worker that was stopped may take to finish what it has.
+        together: most descriptions in one transaction.
+    """
+
+    ahead: int = 48
+    wait_s: float = 0.5
+    hold: float = 10.0
+    drain_s: float = 30.0
+    together: int = 64
+
+
+class Worker:
+    """Works until it is stopped.
+
+    Attributes:
+        counts: events so far: ``claimed``, ``described``, ``repeated`` (described, and stored before), ``failed``
+            (tried again later), ``dead`` (hopeless at once), ``late`` (their lease had run out), ``released``.
+        delays: from the event's frame to its description in the store.
+        queue_down, store_down: why they do not answer, or None.
+
+    Args:
+        queue: where events come from.
+        store: where descriptions go.
+        engine: finds the words; closed by :meth:`run`.
+        observe: called with what was new, in the transaction that stores it (alerts).
+    """
+
+    def __init__(self, queue: Queue, store: Store, engine: Engine, settings: WorkerSettings | None = None, *,
+                 observe: Observe | None = None) -> None:  # fmt: skip
+        self.queue, self.store, self.engine = queue, store, engine
+        self.settings = settings or WorkerSettings()
+        self.counts: Counter[str] = Counter()
+        self.delays = Histogram()
+        self.queue_down: str | None = None
+        self.store_down: str | None = None
+        self._observe = observe
+        self._together = queue.capabilities.transactional and getattr(queue, "engine", None) is store.engine
+        self._stopping, self._over = threading.Event(), threading.Event()
+        self._held: dict[int, tuple[Lease, float]] = {}
+        self._change = threading.Condition()
+        self._finished: queues.SimpleQueue[_Done | None] = queues.SimpleQueue()
+
+    @property
+    def healthy(self) -> bool:
+        """Nothing has been at work for longer than a lease may be extended."""
+        with self._change:
+            oldest = min((since for _, since in self._held.values()), default=None)
+        longest = self.settings.hold * self.queue.settings.lease_s
+        return oldest is None or time.monotonic() - oldest < longest
+
+    @property
+    def ready(self) -> bool:
+        """Queue and store answered last time."""
+        return self.queue_down is None and self.store_down is None and not self._stopping.is_set()
+
+    @property
+    def busy(self) -> int:
+        """Events that are claimed and not finished."""
+        with self._change:
+            return len(self._held)
+
+    def stop(self) -> None:
+        """Claim no more, finish what was claimed, and return from :meth:`run`. May be called by a signal handler."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Claim and describe until :meth:`stop`."""
+        threads = [threading.Thread(target=work, name=name, daemon=True)
+                   for name, work in (("finish", self._finish), ("extend", self._extend))]  # fmt: skip
+        for thread in threads:
+            thread.start()
+        try:
+            self._claim()
+        finally:
+            self._drain()
+            self._over.set()
+            self._finished.put(None)
+            for thread in threads:
+                thread.join(5.0)
+            self.engine.close(drain=False, timeout_s=1.0)
+
+    # Claiming.
+
+    def _claim(self) -> None:
+        pause = Pause()
+        while not self._stopping.is_set():
+            with self._change:
+                self._change.wait_for(lambda: len(self._held) < self.settings.ahead, 0.2)
+                room = self.settings.ahead - len(self._held)
+            if room <= 0:
+                continue
+            try:
+                leases = self.queue.claim(min(room, self.engine.settings.batch), self.settings.wait_s)
+            except QueueDownError as error:
+                self._down("queue", str(error))
+                self._stopping.wait(pause.next())
+                continue
+            self._up("queue")
+            pause.reset()
+            for lease in leases:
+                self._submit(lease)
+
+    def _submit(self, lease: Lease) -> None:
+        with self._change:
+            self._held[id(lease)] = (lease, time.monotonic())
+            self.counts["claimed"] += 1
+        request = lease.request
+        try:
+            future = self.engine.submit(request, priority=Priority.of(request.trigger), key=request.person)
+        except NotAnsweredError as error:
+            future = Future()
+            future.set_exception(error)
+        future.add_done_callback(lambda done: self._finished.put((lease, done)))
+
+    # Finishing.
+
+    def _finish(self) -> None:
+        while True:
+            done = self._finished.get()
+            if done is None:
+                return
+            batch = [done]
+            while len(batch) < self.settings.together and not self._finished.empty():  # nobody else takes from it
+                more = self._finished.get()
+                if more is None:
+                    self._finished.put(None)
+                    break
+                batch.append(more)
+            try:
+                self._settle(batch)
+            except Exception:
+                # A defect of ours. What was in hand comes back when its lease has run out.
+                _log.exception("a batch could not be finished")
+            finally:
+                self._let_go([lease for lease, _ in batch])
+
+    def _settle(self, batch: Sequence[_Done]) -> None:
+        good, bad = [], []
+        for lease, future in batch:
+            error = future.exception()
+            if error is None:
+                answer = Described(request=lease.request, description=future.result(), described_at=time.time())
+                good.append((lease, answer))
+            else:
+                bad.append((lease, error))
+        if good:
+            self._store(good)
+        for lease, error in bad:
+            self._fail(lease, error)
+
+    def _store(self, good: Sequence[tuple[Lease, Described]]) -> None:
+        """Store and acknowledge; where the store refuses one of several, it fails alone."""
+        pause = Pause()
+        while not self._over.is_set():
+            try:
+                self._store_once(good)
+            except (QueueDownError, OperationalError, InterfaceError, OSError) as error:
+                if isinstance(error, InputError):  # a picture that is gone is no outage
+                    return self._blame(good, error)
+                self._down("queue" if isinstance(error, QueueDownError) else "store", _said(error))
+                self._over.wait(pause.next())
+            except (SQLAlchemyError, InputError) as error:
+                if isinstance(error, DBAPIError) and error.connection_invalidated:
+                    self._down("store", _said(error))
+                    self._over.wait(pause.next())
+                    continue
+                return self._blame(good, error)
+            else:
+                return self._up("store")
+
+    def _blame(self, good: Sequence[tuple[Lease, Described]], error: Exception) -> None:
+        if len(good) == 1:
+            return self._fail(good[0][0], error)
+        for one in good:
+            self._store([one])
+
+    def _store_once(self, good: Sequence[tuple[Lease, Described]]) -> None:
+        leases, described = [lease for lease, _ in good], [answer for _, answer in good]
+        if self._together:
+            with self.store.begin() as connection:
+                new = self._add(described, connection)
+                held = self.queue.ack(leases, connection)
+        else:
+            with self.store.begin() as connection:
+                new = self._add(described, connection)
+            held = self.queue.ack(leases)
+            self._up("queue")
+        self.counts.update(described=sum(new), repeated=new.count(False), late=held.count(False))
+        for answer in described:
+            self.delays.add(1000 * max(0.0, answer.described_at - answer.request.frame_time))
+
+    def _add(self, described: Sequence[Described], connection: sa.Connection) -> list[bool]:
+        new = self.store.add(described, connection)
+        if self._observe is not None and any(new):
+            self._observe([one for one, was_new in zip(described, new, strict=True) if was_new], connection)
+        return new
+
+    def _fail(self, lease: Lease, error: BaseException) -> None:
+        hopeless = isinstance(error, InputError)
+        reason = str(error) if hopeless else f"{type(error).__name__}: {error}"
+        _log.warning("event %s, attempt %d: %s", lease.request.event_id, lease.attempt, reason)
+        pause = Pause()
+        while not self._over.is_set():
+            try:
+                if isinstance(error, NotAnsweredError):
+                    self.queue.release([lease])
+                    self.counts["released"] += 1
+                else:
+                    self.queue.nack([lease], reason, dead=hopeless)
+                    self.counts["dead" if hopeless else "failed"] += 1
+                return
+            except QueueDownError as down:
+                self._down("queue", str(down))
+                self._over.wait(pause.next())
+
+    def _let_go(self, leases: Sequence[Lease]) -> None:
+        with self._change:
+            for lease in leases:
+                self._held.pop(id(lease), None)
+            self._change.notify_all()
+
+    # Keeping, and giving back.
+
+    def _extend(self) -> None:
+        lease_s = self.queue.settings.lease_s
+        while not self._over.wait(lease_s / 3):
+            with self._change:
+                oldest = time.monotonic() - self.settings.hold * lease_s
+                # What was claimed a moment ago is in no hurry.
+                recent = time.monotonic() - lease_s / 4
+                held = [lease for lease, since in self._held.values() if oldest < since < recent]
+            with contextlib.suppress(QueueDownError):
+                if held:
+                    self.queue.extend(held)
+
+    def _drain(self) -> None:
+        with self._change:
+            done = self._change.wait_for(lambda: not self._held, self.settings.drain_s)
+            left = [lease for lease, _ in self._held.values()]
+        if not done:
+            _log.warning("%d events were not finished in %s s and are given back", len(left), self.settings.drain_s)
+            with contextlib.suppress(QueueDownError):
+                self.queue.release(left)
+
+    # What is up and what is down.
+
+    def _down(self, what: str, why: str) -> None:
+        if getattr(self, f"{what}_down") is None:
+            _log.warning("the %s does not answer, trying again: %s", what, why)
+        setattr(self, f"{what}_down", why)
+
+    def _up(self, what: str) -> None:
+        if getattr(self, f"{what}_down") is not None:
+            _log.warning("the %s answers again", what)
+            setattr(self, f"{what}_down", None)
+
+
+class Pause:
+    """Seconds to wait before trying again: 0.1 and up to 5, a half of it by chance."""
+
+    def __init__(self) -> None:
+        self._next = 0.1
+
+    def next(self) -> float:
+        """The next one."""
+        now, self._next = self._next, min(5.0, 2 * self._next)
+        return now * (0.5 + random.random() / 2)
+
+    def reset(self) -> None:
+        """Begin again."""
+        self._next = 0.1
+
+
+def _said(error: Exception) -> str:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return " ".join(str(cause).split())
