@@ -13,7 +13,7 @@ from discovery_rules import problems, state
 
 from mosquitto_server import Listener, Mosquitto, free_port
 from personvlm.base.errors import InputError
-from personvlm.integrations.mqtt import Broker, Publisher
+from personvlm.integrations.mqtt import Broker, Publisher, publishing
 from personvlm.integrations.outbox import Outbox
 
 
@@ -75,7 +75,7 @@ def test_who_comes_later_gets_the_state_and_the_discovery_but_no_people(broker: 
 def test_the_last_will_says_that_we_died(broker: Mosquitto, listener: Listener) -> None:
     code = f"""
 import sys, time
-from personvlm.integrations.mqtt import Broker, Publisher
+from personvlm.integrations.mqtt import Broker, Publisher, publishing
 publisher = Publisher(Broker.parse({broker.url!r}))
 publisher._up.wait(10)
 time.sleep(0.2)
@@ -116,6 +116,23 @@ def test_a_broker_that_is_away_from_the_start_gets_what_waited(tmp_path: Path, b
     with Publisher(Broker.parse(broker.url), Outbox(tmp_path / "o.sqlite")) as again:
         assert again.wait(10)
     assert listener.wait(lambda it: [event["id"] for event in events(it)] == ["a"])
+
+
+def test_what_waits_at_the_end_is_said_and_sent_by_the_next_run(
+    tmp_path: Path, broker: Mosquitto, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes: list[str] = []
+    broker.stop()
+    close = Publisher.close
+    monkeypatch.setattr(Publisher, "close", lambda self: close(self, 0.2))
+    with publishing(broker.url, tmp_path / "o.sqlite", name="run", report=notes.append) as tell:
+        tell(record("a", 1, "end"))
+    monkeypatch.undo()
+    assert any("1 messages wait in" in note for note in notes)
+    broker.start()
+    with publishing(broker.url, tmp_path / "o.sqlite", name="run"):
+        pass
+    assert listener.wait(lambda it: [event["id"] for event in events(it)] == ["a"], 15)
 
 
 def test_a_wrong_password_is_said(tmp_path: Path) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
@@ -232,8 +233,29 @@ class Publisher:
             self._client.publish(topic, json.dumps(payload, ensure_ascii=False), qos=1, retain=True)
 
 
-def default_outbox(broker: Broker, name: str = "run") -> Path:
-    """Where the messages for ``broker`` wait unless told otherwise: in the user's folder for such things."""
+@contextlib.contextmanager
+def publishing(url: str, outbox: Path | None, *, name: str, cameras: Iterable[str] = (),
+               report: Report = lambda note: None) -> Iterator[Callable[[Mapping[str, Any]], None]]:  # fmt: skip
+    """A function that publishes events at ``url`` while the context lasts, and 10 s longer if some still wait.
+
+    Args:
+        url: see :meth:`Broker.parse`.
+        outbox: file where messages wait; by default one in the user's folder for such things, by ``name`` and broker.
+        name: of the command.
+        cameras, report: see :class:`Publisher`.
+
+    Raises:
+        InputError: no such address, paho is not installed, or another process uses the outbox.
+    """
     from platformdirs import user_state_path
 
-    return user_state_path("personvlm") / f"mqtt-{name}-{slug(str(broker))}.sqlite"
+    broker = Broker.parse(url)
+    broker.client()  # says what is missing before a file is made
+    path = outbox or user_state_path("personvlm") / f"mqtt-{name}-{slug(str(broker))}.sqlite"
+    publisher = Publisher(broker, Outbox(path), cameras=cameras, report=report)
+    try:
+        yield publisher.tell
+    finally:
+        left = publisher.close()
+        if left:
+            report(f"{broker}: {left} messages wait in {path} for the next run")
