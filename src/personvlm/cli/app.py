@@ -24,6 +24,7 @@ from personvlm.cli import (
     describe,
     distill,
     evaluate,
+    frigate,
     models,
     run,
     serve,
@@ -55,6 +56,7 @@ app.command("bench")(bench.bench)
 app.command("demo")(demo.demo)
 app.command("run")(run.run)
 app.command("serve")(serve.serve)
+app.command("frigate")(frigate.frigate)
 app.command("evaluate")(evaluate.evaluate)
 app.command("schema")(models.schema)
 app.command("models")(models.models)
