@@ -28,8 +28,8 @@ _ALSO: Mapping[str, str] = MappingProxyType({
     "guy": "man", "guys": "men", "bloke": "man", "chap": "man", "dude": "man", "gents": "men", "gal": "woman",
     "men": "man", "women": "woman", "ladies": "woman", "boys": "boy", "girls": "girl", "kids": "child", "kiddo":
     "child", "blondes": "blonde", "brunette": "brown-haired", "redhead": "red-haired", "ginger": "red-haired",
-    "redheaded": "red-haired", "dark-haired": "dark hair", "fair-haired": "blond-haired", "light-haired": "light
-    hair", "bike": "riding a bicycle", "bicycle": "riding a bicycle", "cyclist": "riding a bicycle", "biker":
+    "redheaded": "red-haired", "dark-haired": "dark hair", "fair-haired": "blond-haired",
+    "light-haired": "light hair", "bike": "riding a bicycle", "bicycle": "riding a bicycle", "cyclist": "riding a bicycle", "biker":
     "riding a scooter", "skateboarder": "riding a skateboard", "skater": "riding a skateboard", "runner": "running",
     "jogger": "running", "pedestrian": "walking", "smoker": "smoking", "bareheaded": "no hat", "hatless": "no hat",
     "colour": "color", "grey": "gray", "bespectacled": "glasses", "masked": "mask", "hooded": "hood", "greyish":
