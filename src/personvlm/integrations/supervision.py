@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -38,7 +38,7 @@ def described(detections: Detections, people: Sequence[PersonDescription | None]
     """
     if len(people) != len(detections):
         raise InputError(f"{len(people)} descriptions for {len(detections)} detections: give one, or None, for each")
-    copied = detections[np.arange(len(detections))]
+    copied = cast("Detections", detections[np.arange(len(detections))])
     groups = dict.fromkeys(name for one in people if one is not None for name in one.attributes)
     columns: dict[str, list[Any]] = {
         COLUMN: [one.model_dump_json() if one is not None else "" for one in people],
