@@ -30,11 +30,7 @@ def harness(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Harness]
     try:
         yield one
     finally:
-        for queue in one._open:
-            drop = getattr(queue, "drop", None)
-            if drop is not None and adapter in ("redis", "rabbitmq"):
-                drop()
-                break
+        one.drop()
         one.close()
         for each in databases:
             services.drop_postgres(each)

@@ -38,7 +38,8 @@ class Harness:
         """The queue. Memory gives the same one again."""
         if self.adapter == "memory" and self._open:
             return self._open[0]
-        self._open.append(open_queue(self.url, QueueSettings(**{**FAST, **settings}), blobs))
+        self._settings = QueueSettings(**{**FAST, **settings})
+        self._open.append(open_queue(self.url, self._settings, blobs))
         return self._open[-1]
 
     def abandon(self, queue: Queue) -> None:
@@ -62,6 +63,13 @@ class Harness:
                 queue.count(connection, {"accepted": 1, "depth": 1})
         else:
             queue.put_raw(payload)
+
+    def drop(self) -> None:
+        """Leave nothing on a shared broker."""
+        if self.adapter in ("redis", "rabbitmq") and self._open:
+            queue: Any = open_queue(self.url, self._settings)
+            queue.drop()
+            queue.close()
 
     def close(self) -> None:
         for queue in self._open:

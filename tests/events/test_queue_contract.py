@@ -164,7 +164,7 @@ def test_a_failed_event_waits_out_its_backoff_and_dies_with_its_reason_after_its
         assert queue.nack([lease], "again") == [False]
         if number == 0:
             assert queue.claim(1, 0.2) == []
-            assert queue.stats().waiting["new_track"] == 1
+            assert eventually(lambda: sum(queue.stats().waiting.values()) == 1)
             [lease] = queue.claim(1, WAIT)
             assert 0.25 < time.monotonic() - began < 2.0
             queue.release([lease])
@@ -194,7 +194,7 @@ def test_what_a_dead_worker_held_goes_to_another_one(harness: Harness) -> None:
     harness.abandon(queue)
     found = claim_all(other, 2)
     assert ids(found) == ids(lost)
-    assert {lease.attempt for lease in found} == {2}
+    assert {lease.attempt for lease in found} == {2 if queue.capabilities.leases else 1}
     if queue.capabilities.leases:
         assert queue.ack(lost) == [False, False]
         assert queue.nack(lost, "late") == [False, False]

@@ -59,6 +59,7 @@ class Link:
         self._sending: AbstractChannel | None = None
         self._receiving: AbstractChannel | None = None
         self._exchanges: dict[str, AbstractExchange] = {}
+        self._closed = False
         self._loop = asyncio.new_event_loop()
         self._lock = asyncio.Lock()
         threading.Thread(target=self._loop.run_forever, name="rabbitmq", daemon=True).start()
@@ -69,6 +70,9 @@ class Link:
         Raises:
             QueueDownError: the broker does not answer.
         """
+        if self._closed:
+            work.close()
+            raise QueueDownError("this queue was closed")
         future = asyncio.run_coroutine_threadsafe(asyncio.wait_for(work, _PATIENCE_S), self._loop)
         try:
             return future.result()
@@ -76,8 +80,6 @@ class Link:
             raise InputError(f"RabbitMQ has a queue {self.name} with other settings ({error}): give it another name "
                              "(?queue=NAME), the settings it has, or delete it") from None  # fmt: skip
         except (AMQPError, OSError, asyncio.TimeoutError, RuntimeError) as error:
-            if self._loop.is_closed() or not self._loop.is_running():
-                raise QueueDownError("this queue was closed") from error
             raise QueueDownError(f"RabbitMQ at {self._shown}: {error or type(error).__name__}") from error
 
     # Opening.
@@ -231,7 +233,8 @@ class Link:
 
     def close(self) -> None:
         """Close the connection and end the thread. What was not settled goes back to the broker."""
-        if self._loop.is_running():
-            with contextlib.suppress(QueueDownError, InputError):
-                self.call(self._forget())
+        with contextlib.suppress(QueueDownError, InputError):
+            self.call(self._forget())
+        if not self._closed:
+            self._closed = True
             self._loop.call_soon_threadsafe(self._loop.stop)
