@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from personvlm.base.errors import PersonVLMError
+from personvlm.base.errors import InputError, PersonVLMError
 from personvlm.cli.describe import Quiet
 
 
@@ -91,6 +91,10 @@ def _first_process() -> bool:
 
 
 def export(directory: Annotated[Path, typer.Argument(help="A folder with config.json and model.safetensors.")],
+           appearance: Annotated[
+               Path | None, typer.Option(metavar="DATA", help="First fit edge's appearance layer anew, on the training "
+                                                              "people of this folder (as for `train edge`).")
+           ] = None,
            quiet: Quiet = False) -> None:  # fmt: skip
     """Write the ONNX graphs that describing runs on beside a trained model; a stage's in 8 bits."""
     with training_extra():
@@ -98,10 +102,24 @@ def export(directory: Annotated[Path, typer.Argument(help="A folder with config.
         from personvlm.runtime.export import export as export_edge
         from personvlm.runtime.stage_export import export_stage
 
+        if appearance is not None:
+            _fit_appearance(directory, appearance, quiet)
         sizes = export_stage(directory) if kind_of(directory) == "stage" else export_edge(directory)
         for name, size in sizes.items():
             if not quiet:
                 print(f"{directory / name}: {size / 1e6:.1f} MB")
+
+
+def _fit_appearance(directory: Path, data: Path, quiet: bool) -> None:
+    from personvlm.data.sources import read_training
+    from personvlm.data.transform import Transform
+    from personvlm.models.edge import EdgeVLM
+    from personvlm.training.appearance import LEAST_PEOPLE, fit_appearance
+
+    model = EdgeVLM.load(directory)
+    if not fit_appearance(model, read_training(data)[0], Transform.load(directory), quiet=quiet):
+        raise InputError(f"{data}: the appearance layer needs {LEAST_PEOPLE} people with several pictures")
+    model.save(directory)
 
 
 def convert(

@@ -24,6 +24,7 @@ class EdgeConfig:
         embedding_dim: length of the appearance vector.
         dim, layers, heads, ffn: the decoder.
         max_text: longest text in words; positions cover prefix and text.
+        appearance: the appearance vector is worked out from all that is seen, by a layer fitted after training.
     """
 
     vocabulary: int
@@ -40,6 +41,7 @@ class EdgeConfig:
     heads: int = 4
     ffn: int = 768
     max_text: int = 128
+    appearance: bool = False
     schema_version: int = SCHEMA_VERSION
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from personvlm.base.errors import InputError
+from personvlm.models.appearance import Appearance
 from personvlm.models.config import EdgeConfig
 from personvlm.models.decoder import Cache, PrefixDecoder
 from personvlm.models.encoder import MobileNetV2Encoder
@@ -47,6 +49,7 @@ class EdgeVLM(nn.Module):
         nn.init.normal_(self.attributes.weight, std=0.02)
         positions = rows * cols + len(slots()) + config.max_text
         self.decoder = PrefixDecoder(config.vocabulary, config.dim, config.layers, config.heads, config.ffn, positions)
+        self.appearance = Appearance(config) if config.appearance else None
 
     def freeze_eyes(self) -> None:
         """Only the decoder learns from here on; the frozen batch norms stay frozen in training mode too."""
@@ -69,12 +72,18 @@ class EdgeVLM(nn.Module):
         """
         fine, coarse = self.encoder(pixels)
         pooled = coarse.mean((2, 3))
-        return Seen(
-            tokens=self.projection(resized(coarse, self.config.grid).flatten(2).transpose(1, 2)),
-            logits=self.heads(fine, coarse),
-            embedding=F.normalize(self.embedding(pooled), dim=1),
-            quality=self.quality(pooled).squeeze(1),
-        )
+        tokens = self.projection(resized(coarse, self.config.grid).flatten(2).transpose(1, 2))
+        logits = self.heads(fine, coarse)
+        embedding = F.normalize(self.embedding(pooled), dim=1)
+        if self.appearance is not None:
+            embedding = self.appearance(embedding, tokens, logits)
+        return Seen(tokens, logits, embedding, self.quality(pooled).squeeze(1))
+
+    def with_appearance(self, layer: Appearance | None) -> EdgeVLM:
+        """This model with another appearance layer, or without one: then the trained vector is the appearance."""
+        self.config = replace(self.config, appearance=layer is not None)
+        self.appearance = layer
+        return self
 
     def decode(self, tokens: Tensor, prefix: Tensor, words: Tensor, cache: Cache) -> tuple[Tensor, Cache]:
         """Continue: visual tokens ``[N, Tv, D]``, attribute slots ``int64 [N, Ta]`` and words ``int64 [N, Tw]``, each

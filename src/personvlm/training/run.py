@@ -22,6 +22,7 @@ from personvlm.language.realiser import realise
 from personvlm.language.vocabulary import PersonVocabulary
 from personvlm.models.config import EdgeConfig
 from personvlm.models.edge import EdgeVLM
+from personvlm.training.appearance import fit_appearance
 from personvlm.training.budget import Budget, Pace
 from personvlm.training.captions import taught_values
 from personvlm.training.curves import plot
@@ -136,6 +137,7 @@ def train_edge(data: Path, out: Path, recipe: Recipe, start: Start, *, cache: Pa
     average = train(model, objective, loop, out, evaluate=evaluate, accelerator=accelerator, pace=pace, quiet=quiet)
     if accelerator.is_main_process:
         judge.load_state_dict(average)
+        fit_appearance(judge.eval(), train_samples, transform, quiet=quiet)
         judge.save(out)
         tokenizer.save(out)
         transform.save(out)
@@ -160,7 +162,7 @@ def _alike(distillation: Distillation, training: TrainingSet, cache: Path, recip
 def initial_model(config: EdgeConfig, start: Start, data: TrainingSet, transform: Transform) -> EdgeVLM:
     """A model to begin with, in the memory layout that convolutions are fastest in."""
     if start.model is not None:
-        model = EdgeVLM.load(start.model)
+        model = EdgeVLM.load(start.model).with_appearance(None)  # it is fitted anew to what the model becomes
         if model.config.vocabulary != config.vocabulary:
             raise InputError(f"{start.model}: its vocabulary has {model.config.vocabulary} words, this version's "
                              f"{config.vocabulary}; start from ImageNet weights instead")  # fmt: skip

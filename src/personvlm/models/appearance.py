@@ -1,0 +1,46 @@
+"""The appearance vector from all that is seen of a person: one linear layer, fitted in closed form after training."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from personvlm.models.config import EdgeConfig
+from personvlm.schema.groups import columns
+
+HIDDEN = frozenset({"gender", "age"})
+"""What a user may switch off must not come back through the vector."""
+
+
+class Appearance(nn.Module):
+    """The trained vector says how people differ; what else is seen (stripes of the picture, attributes) says it again
+    in other terms, and :func:`personvlm.training.appearance.fit_appearance` weighs how far each can be trusted.
+
+    Raises:
+        ValueError: the grid has too few rows for three stripes.
+    """
+
+    kept: Tensor
+
+    def __init__(self, config: EdgeConfig) -> None:
+        super().__init__()
+        self.rows, self.cols = config.grid
+        if self.rows < 3:
+            raise ValueError(f"the appearance layer wants three rows of visual tokens, not {self.rows}")
+        # Head and shoulders, trunk, legs.
+        self.bounds = (0, max(1, self.rows // 4), max(2, self.rows * 5 // 8), self.rows)
+        kept = [index for index, (name, _) in enumerate(columns()) if name not in HIDDEN]
+        self.register_buffer("kept", torch.tensor(kept), persistent=False)
+        self.linear = nn.Linear(config.embedding_dim + 3 * config.dim + len(kept), config.embedding_dim)
+
+    def blocks(self, embedding: Tensor, tokens: Tensor, logits: Tensor) -> list[Tensor]:
+        """What goes in: the trained vector ``[N, E]``, means of three stripes ``[N, 3D]`` of the visual tokens
+        ``[N, h*w, D]``, and logits ``[N, C]`` without :data:`HIDDEN`."""
+        by_row = tokens.unflatten(1, (self.rows, self.cols)).mean(2)
+        stripes = [by_row[:, a:b].mean(1) for a, b in zip(self.bounds, self.bounds[1:], strict=False)]
+        return [embedding, torch.cat(stripes, 1), logits[:, self.kept]]
+
+    def forward(self, embedding: Tensor, tokens: Tensor, logits: Tensor) -> Tensor:
+        """The vector ``[N, E]``, L2-normalised."""
+        return F.normalize(self.linear(torch.cat(self.blocks(embedding, tokens, logits), 1)), dim=1)
