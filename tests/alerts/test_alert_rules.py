@@ -43,7 +43,8 @@ RED, BAG = Has("upper.color", ("red",)), Has("carrying", ("backpack",))
                                                                      Not(At(("a", "b"))))))),
         ('any of ["red", "orange"] in upper.color && count(10m) >= 3, once per camera per 1h',
          Rule(Has("upper.color", ("red", "orange")), Count(600, 3), None, Once("camera", 3600))),
-        ('(gender == "male" || gender == "female") && confidence ≥ 0.9 && quality >= 0.5 && seen >= 90s && day in fri-mon',
+        ('(gender == "male" || gender == "female") && confidence ≥ 0.9 && quality >= 0.5 && seen >= 90s '
+         "&& day in fri-mon",
          Rule(And((Or((Has("gender", ("male",)), Has("gender", ("female",)))), Sure(0.9), Clear(0.5), Stays(90),
                    On((0, 4, 5, 6)))))),
         ('carrying in ["bag", "backpack"]', Rule(Has("carrying", ("bag",)))),
@@ -87,7 +88,7 @@ def test_a_rule_is_read_and_written_back(text: str, rule: Rule) -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_rule_is_refused_with_a_reason(text: str, says: str) -> None:
-    with pytest.raises(InputError, match=".") as caught:
+    with pytest.raises(InputError) as caught:
         parse_rule(text)
     assert says in str(caught.value)
 
@@ -100,7 +101,7 @@ def hostile() -> list[str]:
         'upper.color == "red"; import os', 'upper.color == "red" && __class__', 'open("/etc/passwd")', "`id`", "$(id)",
         "<script>alert(1)</script>", '{"$where": "sleep(1000)"}', "\\x00\\x00", "upper.color == 'red'", "f'{1}'",
         'getattr(camera, "x")', 'camera.__class__ == "x"', 'upper.color.__class__ == "red"', "@eval", "globals()",
-        'upper["color"] == "red"', "camera = \"gate\"", 'upper.color == "red" | "blue"', "1 == 1", "true", "!", "&&", "()",
+        'upper["color"] == "red"', 'camera = "gate"', 'upper.color == "red" | "blue"', "1 == 1", "true", "!", "&&",
     ]  # fmt: skip
     deep = [
         "(" * 1000, "!" * 2000, "(" * 999 + 'camera == "a"' + ")" * 999, "not " * 400 + 'camera == "a"', "[" * 2000,
@@ -149,7 +150,8 @@ def test_a_hundred_hostile_strings_are_refused_in_milliseconds() -> None:
 
 
 def names() -> st.SearchStrategy[str]:
-    return st.text(st.characters(blacklist_characters='"\\', blacklist_categories=("Cc", "Cs")), min_size=1, max_size=20)
+    letters = st.characters(blacklist_characters='"\\', blacklist_categories=("Cc", "Cs"))
+    return st.text(letters, min_size=1, max_size=20)
 
 
 def has() -> st.SearchStrategy[Node]:

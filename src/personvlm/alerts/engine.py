@@ -86,7 +86,7 @@ class Alerts:
 
     def __init__(self, store: Store, *, zone: str | None = None,
                  same: Callable[[str, Connection], Collection[str]] | None = None) -> None:  # fmt: skip
-        self._store, self._zone = store, time_zone(zone)
+        self.store, self._zone = store, time_zone(zone)
         self._same = same or (lambda person, connection: store.same_as(person, connection))
 
     # Rules and channels.
@@ -258,10 +258,10 @@ class Alerts:
     # Small things.
 
     def _write(self, connection: Connection | None = None) -> AbstractContextManager[Connection]:
-        return writing(self._store.engine, connection)
+        return writing(self.store.engine, connection)
 
     def _read(self) -> AbstractContextManager[Connection]:
-        return reading(self._store.engine)
+        return reading(self.store.engine)
 
     def _get(self, connection: Connection, id: str) -> Alert:
         if not re.fullmatch(r"[0-9a-f]{4,32}", id):
