@@ -1,0 +1,71 @@
+// Alerts: who fits a rule, why, and what an operator does about it.
+
+import { get, may, post } from "./api.js";
+import { count, h, replace, say, sentence, when } from "./dom.js";
+import { attempt, choice, crop, empty, field, heading, loading, personLink, reasons } from "./parts.js";
+
+const STATES = [["", "Open"], ["raised", "Raised"], ["updated", "Updated"], ["acknowledged", "Acknowledged"], ["closed", "Closed"]];
+const WORDS = { raised: "New", updated: "New, more is known", acknowledged: "Acknowledged", closed: "Closed" };
+
+export function why(alert) {
+  return Object.entries(alert.why).map(([term, probability]) => ({ term, probability }));
+}
+
+export function alertCard(alert, ...more) {
+  return h("article", { class: "card alert", "data-alert": alert.id }, crop(alert.crop), h("div", { class: "body" },
+    h("p", { class: "meta" }, alert.rule ? h("strong", {}, alert.rule) : null, h("span", { class: "camera" }, alert.camera), " ", when(alert.raised_at)),
+    h("h2", { class: "sentence" }, personLink(alert.person, sentence(alert.text), { class: "stretch" })),
+    reasons([...why(alert), ...(Object.keys(alert.why).length === 1 ? [] : [{ term: "All of it", probability: alert.probability }])]),
+    ...more));
+}
+
+export default async function alerts(root, { query, signal }) {
+  const state = query.get("state") ?? "";
+  const rule = query.get("rule");
+  const place = h("div", {}, loading());
+  const select = choice(STATES, state, () => {
+    const next = new URLSearchParams(query);
+    if (select.value) next.set("state", select.value); else next.delete("state");
+    location.hash = `#/alerts?${next}`;
+  });
+  replace(root, heading("Alerts", h("div", { class: "tools" }, field("state", "Show", select),
+    h("a", { class: "button", href: "#/rules" }, "Rules"))), place);
+
+  async function act(alert, what, done) {
+    const card = place.querySelector(`[data-alert="${alert.id}"]`);
+    try {
+      const changed = await post(`/v1/alerts/${alert.id}/${what}`);
+      const made = one(changed);
+      card?.replaceWith(made);
+      say(done);
+      (made.querySelector("button") ?? made.querySelector("a"))?.focus();
+    } catch (error) {
+      say(error.message, "bad");
+      if (error.status === 409) show();
+    }
+  }
+
+  function one(alert) {
+    const open = alert.state === "raised" || alert.state === "updated";
+    return alertCard(alert, h("div", { class: "actions" },
+      h("span", { class: `state-word ${alert.state}` }, WORDS[alert.state],
+        alert.acknowledged_by ? ` by ${alert.acknowledged_by}` : "", alert.holds ? "" : ", no longer fits", alert.ended ? ", has left" : ""),
+      may("admin") && open ? h("button", { type: "button", class: "main", onclick: () => act(alert, "acknowledge", "Acknowledged: you look after it.") }, "Acknowledge") : null,
+      may("admin") && alert.state !== "closed" ? h("button", { type: "button", onclick: () => act(alert, "close", "Closed.") }, "Close") : null));
+  }
+
+  async function show() {
+    await attempt(place, async () => {
+      const found = await get("/v1/alerts", { state, rule, limit: 100 }, signal);
+      if (signal.aborted) return;
+      if (!found.alerts.length) {
+        replace(place, empty(state || rule ? "No alert is like that" : "No alert is open", "An alert is raised when somebody fits a rule.",
+          h("a", { class: "button", href: "#/rules" }, "Make a rule")));
+        return;
+      }
+      replace(place, h("p", { class: "soft" }, count(found.alerts.length, "alert"), rule ? ` of the rule ${rule}` : "", ", the latest first"),
+        h("div", { class: "cards" }, found.alerts.map(one)));
+    });
+  }
+  await show();
+}

@@ -1,0 +1,145 @@
+// One person: pictures, what is said and how surely, the story over cameras, who looks similar, and erasing.
+
+import { get, may, post } from "./api.js";
+import { count, h, label, lasted, percent, replace, say, sentence, sure, when } from "./dom.js";
+import { ask, attempt, card, choice, crop, empty, heading, loading, personLink } from "./parts.js";
+
+const WHY = { new_track: "first seen", track_update: "seen better", reid_request: "looked at again", backfill: "described later" };
+
+const values = (attribute) => [attribute.value].flat();
+
+function pictures(person, story) {
+  const seen = new Set();
+  const urls = [person, ...story.toReversed()].flatMap((event) => event.crops.map((each) => each.url))
+    .filter((url) => url && !seen.has(url) && seen.add(url)).slice(0, 8);
+  if (!urls.length) return h("div", { class: "gallery" }, crop(null));
+  const big = h("div", { class: "big" }, crop(urls[0], { alt: "The person, best picture", lazy: false }));
+  const show = (url, button) => {
+    replace(big, crop(url, { alt: "The person, chosen picture", lazy: false }));
+    for (const each of button.parentElement.parentElement.querySelectorAll("button")) each.setAttribute("aria-pressed", String(each === button));
+  };
+  return h("div", { class: "gallery" }, big, urls.length > 1 ? h("ul", { class: "strip", "aria-label": "Pictures" }, urls.map((url, index) =>
+    h("li", {}, h("button", { type: "button", "aria-label": `Picture ${index + 1}`, "aria-pressed": String(index === 0),
+      onclick: (event) => show(url, event.currentTarget) }, crop(url))))) : null);
+}
+
+// Groups and their legal values, for putting right what is wrong; only where the server takes corrections.
+async function vocabulary(signal) {
+  if (!may("admin")) return null;
+  const document = await get("/openapi.json", {}, signal).catch(() => null);
+  if (!document?.paths?.["/v1/people/{id}/corrections"]?.post) return null;
+  const schema = await get("/v1/schema", {}, signal);
+  const groups = schema.properties.attributes.properties;
+  return Object.fromEntries(Object.entries(groups).map(([name, group]) => {
+    const set = Boolean(group.properties.value.oneOf);
+    const legal = set ? group.properties.value.oneOf[0].items.enum : group.properties.value.enum;
+    return [name, { set, legal }];
+  }));
+}
+
+function attributes(person, known, again) {
+  const rows = Object.entries(person.attributes);
+  if (!rows.length) return h("p", { class: "soft" }, "No attribute is certain enough to be stated.");
+  const right = (group, attribute) => h("button", { type: "button", class: "plain small", "aria-label": `Put ${label(group)} right`,
+    onclick: async () => {
+      const { set, legal } = known[group];
+      const select = choice(legal.map((each) => [each, each]), values(attribute)[0]);
+      select.setAttribute("aria-label", label(group));
+      const chosen = await ask(`${label(group)}: what is right?`, h("p", {}, select), "Put right", () => select.value);
+      if (chosen === null) return;
+      try {
+        await post(`/v1/people/${person.person}/corrections`, { group, value: set && chosen !== "unknown" ? [chosen] : chosen });
+        say(`${label(group)} is now ${chosen}. Thank you: corrections are kept as data.`);
+        again();
+      } catch (error) { say(error.message, "bad"); }
+    } }, "Wrong?");
+  return h("table", { class: "attributes" }, h("caption", { class: "hidden" }, "Attributes, with the probability that they hold"),
+    h("thead", { class: "hidden" }, h("tr", {}, ["Attribute", "Value", "Probability", known ? "Correct" : null].filter(Boolean).map((each) => h("th", { scope: "col" }, each)))),
+    h("tbody", {}, rows.map(([group, attribute]) => h("tr", {},
+    h("th", { scope: "row" }, label(group)), h("td", {}, values(attribute).join(", ")), h("td", {}, sure(attribute.confidence)),
+    known ? h("td", {}, known[group] ? right(group, attribute) : null) : null))));
+}
+
+function story(events, id) {
+  const ordered = events.toSorted((one, other) => one.time - other.time || one.revision - other.revision);
+  return h("ol", { class: "story" }, ordered.map((event, index) => {
+    const moved = index === 0 || ordered[index - 1].camera !== event.camera;
+    const text = sentence(event.text);
+    return h("li", { class: moved ? "moved" : null }, crop(event.crops[0]?.url), h("div", {},
+      h("p", { class: "meta" }, h("span", { class: "camera" }, event.camera), " ", when(event.time),
+        h("span", {}, event.final ? "has left" : WHY[event.trigger] ?? event.trigger)),
+      h("p", { class: "sentence" }, event.person === id ? text : personLink(event.person, text))));
+  }));
+}
+
+async function similar(id, known, place, signal) {
+  replace(place, loading("Comparing …"));
+  await attempt(place, async () => {
+    let found;
+    try {
+      found = await get(`/v1/people/${id}/similar`, { limit: 13 }, signal);
+    } catch (error) {
+      if (error.status !== 404) throw error;
+      replace(place, h("p", { class: "soft" }, "No appearance is kept of this person, so nobody can be compared."));
+      return;
+    }
+    const others = found.hits.filter((hit) => hit.person.person !== id && (hit.alike ?? 0) > 0.01).slice(0, 12);
+    if (!others.length) { replace(place, h("p", { class: "soft" }, "Nobody else looks like this person.")); return; }
+    replace(place, h("div", { class: "cards" }, others.map((hit) => card(hit.person,
+      h("p", { class: "reasons" }, h("span", { class: "term" }, known.has(hit.person.person) ? "Linked as the same person" : "Same person?"),
+        sure(hit.alike))))));
+  });
+}
+
+async function erase(person, linked) {
+  const box = h("input", { type: "checkbox", checked: true, id: "erase-linked" });
+  const content = h("div", {}, h("p", {}, "Descriptions, pictures, the appearance, alerts and waiting events of this person go for good. ",
+    "That it was done stays in the audit, without saying who the person was."),
+  linked.length ? h("p", { class: "check" }, box, h("label", { for: "erase-linked" },
+    `Also the same person on ${linked.length === 1 ? `camera ${linked[0].camera}` : count(linked.length, "other track")}`)) : null);
+  const also = await ask("Erase this person?", content, "Erase", () => box.checked);
+  if (also === null) return;
+  try {
+    const people = [person.person, ...(also ? linked.map((each) => each.person) : [])];
+    await post("/v1/erase", { people });
+    say(people.length === 1 ? "The person is erased." : `${people.length} tracks of the person are erased.`);
+    location.hash = "#/live";
+  } catch (error) {
+    say(error.message, "bad");
+  }
+}
+
+export default async function view(root, { rest: id, signal }) {
+  replace(root, heading("Person"), loading());
+  await attempt(root, async () => {
+    let found;
+    try {
+      found = await get(`/v1/people/${encodeURIComponent(id)}`, {}, signal);
+    } catch (error) {
+      if (error.status !== 404 && error.status !== 422) throw error;
+      replace(root, heading("Nobody is here"), empty("Nobody has this address", "It is wrong, or the person was erased.",
+        h("a", { class: "button", href: "#/search" }, "Search for people")));
+      return;
+    }
+    const known = await vocabulary(signal).catch(() => null);
+    if (signal.aborted) return;
+    const { person, same_as: linked } = found;
+    const cameras = [...new Set([person, ...linked].map((each) => each.camera))];
+    const first = Math.min(person.first_seen, ...linked.map((each) => each.first_seen));
+    const last = Math.max(person.time, ...linked.map((each) => each.time));
+    const alike = h("div");
+    const title = `Person on ${cameras.join(", ")}`;
+    document.title = `${title} · PersonVLM`;
+    replace(root,
+      heading(title, h("div", { class: "tools" }, may("erase") ? h("button", { type: "button", class: "danger", onclick: () => erase(person, linked) }, "Erase …") : null)),
+      h("div", { class: "portrait" }, pictures(person, found.story), h("div", {},
+        h("p", { class: "sentence large" }, sentence(person.text)),
+        h("p", { class: "meta" }, when(first), last - first >= 1 ? h("span", {}, `seen for ${lasted(last - first)}`) : null,
+          h("span", {}, person.final ? "has left" : "may still be there"), h("span", {}, `shown ${percent(person.quality)}`),
+          h("span", {}, person.model)),
+        attributes(person, known, () => view(root, { rest: id, signal })))),
+      h("section", {}, h("h2", {}, "Story"), story([...found.story, ...linked], id)),
+      may("search") ? h("section", {}, h("h2", {}, "Who looks similar"), alike) : null);
+    if (may("search")) similar(id, new Set(linked.map((each) => each.person)), alike, signal);
+  });
+}

@@ -1,0 +1,113 @@
+// People found in plain words, with the reason for each part of the question, narrowed by facets.
+
+import { get } from "./api.js";
+import { count, h, label, replace } from "./dom.js";
+import { PERIODS, attempt, cameraChoice, card, choice, empty, field, heading, loading, readable, reasons, since } from "./parts.js";
+
+const EXAMPLES = ["woman in a red coat", "man with a backpack and no hat", "somebody in a black jacket and blue jeans"];
+const PART = 20;
+
+function address(query, changes = {}) {
+  const next = new URLSearchParams(query);
+  for (const [name, value] of Object.entries(changes)) {
+    next.delete(name);
+    for (const each of [value].flat()) if (each) next.append(name, each);
+  }
+  return `#/search?${next}`;
+}
+
+function facets(found, query) {
+  const chosen = query.getAll("is");
+  const groups = Object.entries(found).filter(([, values]) => Object.keys(values).length > 0);
+  if (!groups.length) return null;
+  const wide = window.matchMedia("(min-width: 56rem)").matches;
+  return h("details", { class: "facets", open: wide }, h("summary", {}, "Narrow down"),
+    groups.map(([group, values]) => h("section", {}, h("h3", {}, label(group)), h("ul", {},
+      Object.entries(values).slice(0, 8).map(([value, people]) => {
+        const name = `${group}:${value}`;
+        const on = group === "camera" ? query.get("camera") === value : chosen.includes(name);
+        const changes = group === "camera" ? { camera: on ? "" : value }
+          : { is: on ? chosen.filter((each) => each !== name) : [...chosen, name] };
+        return h("li", {}, h("a", { href: address(query, changes), "aria-current": on ? "true" : null },
+          h("span", {}, value), h("span", { class: "number" }, people.toLocaleString())));
+      })))));
+}
+
+function understood(found, query) {
+  const chosen = query.getAll("is");
+  const chips = [
+    ...found.terms.map((term) => h("li", { class: "chip" }, readable(term))),
+    ...found.words.map((word) => h("li", { class: "chip" }, `“${word}” in the text`)),
+  ];
+  const off = chosen.map((name) => h("li", {}, h("a", { class: "chip off", href: address(query, { is: chosen.filter((each) => each !== name) }),
+    "aria-label": `Take away ${readable(name.replace(":", ": "))}` }, readable(name.replace(":", ": ")), " ×")));
+  return [
+    chips.length || off.length ? h("ul", { class: "chips", "aria-label": "Understood as" }, chips.slice(0, chips.length), off) : null,
+    ...found.notes.map((note) => h("p", { class: "note" }, note)),
+  ];
+}
+
+export default async function search(root, { query, signal }) {
+  const asked = query.get("q") ?? "";
+  const box = h("input", { type: "search", name: "q", value: asked, placeholder: EXAMPLES[0], maxlength: "500",
+                           enterkeyhint: "search", autocomplete: "off" });
+  const period = choice(PERIODS, query.get("period") ?? "");
+  const where = h("div");
+  const place = h("div", { class: "results" });
+  let camera = null;
+  const form = h("form", { class: "search panel", role: "search", onsubmit: (event) => {
+    event.preventDefault();
+    const next = address(query, { q: box.value.trim(), period: period.value, camera: camera?.value ?? "" });
+    if (next === location.hash) run(); else location.hash = next;
+  } },
+  field("q", "Whom do you look for?", box), where, field("period", "When", period), h("button", { class: "main" }, "Search"));
+  replace(root, heading("Search"), form, place);
+  camera = await cameraChoice(query.get("camera") ?? "", null, signal);
+  replace(where, field("camera", "Camera", camera));
+
+  const ask = (offset) => get("/v1/search", {
+    q: asked, camera: query.get("camera"), since: since(query.get("period")), attribute: query.getAll("is"),
+    limit: PART, offset,
+  }, signal);
+
+  async function more(list, button) {
+    button.disabled = true;
+    await attempt(button.parentElement, async () => {
+      const next = await ask(list.children.length);
+      const first = list.children.length;
+      list.append(...next.hits.map(hit));
+      button.disabled = false;
+      if (next.hits.length < PART) button.remove();
+      list.children[first]?.querySelector("a")?.focus();
+    });
+  }
+
+  const hit = (each) => card(each.person, each.reasons.length ? reasons(each.reasons) : null,
+    each.words.length ? h("p", { class: "note" }, `The text has ${each.words.map((word) => `“${word}”`).join(", ")}`) : null);
+
+  async function run() {
+    replace(place, loading("Searching …"));
+    await attempt(place, async () => {
+      const found = await ask(0);
+      if (signal.aborted) return;
+      const examples = h("p", {}, "Try ", EXAMPLES.map((text, index) => [index ? " · " : "", h("a", { href: `#/search?q=${encodeURIComponent(text)}` }, text)]));
+      if (!found.hits.length) {
+        replace(place, understood(found, query), empty("Nobody was found",
+          asked || query.size ? "Say less about the person, or choose a longer time and all cameras." : "Nobody is stored yet.", asked ? examples : null));
+        return;
+      }
+      const list = h("div", { class: "cards" }, found.hits.map(hit));
+      const button = h("button", { type: "button", onclick: () => more(list, button) }, "Show more");
+      const total = found.likely === null ? "People whose text has these words"
+        : asked || query.getAll("is").length ? `${count(found.likely, "person likely fits", "people likely fit")}, the most probable first`
+        : `${count(found.likely, "person", "people")}, who was seen last first`;
+      replace(place, understood(found, query), asked ? null : examples,
+        h("div", { class: "split" }, facets(found.facets, query),
+          h("div", {}, h("p", { class: "soft", role: "status" }, total), list,
+            found.hits.length === PART ? h("p", {}, button) : null)));
+    });
+  }
+
+  if (!document.activeElement || document.activeElement === document.body) box.focus();
+  await run();
+}
