@@ -17,11 +17,12 @@ from serving import SAID, StandIn, jpeg
 from personvlm.server.settings import ServerSettings
 
 Serve = Callable[..., Any]
+HTTP = httpx.Client(timeout=30)
 B64 = base64.b64encode(jpeg()).decode()
 
 
 def post(server: Any, **what: Any) -> httpx.Response:
-    return httpx.post(f"{server.url}/v1/describe", timeout=30, **what)
+    return HTTP.post(f"{server.url}/v1/describe", **what)
 
 
 def png(width: int, height: int) -> bytes:

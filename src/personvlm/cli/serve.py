@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -75,7 +77,7 @@ def serve(
         timeout_graceful_shutdown=int(settings.answer_s) + 5, ssl_certfile=tls_certificate, ssl_keyfile=tls_key,
         backlog=512,
     )  # fmt: skip
-    server = _Announcing(config) if not quiet else uvicorn.Server(config)
+    server = _server(config, quiet)
     try:
         server.run()
     except KeyboardInterrupt:  # uvicorn ends in order first, and then passes it on
@@ -84,20 +86,26 @@ def serve(
         raise InputError(f"{host}:{port}: the server could not start; is the port taken?")
 
 
-def _Announcing(config: Any) -> Any:  # noqa: N802 - a class, made where uvicorn is
-    """A server that says where it is once it listens, port 0 included."""
+def _server(config: Any, quiet: bool) -> Any:
+    """A server that says where it is once it listens, port 0 included, and ends live feeds when it is to end."""
     import uvicorn
 
-    class Announcing(uvicorn.Server):
+    class Server(uvicorn.Server):
         async def startup(self, sockets: list[Any] | None = None) -> None:
             await super().startup(sockets)
+            if quiet:
+                return
             for each in (socket for listening in self.servers for socket in listening.sockets):
                 host, port = each.getsockname()[:2]
                 shown = f"[{host}]" if ":" in host else host
                 scheme = "https" if config.ssl_certfile else "http"
                 print(f"personvlm: serving on {scheme}://{shown}:{port}", file=sys.stderr, flush=True)
 
-    return Announcing(config)
+        async def shutdown(self, sockets: list[Any] | None = None) -> None:
+            config.app.state.feed.close()  # live feeds would be waited for
+            await super().shutdown(sockets)
+
+    return Server(config)
 
 
 def _logging(quiet: bool) -> None:
@@ -172,22 +180,24 @@ def revoke(
         print(f"personvlm: token {over.id} ({printable(over.name)}) is revoked", file=sys.stderr)
 
 
-def _kept(token_file: Path | None, store: str | None) -> Any:
+@contextlib.contextmanager
+def _kept(token_file: Path | None, store: str | None) -> Iterator[Tokens]:
     """The place that was named."""
-    import contextlib
-
     if (token_file is None) == (store is None):
         raise typer.BadParameter("say where tokens are kept: --file FILE or --store URL")
     try:
-        from personvlm.server.tokens import TokenFile
+        from personvlm.server.tokens import StoredTokens, TokenFile
+        from personvlm.store import Store
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] not in _EXTRA:
             raise
         raise InputError(f"`personvlm token` needs {error.name}: pip install 'personvlm[service]'") from None
-    if token_file is None:
-        raise InputError("tokens in a store are not there yet: use --file")
-    found: Tokens = TokenFile(token_file)
-    return contextlib.nullcontext(found)
+    if token_file is not None:
+        yield TokenFile(token_file)
+    else:
+        assert store is not None
+        with Store.open(store) as opened:
+            yield StoredTokens(opened)
 
 
 def _shown(each: Token) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from personvlm.server.problems import Problem, answer
-from personvlm.server.scopes import ANY, PUBLIC, SCOPE, route_of
+from personvlm.server.scopes import ANY, PUBLIC, SCOPE, methods_of, route_of
 from personvlm.server.settings import ServerSettings
 from personvlm.server.tokens import SCOPES, Token, Tokens, check
 
@@ -118,8 +118,9 @@ class Access:
         try:
             route = route_of(scope["method"], scope["path"])
             scope.setdefault("state", {})["route"] = route
-            if route is not None:  # nothing stands behind any other path
-                scope["state"]["principal"] = await self._admit(scope, SCOPE[route])
+            if route is None:  # what has no scope is not there, whatever the routes behind may think of it
+                raise _nothing(scope)
+            scope["state"]["principal"] = await self._admit(scope, SCOPE[route])
         except Problem as problem:
             await answer(scope["path"], problem)(scope, receive, send)
             return
@@ -192,6 +193,14 @@ class Access:
             return
         if _origin_host(origin) != headers.get("host", "").lower():
             raise Problem(403, "other_origin", "a page of another origin may not do this")
+
+
+def _nothing(scope: Scope) -> Problem:
+    methods = methods_of(scope["path"])
+    if methods:
+        return Problem(405, "method_not_allowed", f"{scope['method']} is not possible here; {', '.join(methods)} is",
+                       headers={"Allow": ", ".join(methods)})  # fmt: skip
+    return Problem(404, "not_found", "there is nothing at this address; GET /openapi.json says what there is")
 
 
 def _cookie(headers: Headers) -> str | None:

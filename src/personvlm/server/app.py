@@ -10,7 +10,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from personvlm.base.errors import InputError
 from personvlm.runtime.describer import Describer
-from personvlm.server import basics, describe, ollama, openai
+from personvlm.server import admin, basics, describe, feed, ollama, openai, people, rules, search
 from personvlm.server.access import Access, Sessions
 from personvlm.server.describing import PeopleDescriber
 from personvlm.server.document import describe_api, operations
@@ -20,10 +20,12 @@ from personvlm.server.limits import Limits
 from personvlm.server.metrics import Metrics
 from personvlm.server.problems import handlers
 from personvlm.server.scopes import undeclared
+from personvlm.server.services import Services
 from personvlm.server.settings import ServerSettings
-from personvlm.server.tokens import TokenFile, Tokens
+from personvlm.server.tokens import Both, StoredTokens, TokenFile, Tokens
 
-_ROUTERS = (basics.router, describe.router, openai.router, ollama.router)
+_ROUTERS = (basics.router, describe.router, feed.router, people.router, search.router, rules.router, admin.router,
+            openai.router, ollama.router)  # fmt: skip
 
 
 def create_app(settings: ServerSettings | None = None, describers: Sequence[Describer] | None = None) -> FastAPI:
@@ -43,7 +45,8 @@ def create_app(settings: ServerSettings | None = None, describers: Sequence[Desc
         'PersonVLM'
     """
     settings = settings or ServerSettings()
-    tokens = _tokens(settings)
+    service = Services(settings)
+    tokens = _tokens(settings, service)
     metrics, sessions = Metrics(), Sessions()
 
     @contextlib.asynccontextmanager
@@ -54,16 +57,18 @@ def create_app(settings: ServerSettings | None = None, describers: Sequence[Desc
         try:
             yield
         finally:
+            app.state.feed.close()
             describer.close(timeout_s=settings.answer_s)
+            service.close()
 
     app = FastAPI(title="PersonVLM", lifespan=life, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.settings, app.state.tokens, app.state.sessions = settings, tokens, sessions
-    app.state.metrics = metrics
+    app.state.metrics, app.state.services, app.state.feed = metrics, service, feed.Feed(service)
     for router in _ROUTERS:
         app.include_router(router)
     describe_api(app)
     handlers(app)
-    forgotten = undeclared(operations(app))
+    forgotten = undeclared(operations(_ROUTERS))
     if forgotten:
         raise RuntimeError(f"routes without a scope in server/scopes.py: {', '.join(forgotten)}")
     # The last one added is the first that a request meets.
@@ -75,12 +80,18 @@ def create_app(settings: ServerSettings | None = None, describers: Sequence[Desc
     return app
 
 
-def _tokens(settings: ServerSettings) -> Tokens | None:
+def _tokens(settings: ServerSettings, service: Services) -> Tokens | None:
     """Where tokens are; None where the server is open to this machine, and only to it."""
-    tokens = TokenFile(settings.token_file) if settings.token_file is not None else None
-    if tokens is not None:
-        tokens.all()  # a broken file is told now
-    if not settings.loopback and (tokens is None or not tokens.all()):
+    places: list[Tokens] = []
+    if settings.token_file is not None:
+        places.append(TokenFile(settings.token_file))
+    if settings.store is not None:
+        stored = StoredTokens(service.store)
+        if stored.all() or places or not settings.loopback:
+            places.append(stored)
+    tokens = Both(places) if places else None
+    known = tokens.all() if tokens is not None else []  # a broken file is told now
+    if not settings.loopback and not known:
         raise InputError(f"{settings.host} can be reached from other machines: make a token first (`personvlm token "
-                         "create NAME --scope ... --file FILE`) and start with --token-file FILE")  # fmt: skip
+                         "create NAME --scope ... --file FILE`, or --store URL) and start with it")  # fmt: skip
     return tokens

@@ -47,10 +47,11 @@ async def health() -> Health:
 
 
 @router.get("/readyz", response_model=Ready, responses={503: {"model": Ready}}, summary="Can it do its work?")
-async def ready(request: Request) -> Response:
+def ready(request: Request) -> Response:
     """200, or 503 with the part that is missing."""
     describer = getattr(request.app.state, "describer", None)
-    parts = {"describer": "ok" if describer is not None and not describer._closed else "closed"}
+    parts = {"describer": "ok" if describer is not None and not describer._closed else "closed",
+             **request.app.state.services.parts()}  # fmt: skip
     good = all(state == "ok" for state in parts.values())
     return Json({"status": "ok" if good else "not ready", "parts": parts}, 200 if good else 503)
 

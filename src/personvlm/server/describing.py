@@ -16,6 +16,7 @@ from personvlm.runtime.batching_queue import BatchSettings, Priority
 from personvlm.runtime.batching_work import Work
 from personvlm.runtime.describer import Describer
 from personvlm.runtime.engine import available_cores
+from personvlm.runtime.tracks import TrackModel
 from personvlm.schema import PersonDescription
 from personvlm.server.settings import ServerSettings
 
@@ -30,17 +31,17 @@ class Options(BaseModel):
 
     say: Literal["confident", "all"] = Field(default="confident", description="What is certain enough, or every group.")
     min_precision: float | None = Field(default=None, ge=0.5, le=0.99, description="Say only what is right this often.")
-    gender: bool = Field(default=True, description="False leaves gender out. A deployment may leave it out for everybody.")
+    gender: bool = Field(default=True, description="False leaves gender out. A deployment may do so for all.")
     age: bool = Field(default=True, description="False leaves age out.")
     candidates: int = Field(default=1, ge=1, le=8, description="Also give up to so many different texts.")
-    together: bool = Field(False, description="All pictures show one person: one answer about all of them.")
+    together: bool = Field(default=False, description="All pictures show one person: one answer about all of them.")
 
     @model_validator(mode="after")
     def _one_way(self) -> Options:
         if self.min_precision is not None and self.say == "all":
             raise ValueError("min_precision says only what holds, and say=all everything: choose one of them")
-        if self.together and (self.min_precision is not None or self.candidates > 1):
-            raise ValueError("together goes neither with min_precision nor with candidates")
+        if self.together and self.candidates > 1:
+            raise ValueError("candidates are given of single pictures only, not of several together")
         return self
 
 
@@ -120,11 +121,17 @@ class PeopleDescriber(BatchDescriber):
         alone = super()._describing(describer)
 
         def work(items: list[Prepared]) -> list[PersonDescription]:
+            answers: dict[int, PersonDescription] = {}
             single = [row for row, (images, _) in enumerate(items) if not isinstance(images, list)]
-            described = alone([items[row] for row in single]) if single else ()
-            answers = dict(zip(single, described, strict=True))
-            return [answers[row] if row in answers else _fused(describer, images, dict(options))
-                    for row, (images, options) in enumerate(items)]  # fmt: skip
+            if single:
+                answers.update(zip(single, alone([items[row] for row in single]), strict=True))
+            several = [row for row in range(len(items)) if row not in answers]
+            for options in dict.fromkeys(items[row][1] for row in several):
+                rows = [row for row in several if items[row][1] == options]
+                model = TrackModel(describer, **dict(options))
+                people = [[(image, 1.0) for image in items[row][0]] for row in rows]
+                answers.update(zip(rows, model.describe_all(people), strict=True))
+            return [answers[row] for row in range(len(items))]
 
         return work
 
@@ -134,14 +141,6 @@ async def _or_bad(answer: asyncio.Future[PersonDescription]) -> PersonDescriptio
         return await answer
     except InputError as error:
         return error
-
-
-def _fused(describer: Describer, images: Any, options: dict[str, Any]) -> PersonDescription:
-    from personvlm.runtime.tracks import TrackModel
-
-    model = TrackModel(describer, say=options.get("say", "confident"), gender=options.get("gender", True),
-                       age=options.get("age", True))  # fmt: skip
-    return model.describe_all([[(image, 1.0) for image in images]])[0]
 
 
 def count_words(text: str) -> int:

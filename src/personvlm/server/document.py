@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 
 from personvlm import __version__
 from personvlm.server.problems import MEDIA_TYPE, OLLAMA, OPENAI
@@ -35,10 +36,13 @@ _REASONS = {
 }  # fmt: skip
 
 
-def operations(app: FastAPI) -> Iterator[tuple[str, str]]:
-    """(method, path template) of everything that the app answers."""
-    for path, item in get_openapi(title="", version="", routes=app.routes).get("paths", {}).items():
-        yield from ((method.upper(), path) for method in item if method in _METHODS)
+def operations(routers: Iterable[APIRouter]) -> Iterator[tuple[str, str]]:
+    """(method, path template) of everything that the routers answer, whether it stands in the document or not."""
+    for router in routers:
+        for route in router.routes:
+            if not isinstance(route, APIRoute):
+                raise RuntimeError(f"{route}: what is mounted has no scope; write it as a route")
+            yield from ((method, route.path.replace(":path}", "}")) for method in sorted(route.methods or ()))
 
 
 def describe_api(app: FastAPI) -> None:

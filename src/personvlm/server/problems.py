@@ -15,6 +15,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
 from personvlm.base.errors import InputError, PersonVLMError
@@ -87,6 +88,12 @@ def handlers(app: FastAPI) -> None:
         _log.error("defect in %s %s", request.method, request.url.path, exc_info=error)
         return answer(request.url.path, Problem(500, "defect", "a defect of the server; its log has the details"))
 
+    async def database(request: Request, error: Exception) -> JSONResponse:
+        _log.error("database: %s", type(error).__name__, exc_info=error)
+        down = Problem(503, "database_down", "the database does not answer; try again", headers={"Retry-After": "5"})
+        return answer(request.url.path, down)
+
+    app.add_exception_handler(OperationalError, database)
     for kind in (HTTPException, RequestValidationError, PersonVLMError):
         app.add_exception_handler(kind, known)
     app.add_exception_handler(Exception, defect)

@@ -83,9 +83,9 @@ def _fit(schema: Any, ours: Mapping[str, Any], path: str, root: Mapping[str, Any
         raise _refused(path, "nothing is valid under it")
     if "$ref" in schema:
         return _fit(_deref(schema["$ref"], root, path), ours, path, root, depth + 1)
-    for keyword in ("anyOf", "oneOf"):
-        if keyword in schema:
-            return _branch(schema[keyword], ours, path, root, depth + 1)
+    if "anyOf" in schema or "oneOf" in schema:
+        _known(schema, path, "anyOf" if "anyOf" in schema else "oneOf")
+        return _branch(schema.get("anyOf", schema.get("oneOf")), ours, path, root, depth + 1, "oneOf" in schema)
     kinds = schema.get("type", ours["type"])
     if ours["type"] not in (kinds if isinstance(kinds, list) else [kinds]):
         raise _refused(path, f"it is {ours['type']}, not {kinds}")
@@ -105,15 +105,32 @@ def _deref(name: Any, root: Mapping[str, Any], path: str) -> Any:
     return found
 
 
-def _branch(branches: Any, ours: Mapping[str, Any], path: str, root: Mapping[str, Any], depth: int) -> Shape:
-    """The first of several alternatives that always fits."""
+def _branch(branches: Any, ours: Mapping[str, Any], path: str, root: Mapping[str, Any], depth: int,
+            only: bool) -> Shape:  # fmt: skip
+    """The first of several alternatives that always fits; with ``only`` no other may fit too."""
     refused = _refused(path, "no alternative is given")
-    for branch in branches if isinstance(branches, list) else ():
+    listed = branches if isinstance(branches, list) else []
+    for row, branch in enumerate(listed):
         try:
-            return _fit(branch, ours, path, root, depth)
+            shape = _fit(branch, ours, path, root, depth)
         except Problem as problem:
             refused = problem
+        else:
+            others = [*listed[:row], *listed[row + 1 :]]
+            if only and not all(_another(other, ours["type"]) for other in others):
+                raise _refused(path, "more than one alternative of oneOf may fit; write anyOf")
+            return shape
     raise refused
+
+
+def _another(branch: Any, kind: str) -> bool:
+    """Whether an alternative is of another type than ``kind`` on its face."""
+    if not isinstance(branch, dict):
+        return branch is False
+    if "type" in branch:
+        return kind not in ([branch["type"]] if isinstance(branch["type"], str) else branch["type"])
+    values = branch.get("enum", [branch["const"]] if "const" in branch else None)
+    return isinstance(values, list) and all(isinstance(value, str) for value in values) and kind != "string"
 
 
 def _known(schema: Mapping[str, Any], path: str, *keywords: str) -> None:

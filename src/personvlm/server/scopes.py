@@ -22,6 +22,28 @@ SCOPE: Mapping[str, str] = MappingProxyType({
     "POST /v1/session": ANY,
     "DELETE /v1/session": ANY,
     "POST /v1/describe": "ingest",
+    "GET /v1/events": "read",
+    "GET /v1/events/stream": "read",
+    "GET /v1/people": "read",
+    "GET /v1/people/{id}": "read",
+    "GET /v1/people/{id}/similar": "search",
+    "GET /v1/search": "search",
+    "GET /v1/tracks": "read",
+    "GET /v1/cameras": "read",
+    "GET /v1/crops/{reference}": "read",
+    "GET /v1/alerts": "read",
+    "GET /v1/alerts/{id}": "read",
+    "POST /v1/alerts/{id}/acknowledge": "admin",
+    "POST /v1/alerts/{id}/close": "admin",
+    "GET /v1/rules": "read",
+    "PUT /v1/rules/{name}": "admin",
+    "DELETE /v1/rules/{name}": "admin",
+    "POST /v1/rules/dry-run": "search",
+    "GET /v1/audit": "admin",
+    "GET /v1/audit/verify": "admin",
+    "GET /v1/queue": "admin",
+    "GET /v1/queue/dead": "admin",
+    "POST /v1/queue/replay": "admin",
     "GET /v1/models": "ingest",
     "GET /v1/models/{model}": "ingest",
     "POST /v1/chat/completions": "ingest",
@@ -33,6 +55,8 @@ SCOPE: Mapping[str, str] = MappingProxyType({
 })  # fmt: skip
 """``METHOD /path/{name}`` -> the scope, or :data:`PUBLIC` or :data:`ANY`."""
 
+_WITH_SLASHES = ("{reference}",)
+
 
 @lru_cache(maxsize=1)
 def _patterns() -> tuple[tuple[str, re.Pattern[str], str], ...]:
@@ -40,8 +64,7 @@ def _patterns() -> tuple[tuple[str, re.Pattern[str], str], ...]:
     for route in SCOPE:
         method, path = route.split(" ")
         if "{" in path:
-            parts = re.split(r"(\{[^}]+\})", path)
-            text = "".join(_part(part) for part in parts)
+            text = "".join(map(_part, re.split(r"(\{[^}]+\})", path)))
             found.append((method, re.compile(text), route))
     return tuple(found)
 
@@ -49,7 +72,7 @@ def _patterns() -> tuple[tuple[str, re.Pattern[str], str], ...]:
 def _part(part: str) -> str:
     if not part.startswith("{"):
         return re.escape(part)
-    return ".+" if part.endswith(":path}") else "[^/]+"
+    return ".+" if part in _WITH_SLASHES else "[^/]+"
 
 
 def route_of(method: str, path: str) -> str | None:
@@ -64,6 +87,11 @@ def route_of(method: str, path: str) -> str | None:
     if exact in SCOPE and "{" not in path:
         return exact
     return next((route for verb, pattern, route in _patterns() if verb == method and pattern.fullmatch(path)), None)
+
+
+def methods_of(path: str) -> list[str]:
+    """Methods that there is a route for at ``path``."""
+    return sorted({route.split(" ")[0] for route in SCOPE if route_of(route.split(" ")[0], path) is not None})
 
 
 def undeclared(routes: Iterable[tuple[str, str]]) -> list[str]:

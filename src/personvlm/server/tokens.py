@@ -11,9 +11,12 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from personvlm.base.errors import InputError
+
+if TYPE_CHECKING:
+    from personvlm.store import Store
 
 SCOPES = ("ingest", "read", "search", "admin", "erase")
 """What a token may be good for. None of them includes another."""
@@ -131,6 +134,8 @@ class TokenFile:
             if stamp == self._stamp:
                 return
             rows = json.loads(self._path.read_text("utf-8"))
+            if not isinstance(rows, list):
+                raise ValueError("it holds no list")
             self._tokens = {row["id"]: Token(**{**row, "scopes": tuple(row["scopes"])}) for row in rows}
             self._stamp = stamp
         except FileNotFoundError:
@@ -138,3 +143,55 @@ class TokenFile:
         except (ValueError, TypeError, KeyError) as error:
             raise InputError(f"{self._path}: not a file of tokens ({error}); make a new one with "
                              "`personvlm token create --file`") from None  # fmt: skip
+
+
+class StoredTokens:
+    """Tokens in the table of a store, so that all servers of it know them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def find(self, id: str) -> Token | None:
+        """See :class:`Tokens`."""
+        return next(iter(self._select(id)), None)
+
+    def all(self) -> list[Token]:
+        """See :class:`Tokens`."""
+        return self._select(None)
+
+    def save(self, token: Token) -> None:
+        """See :class:`Tokens`."""
+        from personvlm.store.tables import tokens
+
+        row = {**asdict(token), "scopes": json.dumps(token.scopes)}
+        with self._store.begin() as connection:
+            connection.execute(tokens.delete().where(tokens.c.id == token.id))
+            connection.execute(tokens.insert().values(**row))
+
+    def _select(self, id: str | None) -> list[Token]:
+        from personvlm.store.tables import tokens
+
+        query = tokens.select().order_by(tokens.c.created, tokens.c.id)
+        with self._store.read() as connection:
+            rows = connection.execute(query if id is None else query.where(tokens.c.id == id)).mappings().all()
+        return [Token(**{**row, "scopes": tuple(json.loads(row["scopes"]))}) for row in rows]
+
+
+class Both:
+    """Tokens of several places; the first is where new ones go."""
+
+    def __init__(self, places: Sequence[Tokens]) -> None:
+        self._places = places
+
+    def find(self, id: str) -> Token | None:
+        """See :class:`Tokens`."""
+        return next((found for place in self._places if (found := place.find(id)) is not None), None)
+
+    def all(self) -> list[Token]:
+        """See :class:`Tokens`."""
+        return [token for place in self._places for token in place.all()]
+
+    def save(self, token: Token) -> None:
+        """See :class:`Tokens`."""
+        place = next((place for place in self._places if place.find(token.id) is not None), self._places[0])
+        place.save(token)

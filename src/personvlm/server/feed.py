@@ -1,0 +1,162 @@
+"""Events of the store in the order in which they came: in parts, and live."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.responses import Response, StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from personvlm.schema import Described
+from personvlm.server.people import Camera, Limit
+from personvlm.server.problems import Json, Problem
+from personvlm.server.services import Services, audited, services
+from personvlm.server.wire import Events, event
+
+router = APIRouter(tags=["events"])
+
+POLL_S = 0.5
+BEAT_S = 15.0
+MOST = 200
+"""Live feeds at once."""
+
+_WAITING = 500  # events that a slow reader may be behind
+_SCANNED = 2_000
+_LARGEST = 2**62
+
+Number = Annotated[int, Query(ge=0, le=_LARGEST, description="`next` of the part before, or a number of an event.")]
+
+
+class Feed:
+    """Looks for what is new in the store, once for all who listen, and only while somebody does."""
+
+    def __init__(self, service: Services) -> None:
+        self._service = service
+        self._listeners: set[asyncio.Queue[tuple[int, Described] | None]] = set()
+        self._task: asyncio.Task[None] | None = None
+
+    @contextlib.asynccontextmanager
+    async def listen(self) -> AsyncIterator[asyncio.Queue[tuple[int, Described] | None]]:
+        """A queue of (number, event); None at its end says that its reader was too slow."""
+        if len(self._listeners) >= MOST:
+            raise Problem(429, "too_many_feeds", f"{MOST} feeds are open already", headers={"Retry-After": "10"})
+        queue: asyncio.Queue[tuple[int, Described] | None] = asyncio.Queue(_WAITING + 1)
+        self._listeners.add(queue)
+        if self._task is None or self._task.done():
+            last = await run_in_threadpool(self._service.store.last_number)
+            self._task = asyncio.create_task(self._poll(last))
+        try:
+            yield queue
+        finally:
+            self._listeners.discard(queue)
+
+    def close(self) -> None:
+        """Nothing comes any more, and who listens is told."""
+        if self._task is not None:
+            self._task.cancel()
+        for queue in self._listeners:
+            if not queue.full():
+                queue.put_nowait(None)
+
+    async def _poll(self, sent: int) -> None:
+        """A number is passed on one look after it was seen: what commits late lies below it by then (PostgreSQL gives
+        numbers before it commits)."""
+        store = self._service.store
+        late = store.engine.dialect.name != "sqlite"
+        seen = sent
+        while self._listeners:
+            await asyncio.sleep(POLL_S)
+            with contextlib.suppress(Exception):  # a database that is away comes back, and nothing was passed over
+                upto, seen = seen, await run_in_threadpool(store.last_number)
+                upto = upto if late else seen
+                while sent < upto:
+                    part = await run_in_threadpool(store.after, sent, 200)
+                    fresh = [each for each in part if each[0] <= upto]
+                    for each in fresh:
+                        self._pass_on(each)
+                    sent = fresh[-1][0] if fresh else upto
+
+    def _pass_on(self, each: tuple[int, Described]) -> None:
+        for queue in list(self._listeners):
+            if queue.qsize() < _WAITING:
+                queue.put_nowait(each)
+            else:
+                queue.put_nowait(None)
+                self._listeners.discard(queue)
+
+
+@router.get("/v1/events", response_model=Events, summary="Everything that was said, in the order it was stored")
+def events(request: Request, after: Number = 0, camera: Camera = None, limit: Limit = 50) -> Response:
+    """Begins at the oldest. A part may be short, or empty, although more follows: go on with `next` until it no longer
+    changes."""
+    service = services(request)
+    audited(request, "list", "events", {"after": after, "camera": camera})
+    found: list[dict[str, Any]] = []
+    scanned = 0
+    while len(found) < limit and scanned < _SCANNED:
+        part = service.store.after(after, 200)
+        if not part:
+            break
+        scanned += len(part)
+        for after, each in part:
+            if camera is None or each.request.camera in camera:
+                found.append(event(each, service.settings, after))
+                if len(found) == limit:
+                    break
+    return Json({"events": found, "next": after})
+
+
+_STREAM: Any = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}},
+                      "description": "`id`: the number, `event`: `described`, `data`: an Event in JSON."}}  # fmt: skip
+
+
+@router.get("/v1/events/stream", response_class=Response, responses=_STREAM, summary="What is said, as it is stored")
+async def stream(request: Request, camera: Camera = None, after: Annotated[int | None, Query(ge=0, le=_LARGEST)] = None,
+                 last_event_id: Annotated[str | None, Header(max_length=30)] = None) -> Response:  # fmt: skip
+    """Server-sent events. A browser that was cut off goes on where it was by `Last-Event-ID`."""
+    service = services(request)
+    if after is None and last_event_id is not None:
+        if not last_event_id.isascii() or not last_event_id.isdigit() or int(last_event_id) > _LARGEST:
+            raise Problem(422, "bad_id", "Last-Event-ID is a number that came with an event")
+        after = int(last_event_id)
+    _ = service.store
+    await run_in_threadpool(audited, request, "list", "live events", {"camera": camera, "after": after})
+    live = request.app.state.feed.listen()
+    queue = await live.__aenter__()  # here, so that what is refused is refused before the answer begins
+
+    async def lines() -> AsyncIterator[str]:
+        try:
+            yield "retry: 2000\n: live\n\n"
+            last = after if after is not None else -1
+            while after is not None:  # what was missed
+                part = await run_in_threadpool(service.store.after, last, 200)
+                for last, each in part:
+                    if camera is None or each.request.camera in camera:
+                        yield _line(last, each, service)
+                if len(part) < 200:
+                    break
+            while True:
+                try:
+                    new = await asyncio.wait_for(queue.get(), BEAT_S)
+                except asyncio.TimeoutError:
+                    yield ": still here\n\n"
+                    continue
+                if new is None:
+                    return
+                number, described = new
+                if number > last and (camera is None or described.request.camera in camera):
+                    yield _line(number, described, service)
+        finally:
+            await live.__aexit__(None, None, None)
+
+    return StreamingResponse(lines(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+
+def _line(number: int, described: Described, service: Services) -> str:
+    data = json.dumps(event(described, service.settings, number), separators=(",", ":"))
+    return f"id: {number}\nevent: described\ndata: {data}\n\n"

@@ -1,0 +1,184 @@
+"""People of the store: lists, one person's story, who looks similar, cameras, crops."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from personvlm.base.privacy import blur_head
+from personvlm.schema.groups import GROUP
+from personvlm.server.problems import Json, Problem
+from personvlm.server.services import audited, services
+from personvlm.server.settings import ServerSettings
+from personvlm.server.wire import Event, People, event, hidden, named
+from personvlm.store import BlobMissingError
+from personvlm.store.reading import Filters
+
+router = APIRouter(tags=["people"])
+
+PersonId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="Id of a person on a camera.")]
+CameraName = Annotated[str, StringConstraints(pattern=r"^[^\x00]+$", max_length=200)]
+Camera = Annotated[list[CameraName] | None, Query(max_length=100, description="Only these cameras.")]
+Time = Annotated[float | None, Query(ge=0, le=1e11, allow_inf_nan=False, description="Seconds since the epoch.")]
+Limit = Annotated[int, Query(ge=1, le=200)]
+After = Annotated[str | None, Query(pattern=r"^0x[01]\.[0-9a-f]{1,13}p[+-]\d{1,2}_\d{1,18}$",
+                                    description="`next` of the part before.")]  # fmt: skip
+
+
+class Track(BaseModel):
+    """One person on one camera, without what is said of them."""
+
+    model_config = ConfigDict(extra="forbid")
+    person: str
+    camera: str
+    track: int
+    first_seen: float
+    time: float = Field(description="Of the latest description.")
+    revision: int
+    final: bool
+
+
+class Tracks(BaseModel):
+    """Part of a list; `next` goes into `after`."""
+
+    model_config = ConfigDict(extra="forbid")
+    tracks: list[Track]
+    next: str | None
+
+
+class Story(BaseModel):
+    """One person: what holds, what was said before, and who is the same person on other cameras."""
+
+    model_config = ConfigDict(extra="forbid")
+    person: Event
+    story: list[Event]
+    same_as: list[Event] = Field(description="The same person on other cameras, or seen again.")
+
+
+class CameraRow(BaseModel):
+    """One camera. `null` days: for ever."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: str
+    people: int
+    last_seen: float | None
+    keep_days: float | None
+    crop_days: float | None
+    keep_crops: bool
+    crops: str = Field(description="shown, blurred or hidden, by this server")
+
+
+class Cameras(BaseModel):
+    """All of them."""
+
+    model_config = ConfigDict(extra="forbid")
+    cameras: list[CameraRow]
+
+
+def filters(settings: ServerSettings, camera: list[str] | None, since: float | None, until: float | None,
+            attribute: list[str] | None = None) -> Filters:  # fmt: skip
+    """What a query asks for.
+
+    Raises:
+        Problem: 422; an attribute that does not exist, or is not shown.
+    """
+    wanted: dict[str, str] = {}
+    for each in attribute or ():
+        name, colon, value = each.partition(":")
+        if not colon or name not in GROUP or name in hidden(settings) or value not in GROUP[name].values:
+            raise Problem(422, "bad_attribute", f"{each[:80]!r}: write GROUP:VALUE as in upper.color:red; "
+                          "GET /v1/schema has all of them")  # fmt: skip
+        wanted[name] = value
+    return Filters(tuple(camera or ()), since, until, attributes=wanted)
+
+
+@router.get("/v1/people", response_model=People, summary="People, who was seen last first")
+def people(request: Request, camera: Camera = None, since: Time = None, until: Time = None,
+           attribute: Annotated[list[str] | None, Query(max_length=20, description="GROUP:VALUE")] = None,
+           after: After = None, limit: Limit = 50) -> Response:  # fmt: skip
+    """What holds of each."""
+    service = services(request)
+    wanted = filters(service.settings, camera, since, until, attribute)
+    audited(request, "list", "people", {"camera": camera, "since": since, "until": until, "attribute": attribute,
+                                        "after": after})  # fmt: skip
+    page = service.store.people(wanted, after=after, limit=limit)
+    return Json({"people": [event(each, service.settings) for each in page.items], "next": page.next})
+
+
+@router.get("/v1/tracks", response_model=Tracks, summary="Tracks, who was seen last first")
+def tracks(request: Request, camera: Camera = None, since: Time = None, until: Time = None, after: After = None,
+           limit: Limit = 50) -> Response:  # fmt: skip
+    """When who was where; nothing of how they look."""
+    service = services(request)
+    audited(request, "list", "tracks", {"camera": camera, "since": since, "until": until, "after": after})
+    page = service.store.people(filters(service.settings, camera, since, until), after=after, limit=limit)
+    rows = [event(each, service.settings) for each in page.items]
+    return Json({"tracks": [{name: row[name] for name in Track.model_fields} for row in rows], "next": page.next})
+
+
+@router.get("/v1/people/{id}", response_model=Story, summary="One person's story")
+def person(request: Request, id: PersonId) -> Response:
+    """404 where nobody has the id (any more)."""
+    service = services(request)
+    story = service.store.story(id)
+    if not story:
+        raise _nobody(id)
+    audited(request, "view", id)
+    latest = service.store.latest(id) or story[-1]
+    linked = [service.store.latest(other) for other in service.store.same_as(id)[1:200]]
+    return Json({"person": event(latest, service.settings), "story": [event(each, service.settings) for each in story],
+                 "same_as": [event(each, service.settings) for each in linked if each is not None]})  # fmt: skip
+
+
+@router.get("/v1/cameras", response_model=Cameras, summary="Cameras")
+def cameras(request: Request) -> Response:
+    """What each has seen, and what is kept of it."""
+    service = services(request)
+    rows = [{"name": each.name, "people": each.people, "last_seen": each.last_seen, "keep_days": each.keep_days,
+             "crop_days": each.crop_days, "keep_crops": each.keep_crops, "crops": _shown(each.name, service.settings)}
+            for each in service.store.cameras()]  # fmt: skip
+    return Json({"cameras": rows})
+
+
+_PICTURE: Any = {200: {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}},
+                 304: {"description": "It is still the picture of `If-None-Match`."}}  # fmt: skip
+
+
+@router.get("/v1/crops/{reference:path}", response_class=Response, responses=_PICTURE, summary="A picture of a person")
+def crop(request: Request, reference: Annotated[str, Path(max_length=200, pattern=r"^[0-9A-Za-z/._-]+$")]) -> Response:
+    """By the `url` of an event's crop. With an ETag; a browser must ask again each time, so that what was erased is not
+    seen any longer."""
+    service = services(request)
+    camera = service.store.camera_of(reference)
+    if camera is None or named(camera, service.settings.hide):
+        raise Problem(404, "no_crop", "there is no such picture, or it is not shown")
+    audited(request, "view crop", reference)
+    try:
+        data = service.blobs.get(reference)
+    except BlobMissingError:
+        raise Problem(404, "no_crop", "the picture is not kept any longer") from None
+    if named(camera, service.settings.blur):
+        data = blur_head(data)
+    tag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    if tag in [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]:
+        return Response(status_code=304, headers=headers)
+    return Response(data, media_type=_media_type(data), headers=headers)
+
+
+def _media_type(data: bytes) -> str:
+    """By the first bytes; a picture that is none of these is offered for download and never shown."""
+    kinds = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG", "image/png"), (b"RIFF", "image/webp"))
+    return next((kind for start, kind in kinds if data.startswith(start)), "application/octet-stream")
+
+
+def _shown(camera: str, settings: ServerSettings) -> str:
+    return "hidden" if named(camera, settings.hide) else "blurred" if named(camera, settings.blur) else "shown"
+
+
+def _nobody(id: str) -> Problem:
+    return Problem(404, "nobody", f"nobody has the id {id}: wrong, or erased")

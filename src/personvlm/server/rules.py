@@ -1,0 +1,239 @@
+"""Alerts and the rules that raise them."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from personvlm.alerts.alert import Alert
+from personvlm.alerts.engine import StoredRule
+from personvlm.alerts.grammar import parse_rule
+from personvlm.alerts.rule import attributes
+from personvlm.base.errors import InputError
+from personvlm.schema.groups import GROUP
+from personvlm.server.people import CameraName, Limit, filters
+from personvlm.server.problems import Json, Problem
+from personvlm.server.services import Services, audited, services
+from personvlm.server.settings import ServerSettings
+from personvlm.server.wire import crop_url, hidden, shown
+
+router = APIRouter(tags=["alerts"])
+
+AlertId = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
+RuleName = Annotated[str, Path(pattern="^[a-z0-9][a-z0-9_-]{0,63}$")]
+RuleText = Annotated[str, Field(min_length=1, max_length=2000, description='Such as upper.color == "red"')]
+State = Literal["raised", "updated", "acknowledged", "closed"]
+
+
+class _Shown(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class ShownAlert(_Shown):
+    """One person who fits a rule."""
+
+    id: str
+    rule: str
+    person: str
+    camera: str
+    state: State
+    holds: bool
+    ended: bool
+    event_id: str
+    revision: int
+    probability: float
+    text: str
+    crop: str | None = Field(description="Address of the picture, if it may be seen.")
+    why: dict[str, float]
+    raised_at: float
+    seen_at: float
+    acknowledged_at: float | None
+    acknowledged_by: str | None
+    closed_at: float | None
+
+
+class AlertList(_Shown):
+    """The latest first."""
+
+    alerts: list[ShownAlert]
+
+
+class ShownRule(_Shown):
+    """A rule. `rule` is its canonical text."""
+
+    name: str
+    rule: str
+    words: str | None
+    channels: list[str]
+    enabled: bool
+
+
+class RuleList(_Shown):
+    """By name."""
+
+    rules: list[ShownRule]
+
+
+class RuleBody(_Shown):
+    """What is put in force."""
+
+    rule: RuleText
+    words: Annotated[str, Field(max_length=500)] | None = Field(default=None, description="What it was made from.")
+    channels: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=20)] = []
+    enabled: bool = True
+
+
+class DryBody(_Shown):
+    """What is tried over the past, by default the last day."""
+
+    rule: RuleText
+    since: float | None = Field(default=None, ge=0, le=1e11, allow_inf_nan=False)
+    until: float | None = Field(default=None, ge=0, le=1e11, allow_inf_nan=False)
+    camera: Annotated[list[CameraName], Field(max_length=100)] = []
+
+
+class DryAnswer(_Shown):
+    """What the rule would have raised."""
+
+    rule: str
+    count: int
+    alerts: list[ShownAlert] = Field(description="The first 100.")
+    people: int
+    descriptions: int
+    fitting: int
+    cameras: dict[str, int]
+    first: float | None
+    last: float | None
+    per_day: float | None
+    missed: float = Field(description="People who fit although nothing was raised, as their probabilities add up.")
+    expected_precision: float | None
+    interval: list[float] | None
+
+
+@router.get("/v1/alerts", response_model=AlertList, summary="Alerts")
+def alerts(request: Request, state: State | None = None, rule: Annotated[str | None, Query(max_length=64)] = None,
+           limit: Limit = 50) -> Response:  # fmt: skip
+    """The latest first; without `state` and `rule` those that are not closed."""
+    service = services(request)
+    found = service.alerts.alerts(state=state, rule=rule, limit=limit)
+    audited(request, "list", "alerts", {"state": state, "rule": rule})
+    return Json({"alerts": [_alert(each, service) for each in found]})
+
+
+@router.get("/v1/alerts/{id}", response_model=ShownAlert, summary="One alert")
+def alert(request: Request, id: AlertId) -> Response:
+    """404 where there is none."""
+    service = services(request)
+    found = _found(lambda: service.alerts.get(id))
+    audited(request, "view", found.person, {"alert": id})
+    return Json(_alert(found, service))
+
+
+@router.post("/v1/alerts/{id}/acknowledge", response_model=ShownAlert, summary="Somebody looks after it")
+def acknowledge(request: Request, id: AlertId) -> Response:
+    """409 where it is acknowledged or closed already."""
+    service = services(request)
+    _found(lambda: service.alerts.get(id))
+    audited(request, "acknowledge", id)
+    changed = _changed(lambda: service.alerts.acknowledge(id, request.state.principal.name))
+    return Json(_alert(changed, service))
+
+
+@router.post("/v1/alerts/{id}/close", response_model=ShownAlert, summary="End it")
+def close(request: Request, id: AlertId) -> Response:
+    """409 where it is closed already."""
+    service = services(request)
+    _found(lambda: service.alerts.get(id))
+    audited(request, "close", id)
+    return Json(_alert(_changed(lambda: service.alerts.close(id)), service))
+
+
+@router.get("/v1/rules", response_model=RuleList, summary="Rules")
+def rules(request: Request) -> Response:
+    """Those that rest included."""
+    return Json({"rules": [_rule(each) for each in services(request).alerts.rules()]})
+
+
+@router.put("/v1/rules/{name}", response_model=ShownRule, summary="Put a rule in force, or change it")
+def put_rule(request: Request, name: RuleName, body: RuleBody) -> Response:
+    """422 with the place where it is no rule."""
+    service = services(request)
+    _check(body.rule, service.settings)
+    audited(request, "put rule", name, {"rule": body.rule, "enabled": body.enabled})
+    stored = service.alerts.add_rule(name, body.rule, channels=body.channels, words=body.words, replace=True)
+    service.alerts.enable_rule(name, body.enabled)
+    return Json({**_rule(stored), "enabled": body.enabled})
+
+
+@router.delete("/v1/rules/{name}", status_code=204, summary="Take a rule out of force")
+def delete_rule(request: Request, name: RuleName) -> Response:
+    """Its alerts stay."""
+    service = services(request)
+    audited(request, "delete rule", name)
+    _found(lambda: service.alerts.remove_rule(name))
+    return Response(status_code=204)
+
+
+@router.post("/v1/rules/dry-run", response_model=DryAnswer, summary="What would a rule have raised?")
+def dry_run(request: Request, body: DryBody) -> Response:
+    """Replays what is stored; nothing is raised or sent."""
+    service = services(request)
+    text = _check(body.rule, service.settings)
+    since = time.time() - 86_400 if body.since is None and body.until is None else body.since
+    audited(request, "dry run", text, {"since": since, "until": body.until, "camera": body.camera})
+    wanted = filters(service.settings, body.camera, since, body.until)
+    history = service.store.history(wanted.since, wanted.until, wanted.cameras)
+    run = service.alerts.dry_run(body.rule, history)
+    record: dict[str, Any] = run.record()
+    shown = [_alert(each, service) for each in run.alerts[:100]]
+    return Json({**record, "rule": text, "alerts": shown})
+
+
+def _check(text: str, settings: ServerSettings) -> str:
+    """The canonical text. What this deployment does not show cannot be asked about by a rule either.
+
+    Raises:
+        InputError: not a rule; says where.
+        Problem: 422, it asks for what is not shown.
+    """
+    rule = parse_rule(text)
+    secret = [each.group for each in attributes(rule.condition) if each.group in hidden(settings)]
+    if secret:
+        raise Problem(422, "bad_attribute", f"{secret[0]} is switched off here; there is "
+                      f"{', '.join(name for name in GROUP if name not in hidden(settings))}")  # fmt: skip
+    return str(rule)
+
+
+def _alert(each: Alert, service: Services) -> dict[str, Any]:
+    settings = service.settings
+    record = {**each.record(), "crop": crop_url(each.crop, each.camera, settings)}
+    off = hidden(settings)
+    if off:  # an alert does not hold what its text could be said anew from
+        latest = service.store.latest(each.person)
+        said = None if latest is None else latest.description
+        record["text"] = "" if said is None else shown(said.text, said.attributes, settings)[0]
+        record["why"] = {name: share for name, share in each.why.items() if not any(group in name for group in off)}
+    return record
+
+
+def _rule(each: StoredRule) -> dict[str, Any]:
+    return {"name": each.name, "rule": str(each.rule), "words": each.words, "channels": list(each.channels),
+            "enabled": each.enabled}  # fmt: skip
+
+
+def _found(look: Any) -> Any:
+    try:
+        return look()
+    except InputError as error:
+        raise Problem(404, "not_found", str(error)) from None
+
+
+def _changed(change: Any) -> Any:
+    try:
+        return change()
+    except InputError as error:
+        raise Problem(409, "conflict", str(error)) from None

@@ -1,0 +1,399 @@
+"""Routes over a real store: lists, stories, crops, search, the live feed, alerts, the audit."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import sqlalchemy as sa
+from PIL import Image
+from serving import Running, StandIn, free_port
+from stored import START, described, filled
+
+from personvlm.schema import Described
+from personvlm.server.settings import ServerSettings
+from personvlm.store import Store
+
+Serve = Callable[..., Any]
+HTTP = httpx.Client(timeout=30)
+
+
+class Site:
+    """A server on a store with ten people."""
+
+    def __init__(self, server: Running, url: str, people: list[Described]) -> None:
+        self.server, self.store_url, self.people = server, url, people
+
+    def get(self, path: str, **more: Any) -> httpx.Response:
+        return HTTP.get(self.server.url + path, **more)
+
+    def send(self, method: str, path: str, body: Any = None) -> httpx.Response:
+        return HTTP.request(method, self.server.url + path, json=body)
+
+    def json(self, path: str, **more: Any) -> Any:
+        answer = self.get(path, **more)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def actions(self) -> list[tuple[str, str]]:
+        with Store.open(self.store_url) as store:
+            return [(each.action, each.subject) for each in store.audited(limit=1000)]
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """For tests that only look."""
+    url, people = filled(tmp_path_factory.mktemp("shared"))
+    with Running(ServerSettings(port=free_port(), store=url), [StandIn()]) as server:
+        yield Site(server, url, people)
+
+
+@pytest.fixture
+def site(serve: Serve, tmp_path: Path) -> Site:
+    url, people = filled(tmp_path)
+    return Site(serve(store=url, queue=f"sqlite:///{tmp_path / 'queue.db'}"), url, people)
+
+
+def test_lists_in_parts(shared: Site) -> None:
+    found: list[Any] = []
+    after = None
+    while True:
+        page = shared.json("/v1/people", params={"limit": 3, **({"after": after} if after else {})})
+        found += page["people"]
+        after = page["next"]
+        if after is None:
+            break
+    assert [each["person"] for each in found] == [each.request.person for each in reversed(shared.people)]
+    first = found[-1]
+    assert first["text"] == shared.people[0].description.text
+    assert first["attributes"]["upper.color"] == {"value": ["red"], "confidence": 0.8}
+    assert (first["camera"], first["track"], first["revision"], first["time"]) == ("gate", 0, 1, START)
+
+
+@pytest.mark.parametrize(("params", "rows"), [
+    ({"camera": "hall"}, [5, 6, 7, 8, 9]), ({"camera": ["hall", "gate"]}, list(range(10))), ({"camera": "no"}, []),
+    ({"since": START + 500}, [9]), ({"until": START + 30}, [0]), ({"attribute": "carrying:backpack"}, [1, 3, 5, 7, 9]),
+    ({"attribute": ["gender:female", "upper.color:red"], "camera": "gate"}, [0, 2, 4]),
+])  # fmt: skip
+def test_filters(shared: Site, params: Any, rows: list[int]) -> None:
+    found = shared.json("/v1/people", params=params)["people"]
+    assert sorted(each["track"] for each in found) == rows
+    if "attribute" not in params:
+        assert sorted(each["track"] for each in shared.json("/v1/tracks", params=params)["tracks"]) == rows
+
+
+@pytest.mark.parametrize("params", [
+    {"limit": 0}, {"limit": 1000}, {"after": "x"}, {"after": "0x1.8p+99999_1"}, {"after": "0x1.0p+30_9" + "9" * 30},
+    {"since": "soon"}, {"since": "nan"}, {"since": -1}, {"attribute": "gender"}, {"attribute": "gender:red"},
+    {"attribute": "ethnicity:any"}, {"camera": "a\0b"},
+])  # fmt: skip
+def test_what_cannot_be_listed(shared: Site, params: Any) -> None:
+    answer = shared.get("/v1/people", params=params)
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_story(site: Site) -> None:
+    more = described(3, revision=2, final=True)
+    with Store.open(site.store_url) as store:
+        store.add([more])
+        store.link(more.request.person, site.people[5].request.person, 0.9)
+    story = site.json(f"/v1/people/{more.request.person}")
+    assert [each["revision"] for each in story["story"]] == [1, 2]
+    assert (story["person"]["revision"], story["person"]["final"]) == (2, True)
+    assert [each["person"] for each in story["same_as"]] == [site.people[5].request.person]
+    assert site.get(f"/v1/people/{'0' * 32}").json()["code"] == "nobody"
+    assert site.get("/v1/people/1").status_code == 422
+    assert ("view", more.request.person) in site.actions()
+
+
+def test_crops(shared: Site) -> None:
+    event = shared.json("/v1/people")["people"][0]
+    url = event["crops"][0]["url"]
+    picture = shared.get(url)
+    assert picture.content == shared.people[9].request.crop.data
+    assert picture.headers["content-type"] == "image/jpeg"
+    assert picture.headers["cache-control"] == "private, no-cache"
+    again = shared.get(url, headers={"if-none-match": picture.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert shared.get(url, headers={"if-none-match": '"other"'}).status_code == 200
+    for wrong in ("/v1/crops/keep/aa/none", "/v1/crops/../people.db", "/v1/crops/%2e%2e/people.db", "/v1/crops/x"):
+        assert shared.get(wrong).status_code == 404
+    assert [action for action, _ in shared.actions()].count("view crop") == 3
+
+
+def test_faces_are_blurred_and_cameras_hidden(serve: Serve, tmp_path: Path) -> None:
+    url, people = filled(tmp_path)
+    open_ = Site(serve(store=url), url, people)
+    closed = Site(serve(store=url, blur=("gate",), hide=("hall",)), url, people)
+    shown = {each["camera"]: each for each in open_.json("/v1/people")["people"]}
+    assert [each["crops"] for each in closed.json("/v1/cameras")["cameras"]] == ["blurred", "hidden"]
+    hall = closed.json("/v1/people", params={"camera": "hall"})["people"]
+    assert [each["crops"][0]["url"] for each in hall] == [None] * 5
+    assert closed.get(shown["hall"]["crops"][0]["url"]).status_code == 404
+    clear, blurred = (_pixels(each.get(shown["gate"]["crops"][0]["url"]).content) for each in (open_, closed))
+    head = round(0.30 * len(clear))
+    assert np.abs(clear[head + 8 :] - blurred[head + 8 :]).mean() < 20
+    assert blurred[: head - 3].std() < 0.4 * clear[: head - 3].std(), "noise is gone where the head is"
+
+
+def _pixels(data: bytes) -> Any:
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), float)
+
+
+def test_search(shared: Site) -> None:
+    found = shared.json("/v1/search", params={"q": "woman in a red coat", "camera": "gate", "limit": 3})
+    assert [hit["person"]["track"] for hit in found["hits"]] == [4, 2, 0]
+    assert found["hits"][0]["probability"] > 0.6
+    assert {reason["term"] for reason in found["hits"][0]["reasons"]} == set(found["terms"])
+    assert found["likely"] == 3
+    assert found["facets"]["camera"] == {"gate": 3}
+    assert ("search", "woman in a red coat") in shared.actions()
+    second = shared.json("/v1/search", params={"q": "backpack", "offset": 2, "limit": 2, "facet": "upper.color"})
+    assert len(second["hits"]) == 2
+    assert set(second["facets"]) == {"upper.color"}
+
+
+def test_who_looks_similar(shared: Site) -> None:
+    id = shared.people[2].request.person
+    hits = shared.json(f"/v1/people/{id}/similar", params={"limit": 5})["hits"]
+    assert hits[0]["person"]["person"] == id
+    assert {hit["person"]["track"] % 2 for hit in hits[:5]} == {0}
+    assert hits[0]["alike"] >= hits[-1]["alike"]
+    assert shared.get(f"/v1/people/{'0' * 32}/similar").status_code == 404
+
+
+@pytest.mark.parametrize("params", [{"q": "x" * 501}, {"facet": "mood"}, {"camera": "nowhere"}, {"offset": -1},
+                                    {"q": "a\0"}])  # fmt: skip
+def test_what_cannot_be_searched(shared: Site, params: Any) -> None:
+    assert shared.get("/v1/search", params=params).status_code == 422
+
+
+def test_a_deployment_without_gender_does_not_let_it_out(serve: Serve, tmp_path: Path) -> None:
+    url, people = filled(tmp_path)
+    site = Site(serve(store=url, gender=False), url, people)
+    shown = [site.get(path, params=params).text for path, params in (
+        ("/v1/people", {}), ("/v1/events", {}), (f"/v1/people/{people[0].request.person}", {}),
+        ("/v1/search", {"q": "red coat"}), (f"/v1/people/{people[0].request.person}/similar", {}))]  # fmt: skip
+    for text in shown:
+        assert "coat" in text
+        for word in ("woman", "man.", "She", "He ", "male", '"gender"'):
+            assert word not in text
+    found = site.json("/v1/search", params={"q": "woman in a coat", "camera": "gate"})
+    assert found["terms"] == ["upper.garment: coat"]
+    assert "gender" in found["notes"][0]
+    men = site.json("/v1/search", params={"q": "man", "camera": "gate"})
+    women = site.json("/v1/search", params={"q": "woman", "camera": "gate"})
+    quoted = site.json("/v1/search", params={"q": '"a woman"', "camera": "gate"})
+    for each in (men, women, quoted):
+        assert [hit["person"]["track"] for hit in each["hits"]] == [hit["person"]["track"] for hit in men["hits"]]
+        assert "gender" not in each["facets"]
+    assert site.get("/v1/people", params={"attribute": "gender:female"}).status_code == 422
+    assert site.get("/v1/search", params={"facet": "gender"}).status_code == 422
+    assert site.send("POST", "/v1/rules/dry-run", {"rule": 'gender == "female"'}).status_code == 422
+    assert site.send("PUT", "/v1/rules/a", {"rule": 'gender == "female"'}).status_code == 422
+
+
+def test_events_in_parts(shared: Site) -> None:
+    first = shared.json("/v1/events", params={"limit": 4})
+    assert [each["track"] for each in first["events"]] == [0, 1, 2, 3]
+    rest = shared.json("/v1/events", params={"after": first["next"]})
+    assert [each["track"] for each in rest["events"]] == [4, 5, 6, 7, 8, 9]
+    assert shared.json("/v1/events", params={"after": rest["next"]}) == {"events": [], "next": rest["next"]}
+    hall = shared.json("/v1/events", params={"camera": "hall", "limit": 2})
+    assert [each["track"] for each in hall["events"]] == [5, 6]
+    more = shared.json("/v1/events", params={"camera": "hall", "after": hall["next"]})
+    assert [each["track"] for each in more["events"]] == [7, 8, 9]
+
+
+def live(site: Site, count: int, headers: dict[str, str] | None = None,
+         **params: Any) -> tuple[list[Any], threading.Thread]:  # fmt: skip
+    found: list[Any] = []
+    ready = threading.Event()
+
+    def listen() -> None:
+        with httpx.stream("GET", f"{site.server.url}/v1/events/stream", params=params, headers=headers,
+                          timeout=30) as answer:  # fmt: skip
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            for line in answer.iter_lines():
+                ready.set()
+                if line.startswith("data: "):
+                    found.append(json.loads(line[6:]))
+                    if len(found) == count:
+                        return
+
+    thread = threading.Thread(target=listen, daemon=True)
+    thread.start()
+    assert ready.wait(20)
+    return found, thread
+
+
+def test_the_live_feed(site: Site) -> None:
+    found, thread = live(site, 2)
+    hall, other = live(site, 1, camera="hall")
+    time.sleep(0.2)
+    with Store.open(site.store_url) as store:
+        store.add([described(20), described(21, camera="hall")])
+    thread.join(20)
+    other.join(20)
+    assert [each["track"] for each in found] == [20, 21]
+    assert [each["track"] for each in hall] == [21]
+    missed, thread = live(site, 2, headers={"last-event-id": str(found[0]["number"] - 1)})
+    thread.join(20)
+    assert missed == found
+    assert site.get("/v1/events/stream", headers={"last-event-id": "x"}).status_code == 422
+
+
+RULE = 'upper.color == "red" && upper.garment == "coat", in 1 of 1 crops'
+
+
+def test_rules_and_alerts(site: Site) -> None:
+    from personvlm.alerts.engine import Alerts
+
+    dry = site.send("POST", "/v1/rules/dry-run", {"rule": RULE, "since": START - 1}).json()
+    assert (dry["count"], dry["people"], dry["cameras"]) == (5, 10, {"gate": 3, "hall": 2})
+    assert dry["alerts"][0]["crop"].startswith("/v1/crops/")
+    put = site.send("PUT", "/v1/rules/red-coats", {"rule": RULE, "words": "red coats"})
+    assert (put.status_code, put.json()["rule"], put.json()["enabled"]) == (200, RULE, True)
+    resting = site.send("PUT", "/v1/rules/red-coats", {"rule": RULE, "enabled": False}).json()
+    assert not resting["enabled"]
+    site.send("PUT", "/v1/rules/red-coats", {"rule": RULE})
+    assert [each["name"] for each in site.json("/v1/rules")["rules"]] == ["red-coats"]
+    new = described(30)
+    with Store.open(site.store_url) as store:
+        store.add([new])
+        Alerts(store).observe([new])
+    (alert,) = site.json("/v1/alerts")["alerts"]
+    assert (alert["person"], alert["state"], alert["rule"]) == (new.request.person, "raised", "red-coats")
+    assert site.json(f"/v1/alerts/{alert['id']}") == alert
+    taken = site.send("POST", f"/v1/alerts/{alert['id']}/acknowledge")
+    assert (taken.json()["state"], taken.json()["acknowledged_by"]) == ("acknowledged", "somebody at this machine")
+    assert site.send("POST", f"/v1/alerts/{alert['id']}/acknowledge").status_code == 409
+    assert site.send("POST", f"/v1/alerts/{alert['id']}/close").json()["state"] == "closed"
+    assert site.send("POST", f"/v1/alerts/{alert['id']}/close").status_code == 409
+    assert site.json("/v1/alerts")["alerts"] == []
+    assert len(site.json("/v1/alerts", params={"state": "closed"})["alerts"]) == 1
+    assert site.send("DELETE", "/v1/rules/red-coats").status_code == 204
+    assert site.send("DELETE", "/v1/rules/red-coats").status_code == 404
+    assert site.get(f"/v1/alerts/{'0' * 32}").status_code == 404
+    done = [action for action, _ in site.actions()]
+    for action in ("put rule", "dry run", "acknowledge", "close", "delete rule"):
+        assert action in done
+
+
+@pytest.mark.parametrize("rule", ["", "upper.color ==", 'upper.color == "mauve"', "x" * 3000, 'ethnicity == "a"'])
+def test_what_is_no_rule(shared: Site, rule: str) -> None:
+    assert shared.send("PUT", "/v1/rules/a", {"rule": rule}).status_code == 422
+    assert shared.send("POST", "/v1/rules/dry-run", {"rule": rule}).status_code == 422
+
+
+def test_the_audit_chain(site: Site) -> None:
+    site.json("/v1/search", params={"q": "red coat"})
+    site.json("/v1/people")
+    rows = site.json("/v1/audit")["entries"]
+    assert [(each["actor"], each["action"]) for each in rows] == [("local", "search"), ("local", "list")]
+    assert site.json("/v1/audit", params={"after": rows[0]["id"]})["entries"] == rows[1:]
+    checked = site.json("/v1/audit/verify", params={"last_hash": rows[1]["hash"]})
+    assert checked == {"intact": True, "problem": None, "entries": 2, "last_hash": rows[1]["hash"]}
+    assert not site.json("/v1/audit/verify", params={"last_hash": "0" * 64})["intact"]
+
+
+@pytest.mark.parametrize("edit", [
+    "UPDATE audit SET subject = 'blue coat' WHERE id = 1", "UPDATE audit SET actor = 'nobody' WHERE id = 2",
+    "UPDATE audit SET at = at - 1 WHERE id = 1", "UPDATE audit SET detail = '{}' WHERE id = 1",
+    "DELETE FROM audit WHERE id = 1",
+    "UPDATE audit SET action = 'view' WHERE id = 2", "UPDATE audit SET hash = 'x' WHERE id = 2",
+])  # fmt: skip
+def test_an_edited_audit_does_not_verify(site: Site, edit: str) -> None:
+    site.json("/v1/search", params={"q": "red coat", "camera": "gate"})
+    site.json("/v1/people")
+    assert site.json("/v1/audit/verify")["intact"]
+    with Store.open(site.store_url) as store, store.begin() as connection:
+        connection.execute(sa.text(edit))
+    assert not site.json("/v1/audit/verify")["intact"]
+
+
+def test_the_audit_of_many_at_once(site: Site) -> None:
+    url = site.json("/v1/people")["people"][0]["crops"][0]["url"]
+    threads = [threading.Thread(target=site.get, args=(url,)) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert [action for action, _ in site.actions()].count("view crop") == 20
+    assert site.json("/v1/audit/verify")["intact"]
+
+
+def test_the_queue(site: Site, tmp_path: Path) -> None:
+    from personvlm.events import open_queue
+
+    assert site.json("/v1/queue")["queued"] == 0
+    queue = open_queue(f"sqlite:///{tmp_path / 'queue.db'}")
+    request = described(40).request
+    queue.put([request])
+    queue.nack(queue.claim(1), "the picture is broken", dead=True)
+    (letter,) = site.json("/v1/queue/dead")["dead"]
+    assert (letter["event_id"], letter["reason"]) == (request.event_id, "the picture is broken")
+    assert site.send("POST", "/v1/queue/replay", {"event_ids": ["unknown"]}).json() == {"replayed": 0}
+    assert site.send("POST", "/v1/queue/replay", {"event_ids": [request.event_id]}).json() == {"replayed": 1}
+    stats = site.json("/v1/queue")
+    assert (stats["queued"], stats["dead"], stats["missing"]) == (1, 0, 0)
+    queue.close()
+
+
+def test_without_a_store_or_a_queue(serve: Serve) -> None:
+    server = serve()
+    for path in ("people", "events", "events/stream", "search", "cameras", "alerts", "audit"):
+        answer = HTTP.get(f"{server.url}/v1/{path}")
+        assert (answer.status_code, answer.json()["code"]) == (404, "no_store")
+    assert HTTP.get(f"{server.url}/v1/queue").json()["code"] == "no_queue"
+
+
+def test_a_store_that_is_away(site: Site) -> None:
+    assert site.json("/readyz")["parts"] == {"describer": "ok", "store": "ok", "queue": "ok"}
+    site.server.app.state.services.store.engine.dispose()
+    path = Path(site.store_url)
+    for each in path.parent.glob("people.db*"):
+        if each.is_file():
+            each.rename(each.with_suffix(each.suffix + ".away"))
+    path.mkdir()
+    assert site.get("/readyz").status_code == 503
+    answer = site.get("/v1/people")
+    assert (answer.status_code, answer.json()["code"]) == (503, "database_down")
+    assert site.json("/healthz")["status"] == "ok"
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[float]:
+    """How long a server with an open live feed takes to end, as `personvlm serve` runs it."""
+    import uvicorn
+
+    from personvlm.cli.serve import _server
+    from personvlm.server.app import create_app
+
+    url, _ = filled(tmp_path_factory.mktemp("ended"))
+    port = free_port()
+    app = create_app(ServerSettings(port=port, store=url), [StandIn()])
+    server = _server(uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=20), True)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    with httpx.stream("GET", f"http://127.0.0.1:{port}/v1/events/stream", timeout=30) as answer:
+        next(answer.iter_lines())
+        began = time.monotonic()
+        server.should_exit = True
+        thread.join(30)
+        yield time.monotonic() - began
+
+
+def test_a_live_feed_does_not_keep_a_server_from_ending(ended: float) -> None:
+    assert ended < 5
