@@ -16,6 +16,7 @@ import typer
 from personvlm import __version__
 from personvlm.base.errors import PersonVLMError
 from personvlm.cli import (
+    alerts,
     bench,
     calibrate,
     compress,
@@ -28,6 +29,7 @@ from personvlm.cli import (
     models,
     run,
     serve,
+    simulate,
     study,
     train,
 )  # fmt: skip
@@ -67,7 +69,9 @@ app.command("convert")(train.convert)
 app.command("compress")(compress.compress)
 app.command("distill")(distill.distill)
 app.command("study")(study.study)
+app.command("simulate")(simulate.simulate)
 app.add_typer(data.app, name="data")
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(serve.token, name="token")
 
 
