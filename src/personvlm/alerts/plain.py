@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from personvlm.alerts.grammar import LONGEST, parse_rule
-from personvlm.alerts.plain_looks import looks
-from personvlm.alerts.rule import And, At, During, Node, On, Or, Rule, Stays, Sure, duration
+from personvlm.alerts.rule import And, At, During, Has, Node, Not, On, Or, Rule, Stays, Sure, duration
 from personvlm.base.errors import InputError
+from personvlm.store.query import Query, Term
+from personvlm.store.query_parser import parse_query
 
 _NUMBERS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
             "nine": 9, "ten": 10, "eleven": 11, "twelve": 12}  # fmt: skip
@@ -44,10 +45,12 @@ class Compiled:
     Attributes:
         rule: to be shown to whoever wrote the sentence; ``str(rule)`` is what is saved.
         ignored: words that were not understood, and stand for nothing in the rule.
+        notes: what was read otherwise than it was written.
     """
 
     rule: Rule
     ignored: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -78,7 +81,7 @@ def compile_words(text: str, cameras: Sequence[str] = ()) -> Compiled:
 
     Example:
         >>> str(compile_words("tell me when somebody in a red jacket is at the gate at night", ["gate"]).rule)
-        'upper.garment == "jacket" && upper.color == "red" && camera == "gate" && time in 22:00-06:00'
+        'upper.color == "red" && upper.garment == "jacket" && camera == "gate" && time in 22:00-06:00'
     """
     if len(text) > LONGEST:
         raise InputError(f"a sentence has at most {LONGEST} characters, this one {len(text)}")
@@ -90,14 +93,30 @@ def compile_words(text: str, cameras: Sequence[str] = ()) -> Compiled:
     sure = _sure(sentence)
     time = _time(sentence)
     place = _place(sentence, cameras)
-    nodes, ignored = looks(sentence.left)
+    query = parse_query(sentence.left)
+    nodes = [_looks(term) for term in query.terms]
     parts = [*nodes, *sure, *place, *time, *sentence.nodes]
     if not parts or (sure and not nodes):
         raise InputError("nothing in this sentence says whom an alert is about; write, for example: somebody in a red "
                          "jacket with a backpack, at the gate, at night")  # fmt: skip
     flat = [part for node in parts for part in (node.parts if isinstance(node, And) else (node,))]
     condition = " && ".join(f"({part})" if isinstance(part, Or) else str(part) for part in dict.fromkeys(flat))
-    return Compiled(parse_rule(condition + sentence.count + sentence.once), tuple(ignored))
+    rule = parse_rule(condition + sentence.count + sentence.once)
+    return Compiled(rule, _ignored(query), query.notes)
+
+
+def _looks(term: Term) -> Node:
+    """A term of a search as a condition. A rule means what it says: colors that are near do not count."""
+    either: list[Node] = []
+    for alternative in term.alternatives:
+        each: list[Node] = [Has(wanted.group, wanted.values) for wanted in alternative]
+        either.append(each[0] if len(each) == 1 else And(tuple(each)))
+    node = either[0] if len(either) == 1 else Or(tuple(either))
+    return Not(node) if term.absent else node
+
+
+def _ignored(query: Query) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*query.words, *(word for phrase in query.phrases for word in phrase))))
 
 
 def _seconds(number: str, unit: str) -> int:
@@ -149,7 +168,7 @@ def _time(sentence: _Sentence) -> list[Node]:
     if between:
         groups = between.groups()
         nodes.append(During(_clock(groups[:3]), _clock(groups[3:])))
-    elif after := sentence.take(rf"(?:after|from) {_CLOCK}(?: on)?"):
+    elif after := sentence.take(rf"(?:after|from) {_CLOCK}"):
         nodes.append(During(_clock(after.groups()), 0))
     elif before := sentence.take(rf"(?:before|until|till) {_CLOCK}"):
         nodes.append(During(0, _clock(before.groups())))
@@ -181,7 +200,7 @@ def _clock(parts: Sequence[str | None]) -> int:
 def _place(sentence: _Sentence, cameras: Sequence[str]) -> list[Node]:
     found: list[str] = []
     for camera in sorted(cameras, key=len, reverse=True):
-        spoken = re.escape(camera.lower()).replace(r"\-", "[- _]").replace("_", "[- _]")
+        spoken = "[-_ ]".join(map(re.escape, re.split(r"[-_ ]", camera.lower())))
         while sentence.take(rf"(?:(?:or )?{_PLACE} )?(?:the )?(?:camera )?(?:\"{spoken}\"|{spoken})(?: camera)?"):
             found.append(camera)
     named = sentence.take(r"(?:at|on|by|from) (?:the )?camera \"?([a-z0-9_-]+)\"?") or sentence.take(

@@ -64,6 +64,8 @@ def _understood(text: str, plain: bool, store: Store, quiet: bool) -> Rule:
         print(f"personvlm: understood as: {compiled.rule}", file=sys.stderr)
     if compiled.ignored:
         print(f"personvlm: not understood, and left out: {', '.join(compiled.ignored)}", file=sys.stderr)
+    for note in () if quiet else compiled.notes:
+        print(f"personvlm: {note}", file=sys.stderr)
     return compiled.rule
 
 
