@@ -27,11 +27,13 @@ from personvlm.cli import (
     evaluate,
     frigate,
     models,
+    queue,
     run,
     serve,
     simulate,
     study,
     train,
+    worker,
 )  # fmt: skip
 
 app = typer.Typer(
@@ -59,6 +61,8 @@ app.command("demo")(demo.demo)
 app.command("run")(run.run)
 app.command("serve")(serve.serve)
 app.command("frigate")(frigate.frigate)
+app.command("worker")(worker.worker)
+app.command("queue")(queue.queue)
 app.command("evaluate")(evaluate.evaluate)
 app.command("schema")(models.schema)
 app.command("models")(models.models)

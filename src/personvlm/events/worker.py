@@ -111,14 +111,14 @@ class Worker:
         """Claim no more, finish what was claimed, and return from :meth:`run`. May be called by a signal handler."""
         self._stopping.set()
 
-    def run(self) -> None:
-        """Claim and describe until :meth:`stop`."""
+    def run(self, *, until_empty: bool = False) -> None:
+        """Claim and describe until :meth:`stop`, or until nothing is queued any more."""
         threads = [threading.Thread(target=work, name=name, daemon=True)
                    for name, work in (("finish", self._finish), ("extend", self._extend))]  # fmt: skip
         for thread in threads:
             thread.start()
         try:
-            self._claim()
+            self._claim(until_empty)
         finally:
             self._drain()
             self._over.set()
@@ -129,7 +129,7 @@ class Worker:
 
     # Claiming.
 
-    def _claim(self) -> None:
+    def _claim(self, until_empty: bool) -> None:
         pause = Pause()
         while not self._stopping.is_set():
             with self._change:
@@ -139,6 +139,8 @@ class Worker:
                 continue
             try:
                 leases = self.queue.claim(min(room, self.engine.settings.batch), self.settings.wait_s)
+                if until_empty and not leases and not self.busy and self.queue.stats().queued == 0:
+                    return
             except QueueDownError as error:
                 self._down("queue", str(error))
                 self._stopping.wait(pause.next())

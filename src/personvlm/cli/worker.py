@@ -1,0 +1,104 @@
+"""``personvlm worker``: events from a queue, descriptions into a store."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from personvlm.base.errors import InputError
+from personvlm.cli.describe import Model, Quiet
+from personvlm.cli.output import print_json
+
+_EXTRA = {"sqlalchemy": "service", "alembic": "service", "prometheus_client": "service", "lark": "service"}
+
+
+def worker(
+    queue: Annotated[str, typer.Option(metavar="URL", help="Where events come from.")],
+    store: Annotated[str, typer.Option(metavar="FILE|URL", help="Where descriptions go.")],
+    blobs: Annotated[
+        str | None, typer.Option(metavar="DIR|URL", help="Pictures too large for messages (default: the store's).")
+    ] = None,
+    gpu: Annotated[int | None, typer.Option(min=0, metavar="N", help="Use this GPU; one process for each.")] = None,
+    concurrency: Annotated[int, typer.Option(min=1, help="Batches at the same time.")] = 1,
+    threads: Annotated[int | None, typer.Option(min=1, help="Cores to use (default: all).")] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Most events in a batch.")] = 16,
+    health_port: Annotated[
+        int | None, typer.Option(min=0, max=65535, metavar="P", help="Serve /healthz, /readyz and /metrics there.")
+    ] = None,
+    drain: Annotated[float, typer.Option(min=0.0, help="Seconds to finish in after SIGTERM.")] = 30.0,
+    until_empty: Annotated[bool, typer.Option("--until-empty", help="End when the queue is empty.")] = False,
+    no_crops: Annotated[bool, typer.Option("--no-crops", help="Store no pictures of people.")] = False,
+    say: Annotated[
+        Literal["confident", "all"],
+        typer.Option(help="Say what is certain enough, or the most probable value of every group."),
+    ] = "confident",
+    no_gender: Annotated[bool, typer.Option("--no-gender", help="Neither say nor output gender.")] = False,
+    no_age: Annotated[bool, typer.Option("--no-age", help="Neither say nor output age.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what became of the events at the end.")] = False,
+    model: Model = None,
+    quiet: Quiet = False,
+) -> None:
+    """Describe events until SIGTERM or Ctrl-C, then finish what was claimed. Any number of workers share a queue."""
+    if gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = str(gpu)
+    try:
+        from personvlm.alerts.engine import Alerts
+        from personvlm.events import open_queue
+        from personvlm.events.describing import EventEngine
+        from personvlm.events.worker import Worker, WorkerSettings
+        from personvlm.events.worker_http import WorkerServer
+        from personvlm.store import Blobs, Store
+    except ModuleNotFoundError as error:
+        if error.name not in _EXTRA:
+            raise
+        raise InputError(f"`personvlm worker` needs {error.name}: "
+                         f"pip install 'personvlm[{_EXTRA[error.name]}]'") from None  # fmt: skip
+    from personvlm.runtime.batching_queue import BatchSettings
+
+    logging.basicConfig(level=logging.ERROR if quiet else logging.INFO, stream=sys.stderr,
+                        format="%(asctime)s %(levelname)s %(name)s: %(message)s")  # fmt: skip
+    place = None if blobs is None else Blobs.open(blobs)
+    with Store.open(store, keep_crops=not no_crops) as people:
+        shelf = place or people.blobs
+        events = open_queue(queue, blobs=shelf, store=people)
+        ahead = batch * (concurrency + 2)
+        settings = BatchSettings(batch=batch, queue=max(256, ahead), preparers=1)
+        engine = EventEngine(_model(model, gpu, threads, say, not no_gender, not no_age), shelf, settings, concurrency)
+        working = Worker(events, people, engine, WorkerSettings(ahead=ahead, drain_s=drain),
+                         observe=Alerts(people).observe)  # fmt: skip
+        server = None if health_port is None else WorkerServer(working, health_port)
+        if server is not None and not quiet:
+            print(f"personvlm: health and metrics on port {server.port}", file=sys.stderr)
+
+        def stop(number: int, frame: Any) -> None:
+            signal.signal(number, signal.SIG_DFL)  # who asks twice does not want to wait
+            working.stop()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, stop)
+        try:
+            working.run(until_empty=until_empty)
+        finally:
+            if server is not None:
+                server.close()
+            events.close()
+    if as_json:
+        print_json(dict(working.counts))
+
+
+def _model(path: Path | None, gpu: int | None, threads: int | None, say: Literal["confident", "all"], gender: bool,
+           age: bool) -> Any:  # fmt: skip
+    from personvlm.runtime.describer import Describer
+    from personvlm.runtime.tracks import TrackModel
+
+    describer = Describer.load(path, threads=threads)
+    if gpu is not None and describer.backend.startswith("onnx"):
+        raise InputError(f"--gpu {gpu}: {describer.backend}; leave --gpu out to work on the cores")
+    logging.getLogger(__name__).info("%s on %s", describer.name, describer.backend)
+    return TrackModel(describer, say=say, gender=gender, age=age)

@@ -1,0 +1,129 @@
+"""Several pictures of one person, described together. Needs neither cameras nor trackers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from personvlm.runtime.calibration import Calibration, Say
+from personvlm.runtime.describer import Describer, _worth_saying
+from personvlm.runtime.engine import Engine
+from personvlm.runtime.fusion import fuse
+from personvlm.runtime.generate import generate
+from personvlm.schema import Attribute, PersonDescription
+
+Image = NDArray[np.uint8]
+Scored = tuple[Image, float]
+"""A picture, RGB ``uint8 [H, W, 3]``, and how well it shows the person, 0..1."""
+
+_LEAST = 0.05  # weight of a crop that is said to show nothing
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the model sees in one picture: ``tokens [T, D]``, ``logits [C]``, ``embedding [E]``, ``quality`` 0..1."""
+
+    tokens: NDArray[np.float32] = field(repr=False)
+    logits: NDArray[np.float32] = field(repr=False)
+    embedding: NDArray[np.float32] = field(repr=False)
+    quality: float
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """Everything about a person but the words."""
+
+    tokens: NDArray[np.float32]
+    scores: dict[str, dict[str, float]]
+    attributes: dict[str, Attribute]
+    embedding: NDArray[np.float32]
+    quality: float
+
+
+class TrackModel:
+    """Describes people of whom there are several pictures. Safe to use from several threads.
+
+    Args:
+        describer: the model.
+        say, min_precision: see :meth:`personvlm.runtime.describer.Describer.describe`.
+        gender, age: False leaves the group out of text, attributes and scores.
+
+    Example:
+        >>> model = TrackModel(Describer.load())  # doctest: +SKIP
+        >>> model.describe_all([[(front, 0.9), (back, 0.4)], [(somebody_else, 1.0)]])  # doctest: +SKIP
+    """
+
+    def __init__(self, describer: Describer, *, say: Say = "confident", min_precision: float | None = None,
+                 gender: bool = True, age: bool = True) -> None:  # fmt: skip
+        self.describer, self._say = describer, say
+        self._hidden = frozenset(name for name, on in (("gender", gender), ("age", age)) if not on)
+        # Alone, a crop is what the model was calibrated for.
+        self._alone: Calibration = describer._deciding(say, min_precision)
+        self._fused = self._alone.for_tracks()
+
+    @property
+    def name(self) -> str:
+        """Name and version of the model."""
+        return self.describer.name
+
+    def look(self, images: Sequence[Image], engine: Engine | None = None) -> list[Look]:
+        """Look at pictures, of whomever."""
+        seen = (engine or self.describer.engine).encode(self.describer.transform(list(images)))
+        return [Look(seen.tokens[row], seen.logits[row], seen.embedding[row], float(seen.quality[row]))
+                for row in range(len(images))]  # fmt: skip
+
+    def say(self, looks: Sequence[Look], scores: Sequence[float], engine: Engine | None = None) -> PersonDescription:
+        """What pictures of one person say together.
+
+        Attributes are decided on the mean of the pictures' logits, weighted with the model's own quality and the
+        picture's score, and calibrated for tracks. Words are found while looking at the picture of the highest weight.
+
+        Raises:
+            ValueError: no pictures.
+        """
+        return self._words([self._judge(looks, scores)], engine or self.describer.engine)[0]
+
+    def describe_all(self, people: Sequence[Sequence[Scored]]) -> list[PersonDescription]:
+        """One batch of people, each with one picture or more. An answer does not depend on the others.
+
+        Raises:
+            ValueError: somebody without a picture.
+        """
+        if self.describer.engine.workers:  # cores: one person each; else everybody at once
+            return self.describer._side_by_side(lambda person, engine: self._batch([person], engine)[0], people)
+        return self._batch(people, self.describer.engine)
+
+    def _batch(self, people: Sequence[Sequence[Scored]], engine: Engine) -> list[PersonDescription]:
+        if not people:
+            return []
+        looks = iter(self.look([image for person in people for image, _ in person], engine))
+        judged = [self._judge([next(looks) for _ in person], [score for _, score in person]) for person in people]
+        return self._words(judged, engine)
+
+    def _judge(self, looks: Sequence[Look], scores: Sequence[float]) -> _Judged:
+        if not looks:
+            raise ValueError("no crops to describe")
+        weights = np.array([look.quality * max(_LEAST, score) for look, score in zip(looks, scores, strict=True)])
+        calibration = self._fused if len(looks) > 1 else self._alone
+        fused = fuse(np.stack([look.logits for look in looks]), weights)
+        probable = calibration.scores(calibration.probabilities(fused[None])[0], self._hidden)
+        attributes = calibration.decide(probable, self._say)
+        if len(looks) > 1:
+            attributes = {name: item.model_copy(update={"source": "fused"}) for name, item in attributes.items()}
+        embedding = np.average(np.stack([look.embedding for look in looks]), 0, weights)
+        embedding /= max(1e-9, float(np.linalg.norm(embedding)))
+        best = looks[int(weights.argmax())]
+        return _Judged(best.tokens, probable, attributes, embedding, best.quality)
+
+    def _words(self, judged: Sequence[_Judged], engine: Engine) -> list[PersonDescription]:
+        texts = generate(engine, np.stack([one.tokens for one in judged]),
+                         [_worth_saying(one.attributes) for one in judged], self.describer.tokenizer,
+                         self.describer.max_words)  # fmt: skip
+        return [
+            PersonDescription(text=text, scores=one.scores, attributes=one.attributes,
+                              embedding=tuple(one.embedding.tolist()), quality=one.quality, model=self.name)
+            for text, one in zip(texts, judged, strict=True)
+        ]  # fmt: skip
