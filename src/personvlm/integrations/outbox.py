@@ -51,7 +51,9 @@ class Outbox:
             self._base.execute("PRAGMA journal_mode=WAL")
             self._base.execute("PRAGMA synchronous=NORMAL")
             self._base.execute(_TABLE)
-            self._base.execute("UPDATE messages SET sent = 0")
+            for name, columns in (("next", "sent, row"), ("kind", "kind, sent, row"), ("person", "person")):
+                self._base.execute(f"CREATE INDEX IF NOT EXISTS messages_{name} ON messages ({columns})")
+            self._base.execute("UPDATE messages SET sent = 0 WHERE sent != 0")
         except sqlite3.DatabaseError as error:
             self._base.close()
             if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
@@ -70,9 +72,8 @@ class Outbox:
             if kind != "new":
                 self.superseded += self._delete("person = ? AND kind = 'update' AND sent = 0", person)
             if self._waiting >= self._most:
-                oldest = ("row = (SELECT row FROM messages WHERE sent = 0 AND kind != 'end' "
-                          "ORDER BY kind = 'new', row LIMIT 1)")  # fmt: skip
-                gone = self._delete(oldest)
+                oldest = "row = (SELECT row FROM messages WHERE kind = ? AND sent = 0 ORDER BY row LIMIT 1)"
+                gone = self._delete(oldest, "update") or self._delete(oldest, "new")
                 self.dropped += gone
                 if not gone and kind != "end":
                     self.dropped += 1
