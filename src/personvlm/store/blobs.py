@@ -65,11 +65,15 @@ class Blobs:
             expires: time from which :meth:`sweep` may delete it, in seconds since the epoch, rounded up to the hour.
             name: letters, digits, ``.``, ``_`` and ``-``; putting under the same name again replaces what was there.
         """
-        name = uuid.uuid4().hex if name is None else name
-        shelf = "keep" if expires is None else f"until/{-int(-expires // _HOUR)}"
-        reference = f"{shelf}/{_two(name)}/{name}"
+        reference = self.reference(uuid.uuid4().hex if name is None else name, expires)
         self._place.write(_checked(reference), data)
         return reference
+
+    @staticmethod
+    def reference(name: str, expires: float | None = None) -> str:
+        """The reference that :meth:`put` gives to ``name``."""
+        shelf = "keep" if expires is None else f"until/{-int(-expires // _HOUR)}"
+        return f"{shelf}/{_two(name)}/{name}"
 
     def get(self, reference: str) -> bytes:
         """The bytes.

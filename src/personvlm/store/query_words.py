@@ -29,8 +29,9 @@ _ALSO: Mapping[str, str] = MappingProxyType({
     "men": "man", "women": "woman", "ladies": "woman", "boys": "boy", "girls": "girl", "kids": "child", "kiddo":
     "child", "blondes": "blonde", "brunette": "brown-haired", "redhead": "red-haired", "ginger": "red-haired",
     "redheaded": "red-haired", "dark-haired": "dark hair", "fair-haired": "blond-haired",
-    "light-haired": "light hair", "bike": "riding a bicycle", "bicycle": "riding a bicycle", "cyclist": "riding a bicycle", "biker":
-    "riding a scooter", "skateboarder": "riding a skateboard", "skater": "riding a skateboard", "runner": "running",
+    "light-haired": "light hair", "bike": "riding a bicycle", "bicycle": "riding a bicycle",
+    "cyclist": "riding a bicycle", "biker": "riding a scooter",
+    "skateboarder": "riding a skateboard", "skater": "riding a skateboard", "runner": "running",
     "jogger": "running", "pedestrian": "walking", "smoker": "smoking", "bareheaded": "no hat", "hatless": "no hat",
     "colour": "color", "grey": "gray", "bespectacled": "glasses", "masked": "mask", "hooded": "hood", "greyish":
     "gray", "rucksacks": "backpack", "pensioner": "elderly", "senior": "elderly", "seniors": "elderly", "teen":
@@ -52,7 +53,7 @@ _NUMBERS: Mapping[str, int] = MappingProxyType({
     "seventeen": 17, "eighteen": 18, "nineteen": 19, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
 })  # fmt: skip
 _DECADES: Mapping[str, int] = MappingProxyType({
-    "teens": 10, "twenties": 20, "thirties": 30, "forties": 40, "fifties": 50, "sixties": 60, "seventies": 70,
+    "twenties": 20, "forties": 40, "fifties": 50, "sixties": 60, "seventies": 70,
     "eighties": 80, "nineties": 90,
 })  # fmt: skip
 _BEFORE = frozenset(("about", "around", "roughly", "approximately", "approx", "aged", "age", "circa", "maybe"))
@@ -65,7 +66,8 @@ _WORD_LENGTHS = (5, 8)
 def ages(words: Sequence[str]) -> tuple[dict[str, float], set[int]] | None:
     """The age that ``words`` name by a number or a decade: value -> share, and the places of the words.
 
-    "About thirty" is 25 to 35, "30 years old" 27 to 33, "in her thirties" 30 to 39.
+    "About thirty" is 25 to 35, "30 years old" 27 to 33, "in her forties" 40 to 50. "Thirties" is a word of the
+    vocabulary, and stays one.
     """
     for place, word in enumerate(words):
         before = words[place - 1] if place else ""

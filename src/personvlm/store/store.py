@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,15 @@ import sqlalchemy as sa
 
 from personvlm.base.errors import InputError
 from personvlm.schema import GROUPS, Described
-from personvlm.store import audit, bulk, database, fold, links, reading, search, writing
+from personvlm.store import audit, bulk, database, erasing, fold, links, reading, retention, search, writing
 from personvlm.store.blobs import Blobs
 from personvlm.store.codes import Terms
+from personvlm.store.erasing import Receipt
 from personvlm.store.judge import Looks
 from personvlm.store.links import StoredLink
 from personvlm.store.query import Query
 from personvlm.store.reading import EVERYBODY, Camera, Filters, Page
+from personvlm.store.retention import Sweep
 from personvlm.store.rows import Said, Seen
 from personvlm.store.search import Results
 from personvlm.store.segments import Segments
@@ -106,7 +109,8 @@ class Store:
         """
         if not described:
             return []
-        rows = [(Seen.of(one.request, one.described_at, self._keep(one)), Said.of(one.description, self.terms))
+        bare = self._without_crops(connection)
+        rows = [(Seen.of(one.request, one.described_at, self._keep(one, bare)), Said.of(one.description, self.terms))
                 for one in described]  # fmt: skip
         return self.insert(rows, connection)
 
@@ -129,13 +133,21 @@ class Store:
         with self.begin() as connection:
             return fold.fold(connection, everybody=True)
 
-    def _keep(self, one: Described) -> tuple[str | None, ...]:
+    def _without_crops(self, connection: sa.Connection | None) -> set[str]:
+        if self.blobs is None:
+            return set()
+        if connection is not None:
+            return retention.without_crops(connection)
+        with self.read() as own:
+            return retention.without_crops(own)
+
+    def _keep(self, one: Described, bare: set[str]) -> tuple[str | None, ...]:
         """References of the pictures, which are put into the blobs first.
 
         Their names follow from the event, so that doing it again replaces them, and a transaction that fails leaves
         nothing that could not be found again.
         """
-        if self.blobs is None:
+        if self.blobs is None or one.request.camera in bare:
             return tuple(None for _ in one.request.crops)
         kept: list[str | None] = []
         for number, crop in enumerate(one.request.crops):
@@ -258,6 +270,45 @@ class Store:
             return links.same_as(connection, person)
         with self.read() as own:
             return links.same_as(own, person)
+
+    # ---- forgetting
+
+    def erase(self, people: Sequence[str], *, identity: bool = False, actor: str = "somebody", reason: str = "",
+              scrub: bool = True) -> Receipt:  # fmt: skip
+        """Forget people: descriptions, vectors, pictures, search rows, links, alerts and what waits in the queue of
+        this database. Who was erased is not stored again, however late an answer comes.
+
+        :func:`personvlm.pipeline.erase.erase` reaches queues and caches elsewhere too.
+
+        Args:
+            people: ids of tracks; those that nobody has count as erased.
+            identity: everybody whom links connect with them as well.
+            scrub: overwrite the free space too, which takes as long as copying the database. Until it is done, bytes
+                of the people may be found in the files.
+        """
+        with self.begin() as connection:
+            receipt = erasing.erase(connection, self.blobs, self.terms, people, identity=identity, actor=actor,
+                                    reason=reason)  # fmt: skip
+        left = ("the free space of the database: `personvlm store scrub`",)
+        return replace(receipt, remaining=erasing.scrub(self.engine) if scrub else left)
+
+    def keep(self, camera: str, *, days: float | None = None, crop_days: float | None = None,
+             crops: bool = True) -> None:  # fmt: skip
+        """Say how long people of a camera are kept (None: for ever), their pictures, and whether there are any."""
+        with self.begin() as connection:
+            retention.keep(connection, camera, days=days, crop_days=crop_days, crops=crops)
+
+    def sweep(self, now: float | None = None, *, scrub: bool = False) -> Sweep:
+        """Erase who is older than their camera says, and blobs that have expired."""
+        with self.begin() as connection:
+            swept = retention.sweep(connection, self.blobs, self.terms, now)
+        if scrub and swept.people:
+            erasing.scrub(self.engine)
+        return swept
+
+    def scrub(self) -> tuple[str, ...]:
+        """Overwrite free space; see :func:`personvlm.store.erasing.scrub`."""
+        return erasing.scrub(self.engine)
 
     # ---- audit
 

@@ -118,6 +118,13 @@ links = sa.Table(
 )  # fmt: skip
 """Two people are the same, with this probability. An identity is whatever links that were not undone connect."""
 
+erased = sa.Table(
+    "erased", metadata,
+    sa.Column("person", sa.Text, primary_key=True),
+    _time("at"),
+)  # fmt: skip
+"""Who is not stored again, however late an answer comes."""
+
 audit = sa.Table(
     "audit", metadata,
     sa.Column("id", _Key, primary_key=True),

@@ -14,7 +14,7 @@ from personvlm.store import bulk, texts
 from personvlm.store.codes import Terms
 from personvlm.store.database import is_sqlite
 from personvlm.store.rows import Said, Seen
-from personvlm.store.tables import attributes, cameras, descriptions, embeddings, search_recent, tracks
+from personvlm.store.tables import attributes, cameras, descriptions, embeddings, erased, search_recent, tracks
 
 Row = tuple[Seen, Said]
 
@@ -36,7 +36,8 @@ class _Held:
 
 
 def insert(connection: sa.Connection, rows: Sequence[Row], terms: Terms) -> list[bool]:
-    """Store ``rows`` in the transaction of ``connection``; False for each that was stored before."""
+    """Store ``rows`` in the transaction of ``connection``; False for each that was stored before, or is about
+    somebody who was erased."""
     new: list[bool] = []
     for part in bulk.chunks(rows):
         new += _insert(connection, part, terms)
@@ -57,8 +58,9 @@ def known(connection: sa.Connection, keys: Iterable[tuple[str, str]]) -> set[tup
 def _insert(connection: sa.Connection, rows: Sequence[Row], terms: Terms) -> list[bool]:
     before = known(connection, ((seen.event_id, said.model) for seen, said in rows))
     fresh: dict[tuple[str, str], Row] = {}
+    gone = _erased(connection, {seen.person for seen, _ in rows})
     for seen, said in rows:
-        if (seen.event_id, said.model) not in before:
+        if (seen.event_id, said.model) not in before and seen.person not in gone:
             fresh.setdefault((seen.event_id, said.model), (seen, said))
     if not fresh:
         return [False] * len(rows)
@@ -71,6 +73,10 @@ def _insert(connection: sa.Connection, rows: Sequence[Row], terms: Terms) -> lis
         result.append((seen.event_id, said.model) in stored)
         stored.discard((seen.event_id, said.model))  # the same again in one call is stored once
     return result
+
+
+def _erased(connection: sa.Connection, people: set[str]) -> set[str]:
+    return set(connection.scalars(sa.select(erased.c.person).where(erased.c.person.in_(people))))
 
 
 def _held(connection: sa.Connection, seen: Sequence[Seen]) -> dict[str, _Held]:

@@ -1,0 +1,63 @@
+"""How long what a camera saw is kept, and the sweep that makes it so."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from personvlm.base.errors import InputError
+from personvlm.store import bulk, erasing
+from personvlm.store.blobs import Blobs
+from personvlm.store.codes import Terms
+from personvlm.store.tables import cameras
+
+_DAY = 86_400.0
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What a sweep did: people erased, their pictures and those of others deleted, expired blobs of the queue."""
+
+    people: int
+    pictures: int
+    expired: int
+
+
+def keep(connection: sa.Connection, camera: str, *, days: float | None, crop_days: float | None,
+         crops: bool) -> None:  # fmt: skip
+    """Say for how long people of ``camera`` are kept; None keeps them. A camera that saw nobody yet may be named.
+
+    Raises:
+        InputError: days that are no positive numbers.
+    """
+    for name, value in (("days", days), ("crop days", crop_days)):
+        if value is not None and not 0 < value < 1e6:
+            raise InputError(f"{name} of camera {camera!r} must be a positive number, not {value}")
+    bulk.insert(connection, cameras, ("name",), [(camera,)], "ignore")
+    connection.execute(cameras.update().where(cameras.c.name == camera)
+                       .values(keep_days=days, crop_days=crop_days, keep_crops=crops))  # fmt: skip
+
+
+def sweep(connection: sa.Connection, blobs: Blobs | None, terms: Terms, now: float | None = None) -> Sweep:
+    """Erase who is too old, in the transaction of ``connection``."""
+    now = time.time() if now is None else now
+    people = pictures = 0
+    for row in connection.execute(sa.select(cameras)).all():
+        if row.keep_days is not None:
+            old = erasing.old_people(connection, row.id, now - row.keep_days * _DAY)
+            if old:
+                why = f"camera {row.name}: {row.keep_days:g} days"
+                receipt = erasing.erase(connection, blobs, terms, old, identity=False, actor="retention", reason=why,
+                                        remember=False)  # fmt: skip
+                people += len(old)
+                pictures += receipt.counts["pictures"]
+        if row.crop_days is not None:
+            pictures += erasing.drop_pictures(connection, blobs, row.id, now - row.crop_days * _DAY)
+    return Sweep(people, pictures, 0 if blobs is None else blobs.sweep(now))
+
+
+def without_crops(connection: sa.Connection) -> set[str]:
+    """Cameras whose pictures are not kept at all."""
+    return set(connection.scalars(sa.select(cameras.c.name).where(cameras.c.keep_crops.is_(False))))
