@@ -335,6 +335,28 @@ def test_a_teller_that_fails_ends_the_bridge(house: House) -> None:
         bridge.close()
 
 
+def test_a_store_that_is_away_is_waited_for(house: House) -> None:
+    failures = iter([True, True, False, False])
+
+    def tell(told: Told) -> None:
+        if next(failures):
+            raise AwayError("the store: gone")
+        house.told.append(told)
+
+    notes: list[str] = []
+    bridge = Bridge(Frigate(Address.parse(house.frigate.url)), house.colors, tell, FOLLOWING, notes.append)
+    one = house.comes()
+    update = parse(json.dumps(one.message("new")).encode())
+    assert update is not None
+    bridge.put(update)
+    assert bridge.settle(10)
+    bridge.close()
+    assert [told.described.request.revision for told in house.told] == [1]
+    assert (bridge.counts.people, bridge.counts.revisions, bridge.counts.failed) == (1, 1, 0)
+    assert notes == ["the store: gone; trying again"]
+    assert one.data["description"]
+
+
 def test_over_a_real_broker_that_is_restarted(house: House, tmp_path: Path) -> None:
     broker = Mosquitto(tmp_path)
     frigate = Ears(broker.port, "personvlm/#", name="frigate")

@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -109,13 +109,27 @@ def _line(told: Told) -> str:
 
 def _storing(url: str, stack: contextlib.ExitStack) -> Callable[[Told], None]:
     try:
+        from sqlalchemy.exc import InterfaceError, OperationalError
+
+        from personvlm.alerts.engine import Alerts
         from personvlm.store import Store
     except ModuleNotFoundError as error:
         raise InputError(f"`personvlm frigate --store` needs {error.name}: pip install 'personvlm[service]'") from None
-    store: Any = Store.open(url)
-    if hasattr(store, "close"):
-        stack.callback(store.close)
-    return lambda told: store.add([told.described])
+    from personvlm.integrations.frigate_api import AwayError
+
+    store = Store.open(url)
+    stack.callback(store.close)
+    alerts = Alerts(store)
+
+    def keep(told: Told) -> None:
+        try:
+            with store.begin() as connection:
+                store.add([told.described], connection)
+                alerts.observe([told.described], connection)
+        except (OperationalError, InterfaceError) as error:
+            raise AwayError(f"the store: {str(error.orig).splitlines()[0]}") from None
+
+    return keep
 
 
 def _seconds(text: str) -> float:

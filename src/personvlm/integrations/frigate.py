@@ -118,7 +118,8 @@ class Bridge:
     Args:
         api: Frigate.
         describer: finds the words.
-        tell: gets every revision, in the thread of this object, before Frigate does.
+        tell: gets every revision, in the thread of this object, before Frigate does. Where it raises an
+            :class:`AwayError` it is tried again later, too; anything else ends the bridge.
         report: told of what goes wrong.
     """
 
@@ -136,7 +137,7 @@ class Bridge:
         self._thread.start()
 
     def put(self, update: Update) -> None:
-        """Have a person described. Safe from any thread; raises what ``tell`` raised."""
+        """Have a person described. Safe from any thread; raises what ended the bridge."""
         if self._broken is not None:
             raise self._broken
         if self.following.cameras and update.camera not in self.following.cameras:
@@ -264,21 +265,20 @@ class Bridge:
         return True
 
     def _tell(self, update: Update, since: float, person: _Person, description: PersonDescription) -> None:
-        final = update.kind == "end"
-        person.revision += 1
-        kind: Kind = "end" if final else "new" if person.revision == 1 else "update"
+        final, revision = update.kind == "end", person.revision + 1
+        kind: Kind = "end" if final else "new" if revision == 1 else "update"
         crops = [_jpeg(one.image) if self.following.keep_crops else None for one in person.pictures]
-        request = describe_request(update, person.pictures, crops, person.revision, final)
-        before = person.same_as
+        request = describe_request(update, person.pictures, crops, revision, final)
         track = Track(camera=update.camera, track_id=update.track, first_seen=update.start, last_seen=update.time)
         link = self._gallery.see(Sighting(request.person, track, Looks.of(description), over=final))
-        person.same_as = link.same_as if link is not None else None
-        self.counts.again += (person.same_as is not None) - (before is not None)
-        self.counts.people += person.revision == 1
-        self.counts.revisions += 1
-        self._told(told(update, request, description, kind, same_as=person.same_as, now=time.time(),
+        same_as = link.same_as if link is not None else None
+        self._told(told(update, request, description, kind, same_as=same_as, now=time.time(),
                         latency_ms=1000 * (time.monotonic() - since)))  # fmt: skip
-        person.said, person.ended = description.text, final
+        # Only now, since a store that is away has the whole of it tried again.
+        self.counts.people += revision == 1
+        self.counts.again += (same_as is not None) - (person.same_as is not None)
+        self.counts.revisions += 1
+        person.revision, person.same_as, person.said, person.ended = revision, same_as, description.text, final
 
     def _label(self, update: Update, person: _Person, description: PersonDescription) -> None:
         if self.following.sub_label and update.sub_label in (None, person.label):
