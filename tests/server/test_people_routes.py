@@ -397,3 +397,61 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[float]:
 
 def test_a_live_feed_does_not_keep_a_server_from_ending(ended: float) -> None:
     assert ended < 5
+
+
+def test_the_newest_of_the_audit(site: Site) -> None:
+    for number in range(5):
+        site.json("/v1/search", params={"q": f"coat {number}"})
+    newest = site.json("/v1/audit", params={"before": 2**62, "limit": 3})
+    assert [each["id"] for each in newest["entries"]] == [5, 4, 3]
+    rest = site.json("/v1/audit", params={"before": newest["next"], "limit": 3})
+    assert ([each["id"] for each in rest["entries"]], rest["next"]) == ([2, 1], 1)
+    assert site.json("/v1/audit", params={"before": 1})["entries"] == []
+
+
+def test_words_become_a_rule(site: Site) -> None:
+    found = site.send("POST", "/v1/rules/compile", {"words": "somebody in a red jacket is at the gate"}).json()
+    assert found["rule"] == 'upper.color == "red" && upper.garment == "jacket" && camera == "gate"'
+    assert site.send("POST", "/v1/rules/compile", {"words": "xyzzy"}).status_code == 422
+
+
+def test_an_attribute_narrows_a_search(shared: Site) -> None:
+    found = shared.json("/v1/search", params={"q": "coat", "attribute": "gender:male", "limit": 1})
+    assert found["hits"][0]["person"]["track"] % 2 == 1
+    assert "gender: male" in found["terms"]
+
+
+def test_alerts_are_sent(serve: Serve, tmp_path: Path) -> None:
+    import http.server
+
+    from personvlm.alerts.engine import Alerts, Channel
+
+    received: list[Any] = []
+
+    class Hook(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    url, people = filled(tmp_path)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hook) as hook:
+        threading.Thread(target=hook.serve_forever, daemon=True).start()
+        new = described(30)
+        with Store.open(url) as store:
+            alerts = Alerts(store)
+            alerts.add_channel(Channel("phone", f"http://127.0.0.1:{hook.server_port}/", "s3cret", private=True))
+            alerts.add_rule("red", RULE, channels=["phone"])
+            store.add([new])
+            alerts.observe([new])
+        site = Site(serve(store=url, deliver_s=0.2, hide=("gate",)), url, people)
+        assert site.json("/v1/channels") == {"channels": ["phone"]}
+        end = time.monotonic() + 20
+        while not received and time.monotonic() < end:
+            time.sleep(0.05)
+        hook.shutdown()
+    assert received[0]["alert"]["person"] == new.request.person
+    assert received[0]["picture"] is None, "a camera whose crops are hidden sends none either"

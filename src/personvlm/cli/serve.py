@@ -47,6 +47,9 @@ def serve(
         list[str] | None, typer.Option(metavar="NAME", help="A further name of the model at compatible endpoints.")
     ] = None,
     rate: Annotated[float, typer.Option(min=0, help="Requests a second of one token; 0 is any.")] = 200.0,
+    no_deliver: Annotated[
+        bool, typer.Option("--no-deliver", help="Leave sending of alerts to `personvlm alerts deliver`.")
+    ] = False,
     tls_certificate: Annotated[Path | None, typer.Option(help="PEM file; with --tls-key for https.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="PEM file.")] = None,
     model: Model = None,
@@ -67,6 +70,7 @@ def serve(
         host=host, port=port, store=store, queue=queue, blobs=blobs, token_file=token_file, model=model,
         gender=not no_gender, age=not no_age, blur=tuple(blur or ()), hide=tuple(hide or ()), fetch_urls=fetch_urls,
         fetch_from=tuple(fetch_from or ()), aliases=tuple(alias or ()), rate=rate or None,
+        deliver_s=None if no_deliver else 3.0,
     )  # fmt: skip
     if (tls_certificate is None) != (tls_key is None):
         raise typer.BadParameter("--tls-certificate and --tls-key go together")

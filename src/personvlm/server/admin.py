@@ -6,6 +6,7 @@ import time
 from dataclasses import asdict
 from typing import Annotated, Any
 
+import sqlalchemy as sa
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,12 +15,14 @@ from personvlm.events.port import QueueStats
 from personvlm.server.people import Limit
 from personvlm.server.problems import Json
 from personvlm.server.services import audited, services
+from personvlm.store import tables
 
 router = APIRouter(tags=["admin"])
 
 EventIds = Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=1000)]
 SeenHash = Annotated[str | None, Query(pattern="^[0-9a-f]{64}$", description="Of an entry that was seen before.")]
 _LARGEST = 2**62
+Number = Annotated[int, Query(ge=0, le=_LARGEST)]
 
 
 class _Shown(BaseModel):
@@ -39,7 +42,8 @@ class AuditEntry(_Shown):
 
 
 class Audit(_Shown):
-    """Part of the audit, the oldest first; `next` goes into `after`."""
+    """Part of the audit, the oldest first; `next` goes into `after`. Or the newest first; then into `before`, until
+    it is 1."""
 
     entries: list[AuditEntry]
     next: int
@@ -98,11 +102,21 @@ class Replayed(_Shown):
 
 
 @router.get("/v1/audit", response_model=Audit, summary="Who did what")
-def audit(request: Request, after: Annotated[int, Query(ge=0, le=_LARGEST)] = 0, limit: Limit = 50) -> Response:
-    """Reading it is not written into it."""
-    rows = services(request).store.audited(after, limit)
-    entries = [{**asdict(each), "detail": dict(each.detail)} for each in rows]
-    return Json({"entries": entries, "next": rows[-1].id if rows else after})
+def audit(request: Request, after: Number = 0, before: Annotated[
+        int | None, Query(ge=1, le=_LARGEST, description="The newest first, below this number.")] = None,
+          limit: Limit = 50) -> Response:  # fmt: skip
+    """Reading it is not written into it. `before=4611686018427387904` begins with the newest."""
+    store = services(request).store
+    if before is None:
+        rows = store.audited(after, limit)
+        end = rows[-1].id if rows else after
+    else:
+        with store.read() as connection:
+            last = connection.scalar(sa.select(sa.func.max(tables.audit.c.id))) or 0
+        top = min(before, last + 1)
+        rows = [each for each in reversed(store.audited(max(0, top - 1 - limit), limit)) if each.id < top]
+        end = rows[-1].id if rows else 1
+    return Json({"entries": [{**asdict(each), "detail": dict(each.detail)} for each in rows], "next": end})
 
 
 @router.get("/v1/audit/verify", response_model=Verified, summary="Is the audit whole?")

@@ -81,7 +81,15 @@ async def openapi(request: Request) -> dict[str, Any]:
     return found
 
 
-@router.post("/v1/session", summary="Open a session of the page")
+@router.get("/v1/session", response_model=Session, summary="What the session of the page may do")
+async def session(request: Request) -> Response:
+    """For a page that was loaded again and has nothing but its cookie. Another origin cannot read the answer."""
+    principal: Principal = request.state.principal
+    token = None if principal.session is None else csrf(principal.session)
+    return Json(Session(name=principal.name, scopes=list(principal.scopes), csrf=token).model_dump())
+
+
+@router.post("/v1/session", response_model=Session, summary="Open a session of the page")
 async def open_session(request: Request) -> Response:
     """Sent once with a token; the cookie that comes back stands for it. What changes something also needs `csrf` from
     here, in the header `X-CSRF-Token`."""

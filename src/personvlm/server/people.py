@@ -9,13 +9,11 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from personvlm.base.privacy import blur_head
 from personvlm.schema.groups import GROUP
 from personvlm.server.problems import Json, Problem
 from personvlm.server.services import audited, services
-from personvlm.server.settings import ServerSettings
-from personvlm.server.wire import Event, People, event, hidden, named
-from personvlm.store import BlobMissingError
+from personvlm.server.settings import ServerSettings, named
+from personvlm.server.wire import Event, People, event, hidden
 from personvlm.store.reading import Filters
 
 router = APIRouter(tags=["people"])
@@ -23,6 +21,7 @@ router = APIRouter(tags=["people"])
 PersonId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="Id of a person on a camera.")]
 CameraName = Annotated[str, StringConstraints(pattern=r"^[^\x00]+$", max_length=200)]
 Camera = Annotated[list[CameraName] | None, Query(max_length=100, description="Only these cameras.")]
+Attributes = Annotated[list[str] | None, Query(max_length=20, description="GROUP:VALUE, as in upper.color:red.")]
 Time = Annotated[float | None, Query(ge=0, le=1e11, allow_inf_nan=False, description="Seconds since the epoch.")]
 Limit = Annotated[int, Query(ge=1, le=200)]
 After = Annotated[str | None, Query(pattern=r"^0x[01]\.[0-9a-f]{1,13}p[+-]\d{1,2}_\d{1,18}$",
@@ -98,8 +97,7 @@ def filters(settings: ServerSettings, camera: list[str] | None, since: float | N
 
 @router.get("/v1/people", response_model=People, summary="People, who was seen last first")
 def people(request: Request, camera: Camera = None, since: Time = None, until: Time = None,
-           attribute: Annotated[list[str] | None, Query(max_length=20, description="GROUP:VALUE")] = None,
-           after: After = None, limit: Limit = 50) -> Response:  # fmt: skip
+           attribute: Attributes = None, after: After = None, limit: Limit = 50) -> Response:  # fmt: skip
     """What holds of each."""
     service = services(request)
     wanted = filters(service.settings, camera, since, until, attribute)
@@ -152,17 +150,8 @@ _PICTURE: Any = {200: {"content": {"image/*": {"schema": {"type": "string", "for
 def crop(request: Request, reference: Annotated[str, Path(max_length=200, pattern=r"^[0-9A-Za-z/._-]+$")]) -> Response:
     """By the `url` of an event's crop. With an ETag; a browser must ask again each time, so that what was erased is not
     seen any longer."""
-    service = services(request)
-    camera = service.store.camera_of(reference)
-    if camera is None or named(camera, service.settings.hide):
-        raise Problem(404, "no_crop", "there is no such picture, or it is not shown")
+    data = services(request).picture(reference)
     audited(request, "view crop", reference)
-    try:
-        data = service.blobs.get(reference)
-    except BlobMissingError:
-        raise Problem(404, "no_crop", "the picture is not kept any longer") from None
-    if named(camera, service.settings.blur):
-        data = blur_head(data)
     tag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
     if tag in [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from personvlm.alerts.alert import Alert
 from personvlm.alerts.engine import StoredRule
 from personvlm.alerts.grammar import parse_rule
+from personvlm.alerts.plain import compile_words
 from personvlm.alerts.rule import attributes
 from personvlm.base.errors import InputError
 from personvlm.schema.groups import GROUP
@@ -85,6 +86,26 @@ class RuleBody(_Shown):
     words: Annotated[str, Field(max_length=500)] | None = Field(default=None, description="What it was made from.")
     channels: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=20)] = []
     enabled: bool = True
+
+
+class WordsBody(_Shown):
+    """What is to raise an alert, in plain words."""
+
+    words: Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class CompiledRule(_Shown):
+    """`ignored` are words that were not understood, and stand for nothing in the rule."""
+
+    rule: str
+    ignored: list[str]
+    notes: list[str]
+
+
+class ChannelList(_Shown):
+    """Names."""
+
+    channels: list[str]
 
 
 class DryBody(_Shown):
@@ -176,6 +197,21 @@ def delete_rule(request: Request, name: RuleName) -> Response:
     audited(request, "delete rule", name)
     _found(lambda: service.alerts.remove_rule(name))
     return Response(status_code=204)
+
+
+@router.post("/v1/rules/compile", response_model=CompiledRule, summary="The rule that a sentence means")
+def compile_rule(request: Request, body: WordsBody) -> Response:
+    """To be shown to whoever wrote the sentence. 422 where nothing was understood."""
+    service = services(request)
+    found = compile_words(body.words, [camera.name for camera in service.store.cameras()])
+    text = _check(str(found.rule), service.settings)
+    return Json({"rule": text, "ignored": list(found.ignored), "notes": list(found.notes)})
+
+
+@router.get("/v1/channels", response_model=ChannelList, summary="Where alerts can be sent")
+def channels(request: Request) -> Response:
+    """Their names only: addresses may hold secrets."""
+    return Json({"channels": [each.name for each in services(request).alerts.channels()]})
 
 
 @router.post("/v1/rules/dry-run", response_model=DryAnswer, summary="What would a rule have raised?")

@@ -12,11 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from personvlm.base.errors import InputError
 from personvlm.schema.groups import GROUP
-from personvlm.server.people import Camera, PersonId, Time, filters
+from personvlm.server.people import Attributes, Camera, PersonId, Time, filters
 from personvlm.server.problems import Json, Problem
 from personvlm.server.services import Services, audited, services
 from personvlm.server.wire import Event, event, hidden
 from personvlm.store.query import Query as Asked
+from personvlm.store.query import Term
 from personvlm.store.query_parser import parse_query
 from personvlm.store.search import Results
 
@@ -65,14 +66,17 @@ class Found(_Shown):
 
 @router.get("/v1/search", response_model=Found, summary="Search in plain words")
 def search(request: Request, q: Words = "", camera: Camera = None, since: Time = None, until: Time = None,
-           facet: Facets = None, limit: Most = 20,
+           attribute: Attributes = None, facet: Facets = None, limit: Most = 20,
            offset: Annotated[int, Query(ge=0, le=10_000)] = 0) -> Response:  # fmt: skip
     """Ranked by the probability that a person fits, with a reason for each part of the question. What was searched for
     stands in the audit."""
     service = services(request)
     asked, notes = _allowed(parse_query(q), service)
-    wanted = filters(service.settings, camera, since, until)
-    audited(request, "search", q, {"camera": camera, "since": since, "until": until, "offset": offset})
+    wanted = filters(service.settings, camera, since, until, attribute)
+    also = tuple(Term.of(group, value) for group, value in wanted.attributes.items())
+    asked = replace(asked, terms=(*asked.terms, *also))
+    audited(request, "search", q, {"camera": camera, "since": since, "until": until, "attribute": attribute,
+                                   "offset": offset})  # fmt: skip
     found = service.store.search(asked, filters=wanted, limit=limit, offset=offset, facets=_facets(facet, service))
     return Json(_found(found, service, notes))
 

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any, cast
 
 from fastapi import Request
 
+from personvlm.alerts.engine import Alerts
+from personvlm.alerts.outbox import Outbox
+from personvlm.base.privacy import blur_head
+from personvlm.events import open_queue
+from personvlm.events.port import Queue
 from personvlm.server.problems import Problem
-from personvlm.server.settings import ServerSettings
+from personvlm.server.settings import ServerSettings, named
+from personvlm.store import BlobMissingError, Blobs, Store, audit
 
-if TYPE_CHECKING:
-    from personvlm.alerts.engine import Alerts
-    from personvlm.events.port import Queue
-    from personvlm.store import Blobs, Store
+_log = logging.getLogger("personvlm.server")
 
 
 @dataclass(frozen=True)
@@ -53,8 +57,6 @@ class Auditor:
 
     def _write(self) -> None:
         """Everything that waits, until nothing does."""
-        from personvlm.store import audit
-
         while True:
             with self._lock:
                 rows, self._waiting = self._waiting, []
@@ -73,6 +75,20 @@ class Auditor:
                     row.written.set_result(None)
 
 
+class _Discreet(Outbox):
+    """Sends no picture that may not be seen. Of one that an alert holds itself the camera is not told: there, what is
+    true of one camera is taken to be true of all."""
+
+    settings: ServerSettings
+
+    def _bytes(self, reference: str | None, inline: bytes | None) -> bytes | None:
+        if inline is not None:
+            if self.settings.hide:
+                return None
+            inline = blur_head(inline) if self.settings.blur else inline
+        return super()._bytes(reference, inline)
+
+
 class Services:
     """Opened once, and closed with the server."""
 
@@ -80,17 +96,33 @@ class Services:
         self.settings = settings
         self._store: Store | None = None
         self._queue: Queue | None = None
+        self._ending, self._sender = threading.Event(), cast("threading.Thread | None", None)
         if settings.store is not None:
-            from personvlm.store import Store
-
             self._store = Store.open(settings.store, blobs=settings.blobs)
         if settings.queue is not None:
-            from personvlm.events import open_queue
-
             self._queue = open_queue(settings.queue, blobs=self._blobs)
+
+    def start(self) -> None:
+        """Begin to send what alerts have to tell."""
+        if self._store is not None and self.settings.deliver_s is not None:
+            self._sender = threading.Thread(target=self._deliver, name="alerts", daemon=True)
+            self._sender.start()
+
+    def _deliver(self) -> None:
+        outbox = _Discreet(self.store, picture=self.picture)
+        outbox.settings = self.settings
+        while not self._ending.wait(self.settings.deliver_s):
+            try:
+                if self.alerts.channels():
+                    outbox.deliver()
+            except Exception:  # a database that is away comes back; what was not sent still stands in it
+                _log.exception("alerts could not be sent; they will be tried again")
 
     def close(self) -> None:
         """Give connections back."""
+        self._ending.set()
+        if self._sender is not None:
+            self._sender.join(15)
         if self._queue is not None:
             self._queue.close()
         if self._store is not None:
@@ -121,11 +153,24 @@ class Services:
     def _blobs(self) -> Blobs | None:
         return None if self._store is None else self._store.blobs
 
+    def picture(self, reference: str) -> bytes:
+        """A crop as it may be seen: of some cameras with the head made coarse, of others not at all.
+
+        Raises:
+            Problem: 404; there is none, or it is not shown.
+        """
+        camera = self.store.camera_of(reference)
+        if camera is None or named(camera, self.settings.hide):
+            raise Problem(404, "no_crop", "there is no such picture, or it is not shown")
+        try:
+            data = self.blobs.get(reference)
+        except BlobMissingError:
+            raise Problem(404, "no_crop", "the picture is not kept any longer") from None
+        return blur_head(data) if named(camera, self.settings.blur) else data
+
     @cached_property
     def alerts(self) -> Alerts:
         """Rules and alerts of the store."""
-        from personvlm.alerts.engine import Alerts
-
         return Alerts(self.store)
 
     @cached_property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,8 @@ class ServerSettings:
         fetch_from: hosts (``nvr.local``, ``10.0.0.7:5000``) that pictures may be fetched from although they are not
             public.
         aliases: further names that the model is known by at the OpenAI- and Ollama-compatible endpoints.
+        deliver_s: seconds between two rounds of sending what alerts have to tell; None leaves that to others
+            (``personvlm alerts deliver``).
         max_bytes, max_pixels: of one picture, encoded and decoded.
         max_images: pictures in one request.
         max_body: bytes of one request.
@@ -50,6 +53,7 @@ class ServerSettings:
     fetch_urls: bool = False
     fetch_from: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
+    deliver_s: float | None = 3.0
     max_bytes: int = 16 * 1024 * 1024
     max_pixels: int = 24_000_000
     max_images: int = 32
@@ -76,3 +80,8 @@ class ServerSettings:
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False
+
+
+def named(camera: str, cameras: Iterable[str]) -> bool:
+    """Whether ``camera`` is among them; ``*`` is every camera."""
+    return camera in cameras or "*" in cameras

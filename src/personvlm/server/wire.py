@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -12,7 +12,7 @@ from personvlm.language.realiser import realise
 from personvlm.schema import Attribute, Described
 from personvlm.schema.description import values_of
 from personvlm.server.describe import Value
-from personvlm.server.settings import ServerSettings
+from personvlm.server.settings import ServerSettings, named
 
 
 class _Shown(BaseModel):
@@ -102,8 +102,3 @@ def crop_url(reference: str | None, camera: str, settings: ServerSettings) -> st
     if reference is None or named(camera, settings.hide):
         return None
     return f"/v1/crops/{quote(reference)}"
-
-
-def named(camera: str, cameras: Iterable[str]) -> bool:
-    """Whether ``camera`` is among them; ``*`` is every camera."""
-    return camera in cameras or "*" in cameras

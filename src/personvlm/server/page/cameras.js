@@ -8,7 +8,10 @@ const SHOWN = { shown: "Pictures are shown", blurred: "Faces are blurred", hidde
 
 function kept(camera) {
   const days = (number) => (number === null ? "for ever" : `${number} days`);
-  return [`People ${days(camera.keep_days)}`, camera.keep_crops ? `pictures ${days(camera.crop_days ?? camera.keep_days)}` : "no pictures"].join(", ");
+  const people = days(camera.keep_days);
+  if (!camera.keep_crops) return `People are kept ${people}, pictures are not`;
+  const pictures = days(camera.crop_days ?? camera.keep_days);
+  return people === pictures ? `People and pictures are kept ${people}` : `People are kept ${people}, pictures ${pictures}`;
 }
 
 async function health(place, signal) {
@@ -34,7 +37,7 @@ export default async function cameras(root, { signal }) {
     replace(place, h("ul", { class: "grid" }, found.cameras.map((camera) => h("li", { class: "panel" },
       h("h2", {}, h("a", { href: `#/live?camera=${encodeURIComponent(camera.name)}` }, camera.name)),
       h("p", {}, h("strong", {}, camera.people.toLocaleString()), ` ${camera.people === 1 ? "person" : "people"}`),
-      h("p", {}, camera.last_seen === null ? "Nobody was seen yet" : [`Last one ${ago(camera.last_seen)}, `, when(camera.last_seen)]),
+      h("p", {}, camera.last_seen === null ? "Nobody was seen yet" : ["Last one ", when(camera.last_seen, ago(camera.last_seen))]),
       h("p", { class: "soft" }, kept(camera)), h("p", { class: "soft" }, SHOWN[camera.crops] ?? camera.crops)))));
   });
   await attempt(state, () => health(state, signal));

@@ -49,20 +49,17 @@ const DAY = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
 
-export function when(seconds) {
+export function when(seconds, text = null) {
   if (seconds === null || seconds === undefined) return h("span", {}, "never");
   const date = new Date(seconds * 1000);
   const today = date.toDateString() === new Date().toDateString();
-  const text = today ? CLOCK.format(date) : `${DAY.format(date)}, ${CLOCK.format(date)}`;
-  return h("time", { datetime: date.toISOString(), title: FULL.format(date) }, text);
+  const clock = today ? CLOCK.format(date) : `${DAY.format(date)}, ${CLOCK.format(date)}`;
+  return h("time", { datetime: date.toISOString(), title: FULL.format(date) }, text ?? clock);
 }
 
 export function lasted(seconds) {
-  if (seconds < 1) return "a moment";
-  const steps = [[86400, "day"], [3600, "hour"], [60, "minute"], [1, "second"]];
-  const [size, name] = steps.find(([each]) => seconds >= each);
-  const count = Math.round(seconds / size);
-  return `${count} ${name}${count === 1 ? "" : "s"}`;
+  const [size, name] = [[86400, "d"], [3600, "h"], [60, "min"]].find(([each]) => seconds >= each) ?? [1, "s"];
+  return `${Math.round(seconds / size)} ${name}`;
 }
 
 export function ago(seconds) {

@@ -56,16 +56,22 @@ export function card(event, ...more) {
     crop(event.crops[0]?.url),
     h("div", { class: "body" },
       h("p", { class: "meta" }, h("span", { class: "camera" }, event.camera), " ", when(event.time),
-        stayed >= 1 ? h("span", {}, `there for ${lasted(stayed)}`) : null,
-        event.final ? h("span", {}, "has left") : null),
+        stayed >= 1 ? h("span", {}, `for ${lasted(stayed)}`) : null,
+        !event.final && Date.now() / 1000 - event.time < 120 ? h("span", {}, "still there") : null),
       h("h2", { class: "sentence" }, personLink(event.person, sentence(event.text), { class: "stretch" })),
       ...more));
 }
 
 export function reasons(list) {
   return h("ul", { class: "reasons" }, list.map(({ term, probability, said }) => h("li", {},
-    h("span", { class: "term" }, readable(term), said?.length ? h("span", { class: "soft" }, said.join(", ")) : null),
+    h("span", { class: "term" }, readable(term), other(term, said ?? [])),
     sure(probability))));
+}
+
+// What the description asserts instead of what was asked for.
+function other(term, said) {
+  const instead = said.filter((value) => !term.includes(value));
+  return instead.length ? h("span", { class: "soft" }, instead.join(", ")) : null;
 }
 
 // "upper.color: red or orange" -> "Top color: red or orange"

@@ -53,11 +53,9 @@ function attributes(person, known, again) {
         again();
       } catch (error) { say(error.message, "bad"); }
     } }, "Wrong?");
-  return h("table", { class: "attributes" }, h("caption", { class: "hidden" }, "Attributes, with the probability that they hold"),
-    h("thead", { class: "hidden" }, h("tr", {}, ["Attribute", "Value", "Probability", known ? "Correct" : null].filter(Boolean).map((each) => h("th", { scope: "col" }, each)))),
-    h("tbody", {}, rows.map(([group, attribute]) => h("tr", {},
-    h("th", { scope: "row" }, label(group)), h("td", {}, values(attribute).join(", ")), h("td", {}, sure(attribute.confidence)),
-    known ? h("td", {}, known[group] ? right(group, attribute) : null) : null))));
+  return h("dl", { class: "attributes" }, rows.map(([group, attribute]) => h("div", {}, h("dt", {}, label(group)),
+    h("dd", {}, values(attribute).join(", ")), h("dd", {}, sure(attribute.confidence)),
+    known?.[group] ? h("dd", {}, right(group, attribute)) : null)));
 }
 
 function story(events, id) {

@@ -22,7 +22,7 @@ function facets(found, query) {
   if (!groups.length) return null;
   const wide = window.matchMedia("(min-width: 56rem)").matches;
   return h("details", { class: "facets", open: wide }, h("summary", {}, "Narrow down"),
-    groups.map(([group, values]) => h("section", {}, h("h3", {}, label(group)), h("ul", {},
+    groups.map(([group, values]) => h("section", {}, h("h2", {}, label(group)), h("ul", {},
       Object.entries(values).slice(0, 8).map(([value, people]) => {
         const name = `${group}:${value}`;
         const on = group === "camera" ? query.get("camera") === value : chosen.includes(name);
@@ -99,6 +99,7 @@ export default async function search(root, { query, signal }) {
       const list = h("div", { class: "cards" }, found.hits.map(hit));
       const button = h("button", { type: "button", onclick: () => more(list, button) }, "Show more");
       const total = found.likely === null ? "People whose text has these words"
+        : !found.likely ? "Nobody fits for sure. The closest people:"
         : asked || query.getAll("is").length ? `${count(found.likely, "person likely fits", "people likely fit")}, the most probable first`
         : `${count(found.likely, "person", "people")}, who was seen last first`;
       replace(place, understood(found, query), asked ? null : examples,
