@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,3 +57,24 @@ def test_abbreviations_are_understood() -> None:
     short = {"~": "personvlm", "stat_t": "~/gate/person", "avty_t": "~/available", "uniq_id": "x",
              "dev": {"ids": ["x"]}, "o": {"name": "y", "sw": "1"}}  # fmt: skip
     assert problems(TOPIC, short) == []
+
+
+def test_the_automation_in_the_docs_fires_for_the_right_people() -> None:
+    yaml = pytest.importorskip("yaml")
+    page = (Path(__file__).parents[2] / "docs" / "mqtt.md").read_text("utf-8")
+    automation = yaml.safe_load(page.split("```yaml\n")[1].split("```")[0])
+    slugged = "_".join(f"{SENSOR['device']['name']} {SENSOR['name']}".lower().split())
+    assert automation["triggers"][0]["entity_id"] == f"sensor.{slugged}"
+    carrying = {"carrying": {"value": ["backpack"], "confidence": 0.9}}
+
+    def fires(event: str, attributes: dict[str, Any]) -> bool:
+        attributes_of_the_state = {"event": event, "attributes": attributes}
+        trigger = {"to_state": {"state": "A man.", "attributes": attributes_of_the_state}}
+        return all(jinja2.Environment().from_string(one).render(trigger=trigger) == "True"
+                   for one in automation["conditions"])  # fmt: skip
+
+    import jinja2
+
+    assert fires("new", carrying)
+    assert not fires("end", carrying)
+    assert not fires("new", {})
