@@ -5,13 +5,15 @@ import { count, h, replace, when } from "./dom.js";
 import { attempt, empty, heading, loading } from "./parts.js";
 
 const PART = 100;
+const NEWEST = "4611686018427387904";
 
 function row(entry) {
   const detail = Object.entries(entry.detail).map(([name, value]) => `${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`).join(" · ");
   const person = /^[0-9a-f]{32}$/.test(entry.subject) && entry.action.startsWith("view");
+  const picture = entry.action === "view crop" ? `picture ${entry.subject.split("/").at(-1).slice(0, 12)}` : null;
   return h("tr", {}, h("td", { "data-label": "When" }, when(entry.at)), h("td", { "data-label": "Who" }, entry.actor),
     h("td", { "data-label": "Did" }, entry.action),
-    h("td", { "data-label": "What" }, person ? h("a", { href: `#/person/${entry.subject}` }, h("code", {}, entry.subject.slice(0, 12))) : entry.subject || "everybody",
+    h("td", { "data-label": "What" }, person ? h("a", { href: `#/person/${entry.subject}` }, h("code", {}, entry.subject.slice(0, 12))) : picture ?? (entry.subject || "everybody"),
       detail ? h("span", { class: "soft detail" }, detail) : null));
 }
 
@@ -19,15 +21,15 @@ export default async function audit(root, { signal }) {
   const whole = h("p", { role: "status" }, "");
   const place = h("div", {}, loading());
   const body = h("tbody");
-  let before = null;
+  let before = NEWEST;
   const more = h("button", { type: "button", onclick: () => attempt(place, load) }, "Show older");
 
   async function load() {
-    const { entries, next } = await get("/v1/audit", { newest: true, before, limit: PART }, signal);
+    const { entries, next } = await get("/v1/audit", { before, limit: PART }, signal);
     if (signal.aborted) return;
     body.append(...entries.map(row));
-    before = entries.at(-1)?.id ?? next;
-    more.hidden = entries.length < PART;
+    before = next;
+    more.hidden = entries.length < PART || next <= 1;
   }
 
   async function verify() {

@@ -9,9 +9,9 @@ const SPANS = [["86400", "the last day"], ["604800", "the last week"], ["2592000
 
 function outcome(run) {
   const precision = run.expected_precision === null ? null : h("p", {}, `About ${percent(run.expected_precision)} of them are expected to be right`,
-    run.interval ? ` (${percent(run.interval[0])} to ${percent(run.interval[1])}).` : ".");
+    run.interval && run.interval[1] - run.interval[0] < 0.9 ? ` (${percent(run.interval[0])} to ${percent(run.interval[1])}).` : ".");
   return h("div", {},
-    h("p", { class: "outcome" }, h("strong", {}, count(run.count, "alert")), " would have been raised by ", count(run.people, "person", "people"), ".",
+    h("p", { class: "outcome" }, h("strong", {}, count(run.count, "alert")), ` would have been raised, among ${count(run.people, "person", "people")} who were seen.`,
       run.per_day === null ? "" : ` That is ${run.per_day >= 10 ? Math.round(run.per_day) : run.per_day.toFixed(1)} a day.`),
     precision,
     run.missed >= 0.5 ? h("p", { class: "soft" }, `About ${count(Math.round(run.missed), "person who fits is", "people who fit are")} not certain enough for it.`) : null,
@@ -52,7 +52,8 @@ function maker(saved, channels) {
       text.value = made.rule;
       compiled.hidden = false;
       if (!name.value) name.value = words.value.toLowerCase().replace(/^(?:tell me when |somebody |someone |a |an )+/, "").replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 40).replace(/-+$/, "");
-      if (made.ignored.length) replace(note, h("p", { class: "note" }, `Not understood, and left out: ${made.ignored.map((word) => `“${word}”`).join(", ")}`));
+      const left = made.ignored.length ? [`Not understood, and left out: ${made.ignored.map((word) => `“${word}”`).join(", ")}`] : [];
+      replace(note, [...left, ...(made.notes ?? [])].map((text) => h("p", { class: "note" }, text)));
       await tryIt();
     } catch (error) { wrong(note, error); }
   }
@@ -127,7 +128,7 @@ export default async function rules(root, { signal }) {
   const { channels } = await get("/v1/channels", {}, signal).catch(() => ({ channels: [] }));
   if (signal.aborted) return;
   replace(root, heading("Rules", h("div", { class: "tools" }, h("a", { class: "button", href: "#/alerts" }, "Alerts"))),
-    may("search") ? maker(show, channels.map((each) => each.name ?? each)) : null, h("section", {}, h("h2", {}, "In force"), place));
+    may("search") ? maker(show, channels) : null, h("section", {}, h("h2", {}, "In force"), place));
   await show();
 }
 

@@ -27,7 +27,7 @@ function facets(found, query) {
         const name = `${group}:${value}`;
         const on = group === "camera" ? query.get("camera") === value : chosen.includes(name);
         const changes = group === "camera" ? { camera: on ? "" : value }
-          : { is: on ? chosen.filter((each) => each !== name) : [...chosen, name] };
+          : { is: on ? chosen.filter((each) => each !== name) : [...chosen.filter((each) => !each.startsWith(`${group}:`)), name] };
         return h("li", {}, h("a", { href: address(query, changes), "aria-current": on ? "true" : null },
           h("span", {}, value), h("span", { class: "number" }, people.toLocaleString())));
       })))));
