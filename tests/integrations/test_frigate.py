@@ -2,82 +2,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from frigate_server import StandIn, Tracked
-from numpy.typing import NDArray
+from frigate_house import COLORS, FOLLOWING, House
 
-from mosquitto_server import Listener as Ears
-from mosquitto_server import Mosquitto
-from personvlm.base.errors import InputError
 from personvlm.integrations.frigate import Bridge, Following
-from personvlm.integrations.frigate_api import Address, AwayError, Frigate, FrigateError, GoneError
+from personvlm.integrations.frigate_api import Address, AwayError, Frigate
 from personvlm.integrations.frigate_events import Told, parse
-from personvlm.integrations.frigate_listen import Listener
-from personvlm.schema import Attribute, PersonDescription
-
-COLORS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 220)}
-FOLLOWING = Following(every=0.0, patience=8.0)
-
-
-class Colors:
-    """Says which color a picture has; of several the one of the highest score."""
-
-    def __init__(self) -> None:
-        self.seen: list[NDArray[np.uint8]] = []
-
-    def look(self, images: list[NDArray[np.uint8]]) -> list[str]:
-        self.seen += images
-        middle = [image[image.shape[0] // 2, image.shape[1] // 2] for image in images]
-        return [min(COLORS, key=lambda name: np.abs(np.subtract(COLORS[name], pixel.astype(int))).sum())
-                for pixel in middle]  # fmt: skip
-
-    def say(self, looks: Sequence[Any], scores: Sequence[float]) -> PersonDescription:
-        color = looks[int(np.argmax(scores))]
-        vector = np.eye(3)[list(COLORS).index(color)]
-        return PersonDescription(text=f"The image shows a man. He is wearing a {color} coat.", model="colors 1",
-                                 attributes={"gender": Attribute(value="male", confidence=0.9),
-                                             "upper.color": Attribute(value=(color,), confidence=0.8),
-                                             "upper.garment": Attribute(value="coat", confidence=0.7)},
-                                 embedding=tuple(vector.tolist()))  # fmt: skip
-
-
-class House:
-    """A stand-in Frigate, a bridge to it, and what was told."""
-
-    def __init__(self, following: Following = FOLLOWING, frigate: StandIn | None = None) -> None:
-        self.frigate = frigate or StandIn()
-        self.colors, self.told, self.notes = Colors(), list[Told](), list[str]()
-        who = ":".join(self.frigate.login) + "@" if self.frigate.login else ""
-        address = Address.parse(self.frigate.url.replace("//", f"//{who}"))
-        self.bridge = Bridge(Frigate(address), self.colors, self.told.append, following, self.notes.append)
-
-    def comes(self, name: str = "1700000000.5-abc", color: str = "red", **more: Any) -> Tracked:
-        one = Tracked(name, "gate", np.full((720, 1280, 3), 90, np.uint8), (600, 200, 700, 500), time=1.0, **more)
-        self.paint(one, color)
-        self.frigate.people[name] = one
-        return one
-
-    def paint(self, one: Tracked, color: str) -> None:
-        x1, y1, x2, y2 = one.box
-        one.frame[y1:y2, x1:x2] = COLORS[color]
-
-    def send(self, one: Tracked, kind: str, *, settle: bool = True) -> None:
-        if kind == "end" and one.end is None:
-            one.end = one.start + 10
-        update = parse(json.dumps(one.message(kind)).encode())
-        assert update is not None
-        self.bridge.put(update)
-        if settle:
-            assert self.bridge.settle(10)
-
-    @property
-    def kinds(self) -> list[str]:
-        return [told.kind for told in self.told]
 
 
 @pytest.fixture
@@ -206,33 +139,6 @@ def test_what_frigate_does_not_keep_is_not_written(house: House) -> None:
     assert house.frigate.count("POST", "/description") == 0
 
 
-def test_frigate_that_is_started_again_gets_everything(house: House) -> None:
-    house.frigate.stop()
-    one, other = house.comes("1700000000.5-abc"), house.comes("1700000001.5-xyz", "green")
-    house.send(one, "new", settle=False)
-    house.send(other, "new", settle=False)
-    house.send(other, "end", settle=False)
-    time.sleep(0.3)
-    house.frigate.failing = True
-    house.frigate.start()
-    time.sleep(0.3)
-    house.frigate.failing = False
-    assert house.bridge.settle(15)
-    assert "red coat" in one.data["description"]
-    assert "green coat" in other.data["description"]
-    assert any("trying again" in note for note in house.notes)
-    assert len(house.notes) <= 3  # said, not repeated
-
-
-def test_what_frigate_never_takes_is_given_up_and_counted() -> None:
-    house = House(Following(patience=0.5))
-    house.frigate.failing = True
-    house.send(house.comes(), "new")
-    assert house.bridge.counts.failed == 1
-    assert any("given up" in note for note in house.notes)
-    house.bridge.close()
-
-
 def test_a_name_that_somebody_has_is_kept(house: House) -> None:
     one = house.comes(sub_label=["Ada", 0.98])
     house.send(one, "new")
@@ -270,57 +176,6 @@ def test_whole_frames_of_older_versions_are_cut(house: House) -> None:
     assert house.colors.seen[0].shape[:2] == (330, 110)  # a margin of a twentieth on every side
 
 
-def test_catching_up_finds_who_was_missed(house: House) -> None:
-    here, gone, done = (house.comes(f"170000000{row}.5-a", color) for row, color in enumerate(COLORS))
-    gone.end = done.end = time.time()
-    done.data["description"] = "as it was"
-    house.bridge.catch_up(time.time() - 100)
-    assert house.bridge.settle(10)
-    assert here.data["description"]
-    assert gone.data["description"]
-    assert done.data["description"] == "as it was"
-    assert sorted(house.kinds) == ["end", "new"]
-    here.end = time.time()  # Frigate was started again and sent no end
-    house.bridge.catch_up(time.time())
-    assert house.bridge.settle(10)
-    assert house.kinds[-1] == "end"
-
-
-def test_a_login_is_done_and_repeated_when_the_token_expires() -> None:
-    house = House(frigate=StandIn(login=("me", "pa ss")))
-    one = house.comes()
-    house.send(one, "new")
-    assert one.data["description"]
-    house.frigate.tokens.clear()
-    one.score, one.time = 0.99, 2.0
-    house.paint(one, "blue")
-    house.send(one, "end")
-    assert "blue" in one.data["description"]
-    assert house.frigate.count("POST", "/api/login") == 2
-    house.bridge.close()
-    wrong = Frigate(Address.parse(house.frigate.url.replace("//", "//me:wrong@")))
-    with pytest.raises(FrigateError, match="401") as refused:
-        wrong.version()
-    assert "wrong" not in str(refused.value)
-
-
-def test_errors_of_the_interface(house: House) -> None:
-    api = Frigate(Address.parse(house.frigate.url))
-    assert api.version() == "0.18.0-stand-in"
-    assert api.sizes() == {"gate": (1280, 720)}
-    with pytest.raises(GoneError):
-        api.event("nobody")
-    house.frigate.failing = True
-    with pytest.raises(AwayError, match="503"):
-        api.version()
-
-
-@pytest.mark.parametrize("url", ["host:5000", "mqtt://host", "http://", "http://h:x", "https://me@host"])
-def test_addresses_that_are_none(url: str) -> None:
-    with pytest.raises(InputError):
-        Address.parse(url)
-
-
 def test_a_teller_that_fails_ends_the_bridge(house: House) -> None:
     def broken(told: Told) -> None:
         raise OSError("disk full")
@@ -355,38 +210,3 @@ def test_a_store_that_is_away_is_waited_for(house: House) -> None:
     assert (bridge.counts.people, bridge.counts.revisions, bridge.counts.failed) == (1, 1, 0)
     assert notes == ["the store: gone; trying again"]
     assert one.data["description"]
-
-
-def test_over_a_real_broker_that_is_restarted(house: House, tmp_path: Path) -> None:
-    broker = Mosquitto(tmp_path)
-    frigate = Ears(broker.port, "personvlm/#", name="frigate")
-    from personvlm.integrations.mqtt import Broker
-
-    listener = Listener(Broker.parse(broker.url), house.bridge, report=house.notes.append)
-    first = house.comes("1700000000.5-a")
-    assert _until(lambda: house.frigate.count("GET", "/api/events") > 0)  # it listens, and asked what was before
-    frigate.publish("frigate/events", json.dumps(first.message("new")))
-    frigate.publish("frigate/events", b"not json")
-    assert _until(lambda: first.data.get("description"))
-    broker.stop()
-    missed = house.comes("1700000001.5-b", "green")  # comes and goes while nobody can say so
-    first.end = missed.end = time.time()
-    broker.start()
-    assert _until(lambda: missed.data.get("description") and house.kinds.count("end") == 2, 15)
-    assert _until(lambda: house.bridge.counts.broken == 1)
-    frigate.publish("frigate/available", "offline")
-    late = house.comes("1700000002.5-c", "blue")
-    frigate.publish("frigate/available", "online")
-    assert _until(lambda: late.data.get("description"))
-    listener.close()
-    frigate.close()
-    broker.stop()
-
-
-def _until(wanted: Any, seconds: float = 10.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not wanted():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
