@@ -16,6 +16,7 @@ import typer
 from personvlm import __version__
 from personvlm.base.errors import PersonVLMError
 from personvlm.cli import (
+    backfill,
     alerts,
     bench,
     calibrate,
@@ -29,8 +30,10 @@ from personvlm.cli import (
     models,
     queue,
     run,
+    search,
     serve,
     simulate,
+    store,
     study,
     train,
     worker,
@@ -61,8 +64,13 @@ app.command("demo")(demo.demo)
 app.command("run")(run.run)
 app.command("serve")(serve.serve)
 app.command("frigate")(frigate.frigate)
+app.command("search")(search.search)
+app.command("tracks")(store.tracks)
+app.command("show")(store.show)
+app.command("erase")(store.erase)
 app.command("worker")(worker.worker)
 app.command("queue")(queue.queue)
+app.command("backfill")(backfill.backfill)
 app.command("evaluate")(evaluate.evaluate)
 app.command("schema")(models.schema)
 app.command("models")(models.models)
@@ -76,6 +84,7 @@ app.command("study")(study.study)
 app.command("simulate")(simulate.simulate)
 app.add_typer(data.app, name="data")
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(store.app, name="store")
 app.add_typer(serve.token, name="token")
 
 

@@ -78,5 +78,5 @@ def verify(connection: sa.Connection, last_hash: str | None = None) -> str | Non
 _SIGNED: Sequence[str] = ("id", "at", "actor", "action", "subject", "detail", "previous")
 
 
-def _digest(row: Mapping[str, Any]) -> str:
+def _digest(row: Mapping[Any, Any]) -> str:
     return hashlib.sha256(json.dumps([row[name] for name in _SIGNED], ensure_ascii=False).encode()).hexdigest()

@@ -151,7 +151,7 @@ class _Folder:
 class _Remote:
     def __init__(self, url: str) -> None:
         try:
-            import fsspec
+            import fsspec  # type: ignore[import-untyped,unused-ignore]
         except ModuleNotFoundError:
             raise InputError(f"{url} needs fsspec: pip install 'personvlm[s3]'") from None
         try:

@@ -28,7 +28,7 @@ def encode(probabilities: ArrayLike) -> Codes:
     with np.errstate(divide="ignore"):
         logits = np.log(p / (1.0 - p))
     codes = np.rint(np.clip((logits + RANGE) / _STEP, 0, _LAST - _FIRST)) + _FIRST
-    return np.nan_to_num(codes).astype(np.uint16)
+    return np.asarray(np.nan_to_num(codes), np.uint16)
 
 
 def decode(codes: ArrayLike) -> Floats:

@@ -99,7 +99,7 @@ class Judge:
         p = np.where(np.isnan(p), UNKNOWN, p).astype(np.float32)
         columns = []
         for term in self._terms:
-            fits = _fits(term, self._ids, lambda number: p[:, number])
+            fits = _fits(term, self._ids, lambda number: np.asarray(p[:, number], np.float32))
             columns.append(1.0 - fits if term.absent else fits)
         return np.stack(columns, 1).astype(np.float64) if columns else np.zeros((len(codes), 0))
 
@@ -133,4 +133,4 @@ def _one(wanted: Wanted, ids: Mapping[tuple[str, str], int], read: Read) -> Floa
     fails = 1.0 - parts[0]
     for part in parts[1:]:
         fails = fails * (1.0 - part)
-    return 1.0 - fails
+    return np.asarray(1.0 - fails, np.float32)

@@ -25,7 +25,8 @@ def version(connection: sa.Connection) -> str | None:
     """The version of a database; None where it has no tables of a store."""
     if not sa.inspect(connection).has_table("alembic_version"):
         return None
-    return connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    found = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    return None if found is None else str(found)
 
 
 def check(engine: sa.Engine, shown: str, run: bool | None) -> None:
@@ -72,7 +73,7 @@ def move(engine: sa.Engine, target: str = HEAD) -> list[str]:
     def steps(found: Any, context: Any) -> Any:
         current = found[0] if found else None
         up = target != "base" and (current is None or current < target)
-        plan = (script._upgrade_revs if up else script._downgrade_revs)(target, current)
+        plan = (script._upgrade_revs if up else script._downgrade_revs)(target, current)  # type: ignore[arg-type]
         passed.extend(step.revision.revision for step in plan)
         return plan
 

@@ -82,7 +82,7 @@ class Seen:
                    described_at)  # fmt: skip
 
 
-def described(row: Mapping[str, Any], terms: Terms) -> Described:
+def described(row: Mapping[Any, Any], terms: Terms) -> Described:
     """The event of a row of ``descriptions`` joined with its track, camera and, where it holds, its embedding.
 
     Scores come back to four digits, the embedding to three; everything else is what it was. Values that this version

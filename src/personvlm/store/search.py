@@ -287,7 +287,7 @@ def _alike(row: Row, looks: Looks) -> float:
         return 0.0
     vector = row.vector.astype(np.float32)
     cosine = float(vector @ np.asarray(looks.vector, np.float32)) / max(1e-9, float(np.linalg.norm(vector)))
-    return float(alike(np.float32(cosine)))
+    return float(alike(np.array([cosine], np.float32))[0])
 
 
 def _count(counts: dict[str, dict[int, int]], part: Part, fits: NDArray[np.bool_], numbers: Terms) -> None:

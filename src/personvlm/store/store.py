@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from personvlm.base.errors import InputError
 from personvlm.schema import GROUPS, Described
 from personvlm.store import audit, bulk, database, erasing, fold, links, reading, retention, search, writing
+from personvlm.store.audit import Entry
 from personvlm.store.blobs import Blobs
 from personvlm.store.codes import Terms
 from personvlm.store.erasing import Receipt
@@ -313,12 +314,12 @@ class Store:
     # ---- audit
 
     def audit(self, actor: str, action: str, subject: str, detail: Mapping[str, Any] | None = None,
-              connection: sa.Connection | None = None) -> audit.Entry:  # fmt: skip
+              connection: sa.Connection | None = None) -> Entry:  # fmt: skip
         """Write down who did what. In a transaction of its own, or in that of ``connection``."""
         with database.writing(self.engine, connection) as own:
             return audit.add(own, actor, action, subject, detail or {}, at=time.time())
 
-    def audited(self, after: int = 0, limit: int = 100) -> list[audit.Entry]:
+    def audited(self, after: int = 0, limit: int = 100) -> list[Entry]:
         """Rows of the audit with a higher number than ``after``, the oldest first."""
         with self.read() as connection:
             return audit.entries(connection, after, limit)

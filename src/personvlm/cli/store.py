@@ -1,0 +1,293 @@
+"""``personvlm tracks``, ``show``, ``erase`` and ``store``: the people of a store, one by one and all together."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from personvlm.base.errors import InputError
+from personvlm.cli.describe import Quiet
+from personvlm.cli.output import print_json, printable
+from personvlm.cli.progress import progress
+
+if TYPE_CHECKING:
+    from personvlm.schema import Described
+    from personvlm.store import Store
+    from personvlm.store.reading import Filters
+
+app = typer.Typer(help="Look after a store: its tables, what is kept, the audit, exports.", no_args_is_help=True)
+
+At = Annotated[str, typer.Option("--store", envvar="PERSONVLM_STORE", metavar="FILE|URL", help="Where people are.")]
+BlobsAt = Annotated[str | None, typer.Option("--blobs", metavar="DIR|URL", help="Where their pictures are.")]
+Camera = Annotated[list[str] | None, typer.Option("--camera", help="Only people on this camera (may be repeated).")]
+Since = Annotated[str | None, typer.Option(metavar="1h|2026-05-01T08:00", help="Seen since then, or so long ago.")]
+Until = Annotated[str | None, typer.Option(metavar="1h|2026-05-01T08:00", help="Seen until then.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+DEFAULT = "personvlm.db"
+
+_AGO = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+def open_store(url: str, command: str, *, blobs: str | None = None, upgrade: bool | None = None) -> Store:
+    """The store at ``url``, which must be there: a mistyped path is no empty store.
+
+    Raises:
+        InputError: it is not there, or a package is missing.
+    """
+    try:
+        from personvlm.store import Store
+        from personvlm.store.database import as_url
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] == "personvlm":
+            raise
+        raise InputError(f"`personvlm {command}` needs {error.name}: pip install 'personvlm[service]'") from None
+    where = as_url(url)
+    if where.get_backend_name() == "sqlite" and not Path(where.database or "").is_file():
+        raise InputError(f"{where.database}: no store there; `personvlm run ... --store {where.database}` makes one")
+    return Store.open(url, blobs=blobs, upgrade=upgrade)
+
+
+def moment(text: str | None) -> float | None:
+    """Seconds since the epoch of ``1h`` (ago), or of a date with or without time, in local time unless it says.
+
+    Raises:
+        InputError: it is neither.
+    """
+    if text is None:
+        return None
+    ago = _AGO.fullmatch(text.strip())
+    if ago:
+        return time.time() - float(ago[1]) * _UNITS[ago[2]]
+    try:
+        return datetime.fromisoformat(text.strip().replace("Z", "+00:00")).timestamp()
+    except ValueError:
+        raise InputError(f"{text!r} is no time; give 30m, 2h, 1d, or 2026-05-01T08:00") from None
+
+
+def filters(camera: list[str] | None, since: str | None, until: str | None) -> Filters:
+    """What the options say, as the store takes it."""
+    from personvlm.store.reading import Filters
+
+    return Filters(cameras=tuple(camera or ()), since=moment(since), until=moment(until))
+
+
+def line(one: Described) -> str:
+    """One person on one line."""
+    at = datetime.fromtimestamp(one.request.frame_time)
+    return printable(f"{at:%Y-%m-%d %H:%M:%S}  {one.request.camera} #{one.request.track_id}  {one.request.person}  "
+                     f"{one.description.text}")  # fmt: skip
+
+
+def tracks(
+    camera: Camera = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Annotated[int, typer.Option("-n", "--limit", min=1, help="How many at most.")] = 20,
+    cameras: Annotated[bool, typer.Option("--cameras", help="List cameras instead.")] = False,
+    store: At = DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """List people, who was seen last first."""
+    with open_store(store, "tracks") as opened:
+        from personvlm.store.export import record
+
+        if cameras:
+            _print_cameras(opened, as_json)
+            return
+        found = opened.people(filters(camera, since, until), limit=limit).items
+    if as_json:
+        print_json([record(one) for one in found], indent=1)
+    for one in () if as_json else found:
+        print(line(one))
+
+
+def _print_cameras(store: Store, as_json: bool) -> None:
+    found = store.cameras()
+    if as_json:
+        print_json([vars(camera) for camera in found], indent=1)
+        return
+    for camera in found:
+        seen = camera.last_seen
+        last = "nobody yet" if seen is None else f"{datetime.fromtimestamp(seen):%Y-%m-%d %H:%M}"
+        kept = "for ever" if camera.keep_days is None else f"{camera.keep_days:g} days"
+        pictures = "no pictures" if not camera.keep_crops else (
+            "" if camera.crop_days is None else f"pictures {camera.crop_days:g} days"
+        )  # fmt: skip
+        print(printable(f"{camera.name}: {camera.people} people, last {last}, kept {kept} {pictures}".rstrip()))
+
+
+def show(
+    person: Annotated[str, typer.Argument(metavar="ID", help="Id of a person, as tracks and search print it.")],
+    pictures: Annotated[Path | None, typer.Option(metavar="DIR", help="Write the pictures into this folder.")] = None,
+    store: At = DEFAULT,
+    blobs: BlobsAt = None,
+    as_json: Json = False,
+) -> None:
+    """Everything that was said about one person, revision by revision, with links and pictures."""
+    with open_store(store, "show", blobs=blobs) as opened:
+        from personvlm.store.export import record
+
+        story = opened.story(person)
+        if not story:
+            raise InputError(f"no person {person!r} in {store}; `personvlm tracks` lists them")
+        links = opened.links(person)
+        written = [] if pictures is None else _write_pictures(opened, story[-1], pictures)
+    if as_json:
+        print_json({"story": [record(one) for one in story], "links": [vars(link) for link in links],
+                    "pictures": [str(path) for path in written]}, indent=1)  # fmt: skip
+        return
+    for one in story:
+        print(f"{one.request.revision}. {line(one)}")
+    for name, item in story[-1].description.attributes.items():
+        print(f"   {name}: {', '.join(item.values)} ({item.confidence:.0%})")
+    for link in links:
+        other = link.other if link.one == person else link.one
+        print(f"   same person as {other} ({link.probability:.0%})")
+    for path in written:
+        print(printable(f"   {path}"))
+
+
+def _write_pictures(store: Store, one: Described, folder: Path) -> list[Path]:
+    if store.blobs is None:
+        raise InputError("this store keeps its pictures elsewhere: name the place with --blobs")
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for number, crop in enumerate(one.request.crops):
+        if crop.reference is not None:
+            path = folder / f"{one.request.person}-{number}.jpg"
+            path.write_bytes(store.blobs.get(crop.reference))
+            written.append(path)
+    return written
+
+
+def erase(
+    people: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of people.")],
+    identity: Annotated[bool, typer.Option("--identity", help="And everybody who is linked with them.")] = False,
+    reason: Annotated[str, typer.Option(help="Why; it goes into the audit and the receipt.")] = "",
+    queue: Annotated[str | None, typer.Option(metavar="URL", help="A queue elsewhere that may hold them.")] = None,
+    cache: Annotated[str | None, typer.Option(metavar="redis://", help="A cache of latest descriptions.")] = None,
+    fast: Annotated[bool, typer.Option("--fast", help="Leave overwriting free space to `store scrub`.")] = False,
+    yes: Yes = False,
+    store: At = DEFAULT,
+    blobs: BlobsAt = None,
+) -> None:
+    """Forget people: descriptions, vectors, pictures, search rows, alerts, queue. Prints a receipt as JSON."""
+    with open_store(store, "erase", blobs=blobs) as opened:
+        if not yes:
+            typer.confirm(f"Erase {len(people)} {'person' if len(people) == 1 else 'people'} for good?", abort=True,
+                          err=True)  # fmt: skip
+        from personvlm.pipeline.erase import erase as everywhere
+
+        receipt = everywhere(opened, people, identity=identity, actor="command line", reason=reason, queue=queue,
+                             cache=cache, scrub=not fast)  # fmt: skip
+    print_json(vars(receipt), indent=1)
+
+
+@app.command("upgrade")
+def upgrade(
+    to: Annotated[str | None, typer.Option(metavar="VERSION", help="Another version than this program's.")] = None,
+    store: At = DEFAULT,
+) -> None:
+    """Bring the tables of a database to this program's version. Stop workers first."""
+    try:
+        from personvlm.store import database, migrate
+    except ModuleNotFoundError as error:
+        raise InputError(f"`personvlm store upgrade` needs {error.name}: pip install 'personvlm[service]'") from None
+    engine = database.connect(store, upgrade=True)
+    if to is not None:
+        migrate.move(engine, to)
+    print(f"version {to or migrate.HEAD}")
+
+
+@app.command("keep")
+def keep(
+    camera: Annotated[str, typer.Argument(help="Name of the camera.")],
+    days: Annotated[float | None, typer.Option(help="Erase people so many days after they were seen.")] = None,
+    crop_days: Annotated[float | None, typer.Option(help="Delete their pictures after so many days.")] = None,
+    no_crops: Annotated[bool, typer.Option("--no-crops", help="Keep no pictures from now on.")] = False,
+    store: At = DEFAULT,
+) -> None:
+    """Say how long people of a camera are kept; without options, for ever. `store sweep` then erases."""
+    with open_store(store, "store keep") as opened:
+        opened.keep(camera, days=days, crop_days=crop_days, crops=not no_crops)
+        opened.audit("command line", "keep", camera, {"days": days, "crop_days": crop_days, "crops": not no_crops})
+        _print_cameras(opened, as_json=False)
+
+
+@app.command("sweep")
+def sweep(store: At = DEFAULT, blobs: BlobsAt = None, scrub: Annotated[
+    bool, typer.Option("--scrub", help="Overwrite free space as well, if anybody was erased.")
+] = False) -> None:  # fmt: skip
+    """Erase who is older than `store keep` says, and pictures that have expired. Run it every day."""
+    with open_store(store, "store sweep", blobs=blobs) as opened:
+        print_json(vars(opened.sweep(scrub=scrub)))
+
+
+@app.command("scrub")
+def scrub(store: At = DEFAULT) -> None:
+    """Overwrite the free space of the database, where bytes of erased people may stand. Prints what remains."""
+    with open_store(store, "store scrub") as opened:
+        print_json({"remaining": opened.scrub()})
+
+
+@app.command("audit")
+def audit(
+    after: Annotated[int, typer.Option(min=0, help="Only rows with a higher number.")] = 0,
+    limit: Annotated[int, typer.Option("-n", "--limit", min=1, help="How many at most.")] = 100,
+    last_hash: Annotated[str | None, typer.Option(help="Hash of a row seen before: it must still be there.")] = None,
+    store: At = DEFAULT,
+) -> None:
+    """Print who did what, one JSON object per line, and check that no row was changed. Exit status 1 if one was."""
+    with open_store(store, "store audit") as opened:
+        for entry in opened.audited(after, limit):
+            print_json(vars(entry))
+        problem = opened.verify_audit(last_hash)
+    if problem is not None:
+        print(f"personvlm: error: {problem}", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+@app.command("export")
+def export(
+    form: Annotated[Literal["jsonl", "csv", "parquet", "onvif"], typer.Option("--format", help="How.")] = "jsonl",
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to (default: stdout).")] = None,
+    history: Annotated[bool, typer.Option("--history", help="Every revision, not only what holds.")] = False,
+    camera: Camera = None,
+    since: Since = None,
+    until: Until = None,
+    store: At = DEFAULT,
+    quiet: Quiet = False,
+) -> None:
+    """Write people for other programs: JSON lines, CSV, Parquet, ONVIF metadata."""
+    with open_store(store, "store export") as opened:
+        from personvlm.store import export as exporting
+
+        asked = filters(camera, since, until)
+        if history:
+            found: Iterator[Described] = opened.history(asked.since, asked.until, asked.cameras)
+        else:
+            found = _everybody(opened, asked)
+        total: Any = opened.last_number()
+        shown = progress(found, total, "Exporting", quiet=quiet)
+        count = exporting.write(shown, sys.stdout if out is None else out, form)
+    if out is not None and not quiet:
+        print(printable(f"{count} people in {out}"), file=sys.stderr)
+
+
+def _everybody(store: Store, asked: Filters) -> Iterator[Described]:
+    place: str | None = None
+    while True:
+        page = store.people(asked, after=place, limit=500)
+        yield from page.items
+        place = page.next
+        if place is None:
+            return
