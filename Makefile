@@ -1,8 +1,9 @@
 # PersonVLM: everything a newcomer or CI needs. Wants only make and Python 3.10 or newer.
 #
-#   make demo      describe people and write a report (installs what it needs, no torch)
+#   make demo      the whole pipeline on drawn people, and a report (installs what it needs, no torch);
+#                  make demo STAY=1 then serves the web page
 #   make test      the test suite (installs everything, torch included)
-#   make install   .venv with what describing and the demo need
+#   make install   .venv with what everything but training needs
 #   make dev       .venv with everything: training, video, tests, linters
 #   make accept    long timed checks
 #   make lint      ruff and mypy
@@ -39,8 +40,8 @@ $(VENV)/.made:
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.made pyproject.toml constraints.txt
-	@echo "Installing PersonVLM and what describing needs"
-	@$(BIN)/python -m pip install -q -c constraints.txt -e .
+	@echo "Installing PersonVLM with what cameras, store and server need (no torch)"
+	@$(BIN)/python -m pip install -q -c constraints.txt -e '.[video,service]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.installed tools/torch_source.py
@@ -53,7 +54,7 @@ install: $(VENV)/.installed
 dev: $(VENV)/.dev
 
 demo: install
-	@$(BIN)/personvlm demo
+	@$(BIN)/personvlm demo $(if $(STAY),--stay)
 
 test: dev
 	$(BIN)/python -m pytest

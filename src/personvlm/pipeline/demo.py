@@ -36,12 +36,16 @@ class DemoResult:
         answers: the same as JSON Lines, as ``describe --jsonl`` prints them.
         people: how many were described.
         failed: how many pictures could not be.
+        store: what cameras saw, where there were any.
+        alerts: how many were raised.
     """
 
     report: Path
     answers: Path
     people: int
     failed: int
+    store: Path | None = None
+    alerts: int = 0
 
 
 def demo(
