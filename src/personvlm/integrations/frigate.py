@@ -20,7 +20,7 @@ from personvlm.integrations.frigate_events import Kind, Told, Update, describe_r
 from personvlm.integrations.frigate_jobs import Job, Jobs
 from personvlm.integrations.frigate_pictures import Picture, cut, names, short, worth
 from personvlm.schema import PersonDescription, Track
-from personvlm.video.identity import Gallery, Sighting
+from personvlm.video.identity import Gallery, Link, Sighting
 from personvlm.video.likeness import Looks
 
 _GONE_TRIES = 3
@@ -105,7 +105,7 @@ class _Person:
     revision: int = 0
     ended: bool = False
     gone: bool = False
-    same_as: str | None = None
+    same_as: bool = False
     touched: float = 0.0
 
 
@@ -271,14 +271,19 @@ class Bridge:
         request = describe_request(update, person.pictures, crops, revision, final)
         track = Track(camera=update.camera, track_id=update.track, first_seen=update.start, last_seen=update.time)
         link = self._gallery.see(Sighting(request.person, track, Looks.of(description), over=final))
-        same_as = link.same_as if link is not None else None
+        same_as = (self._sighted(link),) if link is not None else ()
         self._told(told(update, request, description, kind, same_as=same_as, now=time.time(),
                         latency_ms=1000 * (time.monotonic() - since)))  # fmt: skip
         # Only now, since a store that is away has the whole of it tried again.
         self.counts.people += revision == 1
-        self.counts.again += (same_as is not None) - (person.same_as is not None)
+        self.counts.again += bool(same_as) - person.same_as
         self.counts.revisions += 1
-        person.revision, person.same_as, person.said, person.ended = revision, same_as, description.text, final
+        person.revision, person.same_as, person.said, person.ended = revision, bool(same_as), description.text, final
+
+    def _sighted(self, link: Link) -> dict[str, Any]:
+        track = self._gallery.sighting(link.same_as).track
+        return {"id": link.same_as, "camera": track.camera, "probability": round(link.probability, 4),
+                "first_seen": round(track.first_seen, 3), "last_seen": round(track.last_seen, 3)}  # fmt: skip
 
     def _label(self, update: Update, person: _Person, description: PersonDescription) -> None:
         if self.following.sub_label and update.sub_label in (None, person.label):

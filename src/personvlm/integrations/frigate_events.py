@@ -113,14 +113,14 @@ class Told:
         described: for the store and for rules.
         kind: ``new`` comes first, ``end`` last.
         event: Frigate's id.
-        same_as: whom it shows again, if so.
+        same_as: sightings of the same person before, in the form of :class:`personvlm.pipeline.run_events.SameAs`.
         latency_ms: from Frigate's message to the words.
     """
 
     described: Described
     kind: Kind
     event: str
-    same_as: str | None
+    same_as: tuple[dict[str, Any], ...]
     latency_ms: float
 
     def record(self) -> dict[str, Any]:
@@ -134,7 +134,7 @@ class Told:
             "first_seen": round(request.first_seen or request.frame_time, 3), "last_seen": round(request.frame_time, 3),
             "crops": len(request.crops), "box": [round(value, 1) for value in crop.box] if crop.box else None,
             "crop_time": round(crop.time, 3) if crop.time else None, "frigate": self.event,
-            **({"same_as": self.same_as} if self.same_as else {}), **said,
+            "same_as": list(self.same_as), **said,
         }  # fmt: skip
 
 
@@ -151,7 +151,7 @@ def describe_request(update: Update, pictures: list[Picture], crops: list[bytes 
 
 
 def told(update: Update, request: DescribeRequest, description: PersonDescription, kind: Kind, *,
-         same_as: str | None, latency_ms: float, now: float) -> Told:  # fmt: skip
+         same_as: tuple[dict[str, Any], ...], latency_ms: float, now: float) -> Told:  # fmt: skip
     """Put together what is told."""
     described = Described(request=request, description=description, described_at=now)
     return Told(described, kind, update.event, same_as, latency_ms)

@@ -80,9 +80,9 @@ class Broker:
         """Topic that says ``online`` or ``offline``, retained."""
         return f"{self.prefix}/available"
 
-    def person(self, camera: str) -> str:
+    def topic(self, camera: str, what: str = "person") -> str:
         """Topic of the events of ``camera``. What may not stand in a topic is replaced."""
-        return f"{self.prefix}/{slug(camera) if set(camera) & set('/+#') else camera}/person"
+        return f"{self.prefix}/{slug(camera) if set(camera) & set('/+#') else camera}/{what}"
 
     def client(self) -> Client:
         """A client of paho that knows how to get there, and comes back when it is cut off; not yet connected.
@@ -157,10 +157,14 @@ class Publisher:
         broker.connect(client)
 
     def tell(self, record: Mapping[str, Any]) -> None:
-        """Have an event published: what :meth:`personvlm.pipeline.run_events.PersonEvent.record` gives."""
-        camera = str(record["camera"])
-        self.outbox.put(self.broker.person(camera), json.dumps(record, ensure_ascii=False, allow_nan=False),
-                        person=str(record["id"]), kind=str(record["event"]))  # fmt: skip
+        """Have an event published: what :meth:`personvlm.pipeline.run_events.PersonEvent.record` gives.
+
+        An answer to "who else is this" has no words, and goes to ``PREFIX/CAMERA/reid``.
+        """
+        camera, kind = str(record["camera"]), str(record["event"])
+        topic = self.broker.topic(camera, "reid" if kind == "reid" else "person")
+        self.outbox.put(topic, json.dumps(record, ensure_ascii=False, allow_nan=False), person=str(record["id"]),
+                        kind=kind)  # fmt: skip
         if camera not in self._cameras:
             self._cameras[camera] = None
             self._inbox.put(("camera", camera))
@@ -228,7 +232,7 @@ class Publisher:
 
     def _announce(self, camera: str) -> None:
         if self._root is not None:
-            topic, payload = discovery(camera, prefix=self.broker.prefix, state_topic=self.broker.person(camera),
+            topic, payload = discovery(camera, prefix=self.broker.prefix, state_topic=self.broker.topic(camera),
                                        availability_topic=self.broker.available, root=self._root)  # fmt: skip
             self._client.publish(topic, json.dumps(payload, ensure_ascii=False), qos=1, retain=True)
 

@@ -26,7 +26,8 @@ class Outbox:
     """A bounded queue in SQLite. Safe for several threads, and for one process at a time.
 
     A newer update of a person replaces one that waits. When too many wait, the oldest update goes, or else the oldest
-    ``new``. What was said at the end about a person is never dropped: of these the queue may grow beyond ``most``.
+    ``reid`` or ``new``. What was said at the end about a person is never dropped: of these the queue may grow beyond
+    ``most``.
 
     Attributes:
         superseded, dropped: messages that were replaced by newer ones of the same person, and that found no room.
@@ -67,13 +68,13 @@ class Outbox:
         return self._waiting
 
     def put(self, topic: str, payload: str, *, person: str, kind: str) -> None:
-        """Keep a message until it is done. ``kind`` is ``new``, ``update`` or ``end``."""
+        """Keep a message until it is done. ``kind`` is ``new``, ``update``, ``end`` or ``reid``."""
         with self._lock:
-            if kind != "new":
+            if kind in ("update", "end"):
                 self.superseded += self._delete("person = ? AND kind = 'update' AND sent = 0", person)
             if self._waiting >= self._most:
                 oldest = "row = (SELECT row FROM messages WHERE kind = ? AND sent = 0 ORDER BY row LIMIT 1)"
-                gone = self._delete(oldest, "update") or self._delete(oldest, "new")
+                gone = any(self._delete(oldest, less) for less in ("update", "reid", "new"))
                 self.dropped += gone
                 if not gone and kind != "end":
                     self.dropped += 1
