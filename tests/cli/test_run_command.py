@@ -79,6 +79,37 @@ def test_quiet_says_nothing(fake: None, capsys: pytest.CaptureFixture[str], tmp_
     assert (tmp_path / "e.jsonl").stat().st_size > 100
 
 
+def test_with_the_truth_beside_it(fake: None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert personvlm(SCENE, "--truth", "--json") == 0
+    report = json.loads(capsys.readouterr().out)["truth"]
+    assert report["tracking"]["idf1"] > 0.9
+    assert report["described"]["people"] == 2
+    assert report["crop_choice"]["n"] == 2
+    assert personvlm(SCENE, "--truth") == 0
+    out = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("tracks: hota ") for line in out)
+    assert any(line == "links: not known of these sources" for line in out)
+
+
+def test_into_a_store_and_onto_a_queue(fake: None, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    pytest.importorskip("sqlalchemy", reason="needs the service extra")
+    from personvlm.events import open_queue
+    from personvlm.store import Store
+
+    assert personvlm(SCENE, "-q", "--store", str(tmp_path / "people.db")) == 0
+    with Store.open(tmp_path / "people.db") as store:
+        assert {one.description.text for one in store.history()} == {"The image shows a man."}
+    assert personvlm(SCENE, "--queue", str(tmp_path / "queue.db")) == 0
+    out, err = capsys.readouterr()
+    assert "events queued" in err
+    assert any(line.endswith("#1 new: queued") for line in out.splitlines())
+    queue = open_queue(str(tmp_path / "queue.db"))
+    assert queue.stats().queued >= 2
+    queue.close()
+    assert personvlm(SCENE, "--queue", "x.db", "--store", "y.db") == 2
+    assert "choose one" in capsys.readouterr().err
+
+
 def test_a_failing_source_costs_the_exit_status_only(fake: None, capsys: pytest.CaptureFixture[str],
                                                      tmp_path: Path) -> None:
     (tmp_path / "text.mp4").write_text("no video")

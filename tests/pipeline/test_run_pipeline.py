@@ -12,9 +12,10 @@ import pytest
 from numpy.typing import NDArray
 
 from personvlm.base.errors import InputError
-from personvlm.pipeline.run import Run, Status, run
+from personvlm.pipeline.run import Run, run
 from personvlm.pipeline.run_cameras import Camera, cameras
 from personvlm.pipeline.run_events import PersonEvent
+from personvlm.pipeline.run_status import Status
 from personvlm.schema import PersonDescription
 from personvlm.video.crops import Crop
 
@@ -81,8 +82,8 @@ def test_records_are_json_and_complete() -> None:
     for event in events:
         record = json.loads(json.dumps(event.record(), allow_nan=False))
         assert set(record) == {"id", "revision", "event", "event_id", "camera", "track", "time", "first_seen",
-                               "last_seen", "crops", "box", "crop_time", "text", "attributes", "quality", "model",
-                               "latency_ms"}  # fmt: skip
+                               "last_seen", "crops", "box", "crop_time", "same_as", "text", "attributes", "quality",
+                               "model", "latency_ms"}  # fmt: skip
         assert record["first_seen"] <= record["crop_time"] <= record["last_seen"]
         assert record["text"] == f"A person in {record['crops']} crops."
         assert len(record["box"]) == 4

@@ -6,7 +6,6 @@ import contextlib
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,11 +13,14 @@ import typer
 
 from personvlm.base.errors import InputError
 from personvlm.cli.describe import Model, Quiet
-from personvlm.cli.output import print_json, printable
+from personvlm.cli.output import print_json
+from personvlm.cli.run_screen import counts, line, screen, summary, truth_lines
 
 if TYPE_CHECKING:
-    from personvlm.pipeline.run import Run, Status
+    from personvlm.pipeline.run import Run
+    from personvlm.pipeline.run_cameras import Camera
     from personvlm.pipeline.run_events import PersonEvent
+    from personvlm.video.describing import TrackDescriber
 
 _EXTRA = {"av", "cv2", "supervision", "trackers", "yaml"}
 
@@ -38,6 +40,30 @@ def run(
     every: Annotated[int | None, typer.Option(min=1, help="Detect in every N-th frame (default: 10 a second).")] = None,
     tracker: Annotated[Literal["bytetrack", "ocsort", "botsort"], typer.Option(help="Who follows them.")] = "bytetrack",
     frames: Annotated[int | None, typer.Option(min=1, help="End every camera after so many frames.")] = None,
+    store: Annotated[
+        str | None, typer.Option(metavar="FILE|URL", help="Store what is said: a SQLite file or postgresql://...")
+    ] = None,
+    queue: Annotated[
+        str | None, typer.Option(metavar="URL", help="Only queue events, for `personvlm worker` to describe and store.")
+    ] = None,
+    blobs: Annotated[
+        str | None, typer.Option(metavar="DIR|URL", help="Where pictures of --store or --queue go.")
+    ] = None,
+    no_crops: Annotated[bool, typer.Option("--no-crops", help="Store no pictures of people.")] = False,
+    mqtt: Annotated[
+        str | None, typer.Option(metavar="URL", help="Publish every event: mqtt://[user:password@]host[:port][/prefix].")
+    ] = None,
+    mqtt_outbox: Annotated[Path | None, typer.Option(help="Where messages wait while the broker is away.")] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Play recordings as cameras: what is not looked at in time is dropped.")
+    ] = False,
+    capacity: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Instead, find how many such cameras this machine keeps up "
+                                                           "with, in trials of so long.")
+    ] = None,
+    truth: Annotated[
+        bool, typer.Option("--truth", help="Compare with the truth at the end: rendered scenes, MOT sequences.")
+    ] = False,
     say: Annotated[
         Literal["confident", "all"],
         typer.Option(help="Say what is certain enough, or the most probable value of every group."),
@@ -50,7 +76,9 @@ def run(
     """Detect, follow and describe the people on cameras. Exit status 1 if a camera failed; the others went on."""
     try:
         from personvlm.pipeline.run import Run, check_output
-        from personvlm.pipeline.run_cameras import cameras
+        from personvlm.pipeline.run_cameras import cameras, identity
+        from personvlm.pipeline.run_sinks import queueing, storing
+        from personvlm.pipeline.run_truth import Referee
         from personvlm.video.describing import TrackDescriber
     except ModuleNotFoundError as error:
         if error.name not in _EXTRA:
@@ -58,33 +86,104 @@ def run(
         raise InputError(f"`personvlm run` needs {error.name}: pip install 'personvlm[video]'") from None
     from personvlm.runtime.describer import Describer
 
-    chosen = cameras(arguments, detector=detector, every=every, tracker=tracker)
+    if store is not None and queue is not None:
+        raise typer.BadParameter("choose one of --store and --queue: with a queue the workers store")
+    if queue is not None and truth:
+        raise typer.BadParameter("--truth judges what is said here; leave --queue out")
+    if queue is not None and mqtt is not None:
+        raise typer.BadParameter("--mqtt tells what is said here; leave --queue out")
+    chosen = cameras(arguments, detector=detector, every=every, tracker=tracker, live=live)
+    known = identity(arguments)
     check_output(jsonl, chosen)
-    describer = TrackDescriber(Describer.load(model), say=say, gender=not no_gender, age=not no_age)
+    loaded = Describer.load(model)
+    describer = TrackDescriber(loaded, say=say, gender=not no_gender, age=not no_age)
+    if capacity is not None:
+        _capacity(chosen, describer, capacity, as_json, quiet)
+        return
+    referee = Referee() if truth else None
     people: dict[str, dict[str, Any]] = {}
     with contextlib.ExitStack() as stack:
         write = _writer(jsonl, stack)
-        show, watch = _screen(stack, quiet=quiet, as_json=as_json)
+        show, watch = screen(stack, quiet=quiet, as_json=as_json)
+
+        def note(text: str) -> None:
+            if not quiet:
+                show(f"personvlm: {text}", error=True)
+
+        def ending() -> bool:
+            return running.stopped
+
+        stored = None
+        if store is not None:
+            stored = stack.enter_context(storing(
+                store, blobs=blobs, crops=not no_crops, report=note, ending=ending,
+                raised=lambda alert: show(f"alert {alert.rule}: {alert.camera}, {alert.probability:.0%}: {alert.text}"),
+            ))  # fmt: skip
+        put = None
+        if queue is not None:
+            put = stack.enter_context(queueing(queue, blobs=blobs, report=note, ending=ending))
+
+        publish = None
+        if mqtt is not None:
+            from personvlm.integrations.mqtt import publishing
+
+            publish = stack.enter_context(publishing(mqtt, mqtt_outbox, name="run", report=note))
 
         def tell(event: PersonEvent) -> None:
+            if stored is not None:
+                stored(event)
+            if referee is not None:
+                referee.told(event)
             record = event.record()
             write(record)
-            if as_json:
+            if publish is not None:
+                publish(record)
+            if as_json and event.occasion.kind != "reid":
                 people[event.id] = record
-            show(_line(event))
+            show(line(event))
 
-        running = Run(chosen, describer, tell, annotate=annotate, frames=frames, watch=watch,
-                      report=lambda note: None if quiet else show(f"personvlm: {note}", error=True))  # fmt: skip
+        running = Run(chosen, describer, tell, annotate=annotate, frames=frames, identity=known, put=put, watch=watch,
+                      seen=None if referee is None else referee.seen, report=note)  # fmt: skip
         with _interruptible(running):
             status = running.go()
+        report = None
+        if referee is not None:
+            telling = TrackDescriber(loaded, say="all", gender=not no_gender, age=not no_age)
+            report = referee.report(running.links(), telling)
     for problem in status.errors:
         print(f"personvlm: error: {problem}", file=sys.stderr)
     if as_json:
-        print_json({"cameras": _counts(status), "people": list(people.values())}, indent=1)
+        print_json({"cameras": counts(status), "people": list(people.values()),
+                    **({} if report is None else {"truth": report})}, indent=1)  # fmt: skip
     elif not quiet:
-        print(_summary(status), file=sys.stderr)
+        print(summary(status), file=sys.stderr)
+        for text in [] if report is None else truth_lines(report):
+            print(text)
     if status.errors or status.failed:
         raise typer.Exit(1)
+
+
+def _capacity(
+    chosen: dict[str, Camera], describer: TrackDescriber, seconds: float, as_json: bool, quiet: bool
+) -> None:
+    from personvlm.pipeline.run_capacity import Trial, capacity
+
+    if seconds < 1:
+        raise typer.BadParameter("--capacity SECONDS: a trial of less than a second tells nothing")
+
+    def tried(trial: Trial) -> None:
+        if not quiet:
+            late = "no words" if trial.p95_ms is None else f"words after {trial.p95_ms:.0f} ms (p95)"
+            lost = f"{trial.dropped} of {trial.frames + trial.dropped} frames dropped, {late}, {trial.undescribed} of"
+            print(f"personvlm: {trial.cameras} cameras: {trial.fps:g} frames/s each, {lost} {trial.people} people "
+                  f"undescribed: {'keeps up' if trial.keeps_up else 'too many'}", file=sys.stderr)  # fmt: skip
+
+    found = capacity(chosen, describer, seconds=seconds, tried=tried)
+    if as_json:
+        print_json(found, indent=1)
+    else:
+        more = "" if found["fails_at"] is None else f"; {found['fails_at']} are too many"
+        print(f"{found['cameras']} cameras{more}")
 
 
 def _writer(path: Path | None, stack: contextlib.ExitStack) -> Callable[[dict[str, Any]], None]:
@@ -99,82 +198,6 @@ def _writer(path: Path | None, stack: contextlib.ExitStack) -> Callable[[dict[st
         file.flush()  # whoever follows the file sees people when they come
 
     return write
-
-
-def _screen(stack: contextlib.ExitStack, *, quiet: bool, as_json: bool) -> tuple[Callable[..., None], Any]:
-    """What prints a line, and what takes the status: a live table where somebody watches."""
-    if quiet or not sys.stderr.isatty():
-
-        def line(text: str, error: bool = False) -> None:
-            if error:
-                print(printable(text), file=sys.stderr, flush=True)
-            elif not quiet and not as_json:
-                print(printable(text), flush=True)
-
-        return line, lambda status: None
-    import time
-
-    from rich.console import Console
-    from rich.live import Live
-    from rich.text import Text
-
-    console = Console(stderr=True, highlight=False)
-    live = stack.enter_context(Live(console=console, auto_refresh=False, transient=True))
-    last = [0.0]
-
-    def above(text: str, error: bool = False) -> None:
-        if error or sys.stdout.isatty():
-            console.print(Text(printable(text)), soft_wrap=True)
-        elif not as_json:
-            print(printable(text), flush=True)
-
-    def watch(status: Status) -> None:
-        if time.monotonic() - last[0] > 0.25:
-            last[0] = time.monotonic()
-            live.update(_table(status), refresh=True)
-
-    return above, watch
-
-
-def _table(status: Status) -> Any:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for title in ("camera", "state", "frames/s", "frames", "dropped", "present", "people", "events"):
-        table.add_column(title, justify="left" if title in ("camera", "state") else "right")
-    for camera in status.cameras.values():
-        table.add_row(printable(camera.camera), camera.state, f"{camera.fps:.1f}", *map(str, (
-            camera.frames, camera.dropped, camera.present, camera.people, camera.events)))  # fmt: skip
-    rate = status.described / max(1.0, status.seconds)
-    table.caption = (f"{status.waiting} waiting, {status.described} described ({rate:.1f}/s), "
-                     f"{status.superseded} updates superseded, {status.shed} shed")  # fmt: skip
-    return table
-
-
-def _line(event: PersonEvent) -> str:
-    track, time = event.occasion.track, datetime.fromtimestamp(event.occasion.time)
-    said = event.description.text if event.description is not None else f"error: {event.error}"
-    return f"{time:%H:%M:%S} {track.camera} #{track.track_id} {event.occasion.kind}: {said}"
-
-
-def _counts(status: Status) -> dict[str, Any]:
-    return {
-        camera.camera: {"state": camera.state, "frames": camera.frames, "dropped": camera.dropped,
-                        "people": camera.people - camera.fleeting, "fleeting": camera.fleeting,
-                        "events": camera.events, **({"error": camera.error} if camera.error else {})}
-        for camera in status.cameras.values()
-    }  # fmt: skip
-
-
-def _summary(status: Status) -> str:
-    people = sum(camera.people - camera.fleeting for camera in status.cameras.values())
-    frames = sum(camera.frames for camera in status.cameras.values())
-    dropped = sum(camera.dropped for camera in status.cameras.values())
-    count = len(status.cameras)
-    cameras = "1 camera" if count == 1 else f"{count} cameras"
-    return (f"{people} {'person' if people == 1 else 'people'} on {cameras}: {frames} frames in {status.seconds:.1f} s"
-            + (f", {dropped} dropped" if dropped else "") + (f", {status.shed} updates shed" if status.shed else "")
-            + (f", {status.failed} failed" if status.failed else ""))  # fmt: skip
 
 
 @contextlib.contextmanager

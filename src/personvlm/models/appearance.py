@@ -37,7 +37,7 @@ class Appearance(nn.Module):
     def blocks(self, embedding: Tensor, tokens: Tensor, logits: Tensor) -> list[Tensor]:
         """What goes in: the trained vector ``[N, E]``, means of three stripes ``[N, 3D]`` of the visual tokens
         ``[N, h*w, D]``, and logits ``[N, C]`` without :data:`HIDDEN`."""
-        by_row = tokens.unflatten(1, (self.rows, self.cols)).mean(2)
+        by_row = tokens.reshape(-1, self.rows, self.cols, tokens.shape[2]).mean(2)
         stripes = [by_row[:, a:b].mean(1) for a, b in zip(self.bounds, self.bounds[1:], strict=False)]
         return [embedding, torch.cat(stripes, 1), logits[:, self.kept]]
 

@@ -14,72 +14,27 @@ import supervision as sv
 from personvlm.base.errors import AssetError, InputError, PersonVLMError
 from personvlm.pipeline.run_annotate import Annotator
 from personvlm.pipeline.run_cameras import Camera, sources
-from personvlm.pipeline.run_events import Describing, PersonEvent
+from personvlm.pipeline.run_events import Describing, Occasions, PersonEvent, SameAs
+from personvlm.pipeline.run_identity import Identities
+from personvlm.pipeline.run_sinks import Put, Queueing
+from personvlm.pipeline.run_status import CameraStatus, Status
 from personvlm.runtime.engine import available_cores
 from personvlm.video.describing import TrackDescriber
 from personvlm.video.detectors import Detector, GivenDetector, MotionDetector
-from personvlm.video.feed import Feed, State
+from personvlm.video.feed import Feed
 from personvlm.video.frame import Frame, Report
+from personvlm.video.identity import Identity, Link
 from personvlm.video.onnx_detectors import OnnxDetector
 from personvlm.video.tracking import Tracking
 from personvlm.video.triggers import Timing
-from personvlm.video.watch import CameraWatch
+from personvlm.video.watch import CameraWatch, Watched
+
+Seen = Callable[[Frame, Watched], None]
+"""Gets every frame with the people in it, in the thread that follows them."""
+
+USUAL = Identity()
 
 _PATIENCE = 0.25
-
-
-@dataclass
-class CameraStatus:
-    """How one camera is doing.
-
-    Attributes:
-        state: see :class:`personvlm.video.feed.Feed`.
-        frames: looked at or passed over between two detections; ``dropped`` were neither.
-        fps: frames per second of wall time, of the last seconds.
-        people: tracks so far; ``present`` are there now, ``fleeting`` were too short to be described.
-        events: revisions told.
-        note: the last thing worth knowing.
-        error: why it failed.
-    """
-
-    camera: str
-    state: State = "waiting"
-    frames: int = 0
-    dropped: int = 0
-    fps: float = 0.0
-    people: int = 0
-    present: int = 0
-    fleeting: int = 0
-    events: int = 0
-    note: str = ""
-    error: str | None = None
-
-
-@dataclass
-class Status:
-    """How a run is doing.
-
-    Attributes:
-        cameras: by name.
-        waiting: people who wait for words.
-        described, failed: revisions with and without words.
-        superseded, shed, unchanged: updates that were replaced, dropped, or had nothing new to say.
-        seconds: since the start.
-    """
-
-    cameras: dict[str, CameraStatus]
-    waiting: int = 0
-    described: int = 0
-    failed: int = 0
-    superseded: int = 0
-    shed: int = 0
-    unchanged: int = 0
-    seconds: float = 0.0
-
-    @property
-    def errors(self) -> list[str]:
-        """Of all cameras that failed."""
-        return [camera.error for camera in self.cameras.values() if camera.error is not None]
 
 
 @dataclass
@@ -104,9 +59,13 @@ class Run:
 
     def __init__(self, cameras: Mapping[str, Camera], describer: TrackDescriber, tell: Callable[[PersonEvent], None], *,
                  annotate: Path | None = None, frames: int | None = None, timing: Timing | None = None,
+                 identity: Identity | None = USUAL, put: Put | None = None, seen: Seen | None = None,
                  report: Report = lambda note: None,
                  watch: Callable[[Status], None] = lambda status: None) -> None:  # fmt: skip
         self._describer, self._told, self._report, self._progress = describer, tell, report, watch
+        self._put, self._seen = put, seen
+        self._identities = Identities(identity)
+        self._describing: Occasions | None = None
         self._timing, self._limit = timing, frames
         self._ready = threading.Condition()
         self._stopped = threading.Event()
@@ -132,9 +91,44 @@ class Run:
         with self._ready:
             self._ready.notify_all()
 
+    @property
+    def stopped(self) -> bool:
+        """Whether it is to end before its cameras do."""
+        return self._stopped.is_set()
+
+    def reid(self, person: str) -> tuple[SameAs, ...]:
+        """Who else ``person`` (the id of an event) is, where and when; likeliest first. May be called from any thread.
+
+        The person is also looked at again before everybody else who waits, where a picture is left, and an event of
+        the kind ``reid`` is told about it.
+
+        Raises:
+            InputError: the person is unknown or forgotten, or people are not told apart in this run.
+        """
+        occasion = self._identities.question(person)
+        if occasion is not None and self._describing is not None:
+            self._describing.put(occasion)
+            if self._put is not None:
+                return ()  # whoever describes has the looks
+        return self._identities.who(person)
+
+    def links(self) -> list[Link]:
+        """Who was found to be one person; what holds now. May be called from any thread."""
+        return self._identities.links()
+
+    def undo(self, one: str, other: str) -> None:
+        """Take back that two ids are one person; they are not linked again. May be called from any thread.
+
+        Raises:
+            InputError: they are not linked.
+        """
+        self._identities.undo(one, other)
+
     def go(self) -> Status:
         """Run until all cameras have ended. See :func:`run`."""
-        describing = Describing(self._describer, self._tell)
+        describing: Occasions = (Describing(self._describer, self._tell) if self._put is None
+                                 else Queueing(self._put, self._tell, self._report))  # fmt: skip
+        self._describing = describing
         try:
             while not self._stopped.is_set():
                 taken = self._take()
@@ -152,6 +146,7 @@ class Run:
             describing.abandon()
             raise
         finally:
+            self._describing = None
             for camera in self._cameras.values():
                 camera.feed.close()
                 if camera.annotator is not None:
@@ -172,7 +167,7 @@ class Run:
                 camera.done = True
         return taken
 
-    def _step(self, taken: list[tuple[_Watched, Frame]], describing: Describing) -> None:
+    def _step(self, taken: list[tuple[_Watched, Frame]], describing: Occasions) -> None:
         due: dict[int, tuple[Detector, list[tuple[_Watched, Frame]]]] = {}
         taken = [(camera, frame) for camera, frame in taken if camera.watch is not None or self._begin(camera, frame)]
         for camera, frame in taken:
@@ -187,6 +182,8 @@ class Run:
         for camera, frame in taken:
             assert camera.watch is not None
             seen = camera.watch.step(frame, found.get(frame.camera))
+            if self._seen is not None:
+                self._seen(frame, seen)
             for occasion in seen.occasions:
                 describing.put(occasion)
             if camera.annotator is not None:
@@ -245,13 +242,14 @@ class Run:
             self._report(f"people are told by their motion alone, because the detector is missing: {error}")
             return MotionDetector()
 
-    def _end(self, camera: _Watched, describing: Describing) -> None:
+    def _end(self, camera: _Watched, describing: Occasions) -> None:
         if camera.watch is not None:
             for occasion in camera.watch.finish():
                 describing.put(occasion)
         camera.status.present = 0
 
     def _tell(self, event: PersonEvent) -> None:
+        event = self._identities.told(event)
         camera = self._cameras[event.occasion.track.camera]
         camera.status.events += 1
         if event.description is not None:
@@ -268,7 +266,7 @@ class Run:
 
         return note
 
-    def _update(self, describing: Describing) -> None:
+    def _update(self, describing: Occasions) -> None:
         now = time.monotonic()
         status = self.status
         for camera in self._cameras.values():
@@ -283,6 +281,7 @@ class Run:
             one.fps = len(camera.times) / min(5.0, max(0.5, now - self._begun))
         status.waiting, status.described, status.failed = describing.waiting, describing.described, describing.failed
         status.superseded, status.shed, status.unchanged = describing.superseded, describing.shed, describing.unchanged
+        status.queued = describing.queued
         status.seconds = now - self._begun
         self._progress(status)
 
@@ -298,6 +297,9 @@ def run(cameras: Mapping[str, Camera], describer: TrackDescriber, tell: Callable
         annotate: write an MP4 with boxes and descriptions here; with several cameras one each, ``NAME-CAMERA.mp4``.
         frames: end a camera after so many frames.
         timing: when people are described.
+        identity: how people are known again; None links nobody.
+        put: put events on a queue, for others to describe, instead of describing here.
+        seen: gets every frame with the people in it; must be quick.
         report: told of faults that stop nothing.
         watch: called with the status after every frame; must be quick.
 

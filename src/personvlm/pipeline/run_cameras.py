@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml  # type: ignore[import-untyped]
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from personvlm.base.errors import InputError
 from personvlm.video.frame import Report, Source
+from personvlm.video.identity import Identity
+from personvlm.video.paced import Paced
 from personvlm.video.sources import camera_names, open_sources
 
 YAML = (".yaml", ".yml")
@@ -28,6 +30,8 @@ class Camera(BaseModel):
         start: time of the first frame of a file, seconds since the epoch.
         rate: frames per second of a folder of pictures.
         detections: a MOTChallenge file with the boxes of every frame.
+        live: play a recording at the speed at which it was taken, as a camera would: what is not looked at in time is
+            dropped. ``late`` lets it begin so many seconds later.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,12 +43,60 @@ class Camera(BaseModel):
     start: float | None = None
     rate: Annotated[float, Field(gt=0, lt=1000)] = 10.0
     detections: Path | None = None
+    live: bool = False
+    late: Annotated[float, Field(ge=0)] = 0.0
+
+
+class Way(BaseModel):
+    """How long people take from one camera to another, ``seconds: [least, most]``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    start: str = Field(alias="from")
+    end: str = Field(alias="to")
+    seconds: tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(gt=0)]]
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Way:
+        if self.seconds[0] > self.seconds[1]:
+            raise ValueError("seconds: [least, most], the smaller number first")
+        return self
+
+
+class People(BaseModel):
+    """How people are known again on other cameras. Everything may be left out.
+
+    Attributes:
+        expiry, known, sure, most: see :class:`personvlm.video.identity.Identity`.
+        travel: ways between cameras; those that are not named may take any time.
+        overlapping: pairs of cameras that see the same place.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    expiry: Annotated[float, Field(gt=0)] = Identity.expiry
+    known: Annotated[float, Field(gt=0, lt=1)] = Identity.known
+    sure: Annotated[float, Field(gt=0, le=1)] = Identity.sure
+    most: Annotated[int, Field(ge=1)] = Identity.most
+    travel: tuple[Way, ...] = ()
+    overlapping: tuple[tuple[str, str], ...] = ()
+
+    def named(self) -> set[str]:
+        """Cameras that it names."""
+        return {name for way in self.travel for name in (way.start, way.end)} | {
+            name for pair in self.overlapping for name in pair}  # fmt: skip
+
+    def settings(self) -> Identity:
+        """As the gallery takes it."""
+        return Identity(self.expiry, self.known, self.sure, {(way.start, way.end): way.seconds for way in self.travel},
+                        frozenset(frozenset(pair) for pair in self.overlapping), self.most)  # fmt: skip
 
 
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     cameras: dict[str, Camera] = Field(min_length=1)
+    identity: People | Literal[False] | None = None
 
 
 def cameras(arguments: Sequence[str], **defaults: Any) -> dict[str, Camera]:
@@ -72,14 +124,41 @@ def cameras(arguments: Sequence[str], **defaults: Any) -> dict[str, Camera]:
     return found
 
 
+def identity(arguments: Sequence[str]) -> Identity | None:
+    """How people are known again: what the ``identity`` of the YAML files among ``arguments`` says, else the usual;
+    None where it is ``false``.
+
+    Raises:
+        InputError: two files say it, or it names a camera that there is not.
+    """
+    paths = [Path(text) for text in arguments if text.lower().endswith(YAML)]
+    files = {path: _load(path) for path in paths}
+    said = {path: file.identity for path, file in files.items() if file.identity is not None}
+    if len(said) > 1:
+        raise InputError(f"{list(said)[1]}: a second `identity`; one file can say it for all")
+    names = [*(name for file in files.values() for name in file.cameras),
+             *camera_names([text for text in arguments if Path(text) not in files])]  # fmt: skip
+    for path, people in said.items():
+        if people is False or people is None:
+            return None
+        # The cameras of a scene are called after it: lobby-1, lobby-2.
+        known = tuple(f"{name}-" for name in names)
+        unknown = [name for name in people.named() if name not in names and not name.startswith(known)]
+        if unknown:
+            raise InputError(f"{path}: identity names {min(unknown)}, which is no camera; there are {', '.join(names)}")
+        return people.settings()
+    return Identity()
+
+
 def sources(name: str, camera: Camera, report: Report) -> list[Source]:
     """What ``camera`` watches: one source, or several of a rendered scene.
 
     Raises:
         InputError: it cannot be opened.
     """
-    return open_sources(camera.source, name, start=camera.start, rate=camera.rate, detections=camera.detections,
-                        report=report)  # fmt: skip
+    opened = open_sources(camera.source, name, start=camera.start, rate=camera.rate, detections=camera.detections,
+                          report=report)  # fmt: skip
+    return [Paced(source, camera.late) if camera.live and not source.live else source for source in opened]
 
 
 def _camera(fields: dict[str, Any], name: str) -> Camera:
@@ -90,6 +169,13 @@ def _camera(fields: dict[str, Any], name: str) -> Camera:
 
 
 def _read(path: Path, defaults: dict[str, Any]) -> dict[str, Camera]:
+    folder = path.parent
+    return {name: _beside(folder, camera.model_copy(update={
+        key: value for key, value in defaults.items() if key not in camera.model_fields_set
+    })) for name, camera in _load(path).cameras.items()}  # fmt: skip
+
+
+def _load(path: Path) -> _File:
     try:
         content = yaml.safe_load(path.read_text("utf-8"))
     except FileNotFoundError:
@@ -97,13 +183,9 @@ def _read(path: Path, defaults: dict[str, Any]) -> dict[str, Camera]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())})") from None
     try:
-        named = _File.model_validate(content).cameras
+        return _File.model_validate(content)
     except ValidationError as error:
         raise InputError(f"{path}: {_first(error)}; the form is `cameras: {{NAME: {{source: …}}}}`") from None
-    folder = path.parent
-    return {name: _beside(folder, camera.model_copy(update={
-        key: value for key, value in defaults.items() if key not in camera.model_fields_set
-    })) for name, camera in named.items()}  # fmt: skip
 
 
 def _beside(folder: Path, camera: Camera) -> Camera:

@@ -7,18 +7,21 @@ import csv
 import logging
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
 from personvlm.base.errors import InputError
 from personvlm.base.images import ENDINGS, decode
 from personvlm.schema import Detection
-from personvlm.video.frame import Frame, Report, Source
+from personvlm.video.frame import Frame, Report, Source, Truth
 
 _log = logging.getLogger(__name__)
 _SUFFIXES = frozenset(ending for endings in ENDINGS.values() for ending in endings)
 _DIGITS = re.compile(r"(\d+)")
+
+Box = tuple[float, float, float, float]
 
 Boxes = Mapping[int, tuple[Detection, ...]]
 """Frame index, from 0 -> people in it."""
@@ -106,15 +109,37 @@ class Given:
     def frames(self) -> Iterator[Frame]:
         """See :class:`personvlm.video.frame.Source`."""
         for frame in self._source.frames():
-            yield Frame(frame.camera, frame.index, frame.time, frame.image, self._boxes.get(frame.index, ()))
+            yield replace(frame, given=self._boxes.get(frame.index, ()))
 
     def close(self) -> None:
         """See :class:`personvlm.video.frame.Source`."""
         self._source.close()
 
 
+class Labelled(Given):
+    """Another source, with the truth about its frames.
+
+    Args:
+        source: gives the pictures.
+        people: (frame index, number of a person, box) of everybody who counts.
+    """
+
+    def __init__(self, source: Source, people: Sequence[tuple[int, int, Box]]) -> None:
+        super().__init__(source, {})
+        self._truth: dict[int, list[Truth]] = {}
+        for frame, number, box in people:
+            who = f"{source.camera} {number}"
+            self._truth.setdefault(frame, []).append(Truth(who, who, box))
+
+    def frames(self) -> Iterator[Frame]:
+        """See :class:`personvlm.video.frame.Source`."""
+        for frame in self._source.frames():
+            yield replace(frame, truth=tuple(self._truth.get(frame.index, ())))
+
+
 def mot_sequence(folder: Path, camera: str, *, start: float | None = None, report: Report = _log.warning) -> Source:
-    """A sequence as MOTChallenge lays it out: ``img1/``, ``det/det.txt``, and ``seqinfo.ini`` with the frame rate.
+    """A sequence as MOTChallenge lays it out: ``img1/``, ``det/det.txt``, ``seqinfo.ini`` with the frame rate, and
+    ``gt/gt.txt`` with the truth, if it is there.
 
     Raises:
         InputError: a part is missing or cannot be read.
@@ -128,7 +153,9 @@ def mot_sequence(folder: Path, camera: str, *, start: float | None = None, repor
     except (configparser.Error, ValueError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: {error}; frameRate and imDir are read from its section [Sequence]") from None
     frames = ImageFolder(images, camera, rate=rate, start=start, report=report)
-    return Given(frames, read_mot(folder / "det" / "det.txt"))
+    given = Given(frames, read_mot(folder / "det" / "det.txt"))
+    truth = folder / "gt" / "gt.txt"
+    return Labelled(given, read_mot_truth(truth)) if truth.is_file() else given
 
 
 def is_mot_sequence(folder: Path) -> bool:
@@ -146,6 +173,31 @@ def read_mot(path: Path) -> Boxes:
         InputError: names the line that is not of this form.
     """
     boxes: dict[int, list[Detection]] = {}
+    for frame, box, confidence, _ in _rows(path):
+        boxes.setdefault(frame, []).append(Detection(box=box, confidence=min(1.0, max(0.0, confidence))))
+    return {frame: tuple(found) for frame, found in boxes.items()}
+
+
+def read_mot_truth(path: Path) -> list[tuple[int, int, Box]]:
+    """(frame index, number of the person, box) from MOTChallenge ground truth: everybody who is to be counted (flag not
+    0) and is a pedestrian, where the file tells classes.
+
+    Raises:
+        InputError: names the line that is not of this form.
+    """
+    found = []
+    for frame, box, flag, row in _rows(path):
+        try:
+            number, kind = int(float(row[1])), float(row[7]) if len(row) == 9 else 1.0
+        except ValueError as error:
+            raise InputError(f"{path}: not ground truth of MOTChallenge ({error})") from None
+        if flag != 0 and kind == 1:
+            found.append((frame, number, box))
+    return found
+
+
+def _rows(path: Path) -> Iterator[tuple[int, Box, float, list[str]]]:
+    """Frame index from 0, corners from 0, confidence, and the whole line, of every line."""
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -161,9 +213,7 @@ def read_mot(path: Path) -> Boxes:
                 raise ValueError("frames count from 1, width and height are above 0")
         except (ValueError, IndexError) as error:
             raise InputError(f"{path}:{number}: not `frame,id,left,top,width,height,confidence` ({error})") from None
-        box = (left - 1, top - 1, left - 1 + width, top - 1 + height)
-        boxes.setdefault(frame - 1, []).append(Detection(box=box, confidence=min(1.0, max(0.0, confidence))))
-    return {frame: tuple(found) for frame, found in boxes.items()}
+        yield frame - 1, (left - 1, top - 1, left - 1 + width, top - 1 + height), confidence, row
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:

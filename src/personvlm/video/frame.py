@@ -9,10 +9,27 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from personvlm.schema import Detection
+from personvlm.schema import Detection, Values
 
 Report = Callable[[str], None]
 """Takes one sentence about something that a user should know and that stops nothing."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """One person who really is in a frame; for evaluation only.
+
+    Attributes:
+        person: who it is, the same on all cameras.
+        visit: one stay on one camera, which should be one track.
+        box: (x1, y1, x2, y2) in pixels around what can be seen; None where that is too little to be found.
+        values: what could be said of the person, where it is known.
+    """
+
+    person: str
+    visit: str
+    box: tuple[float, float, float, float] | None
+    values: Values | None = None
 
 
 @dataclass(frozen=True)
@@ -25,6 +42,7 @@ class Frame:
         time: when it was taken, seconds since the epoch; later frames of a source have later times.
         image: RGB, ``uint8 [H, W, 3]``. Its size may change from one frame to the next.
         given: people in it, where the source knows them already; None where a detector has to look.
+        truth: who really is in it, where the source knows; nothing but an evaluation may look at it.
     """
 
     camera: str
@@ -32,6 +50,7 @@ class Frame:
     time: float
     image: NDArray[np.uint8]
     given: tuple[Detection, ...] | None = None
+    truth: tuple[Truth, ...] | None = None
 
 
 class Source(Protocol):

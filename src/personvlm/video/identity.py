@@ -107,8 +107,10 @@ class Gallery:
     def ask(self, sighting: Sighting, top: int = 5) -> list[tuple[Sighting, float]]:
         """Who else this may be, where and when: one sighting of each of the ``top`` likeliest people, with the
         probability that it is this one. The rest up to 1 is for somebody who is not in the gallery.
+
+        Links that ``sighting`` has are not taken for granted: whom it is linked with is asked about as well.
         """
-        return self._ranked(sighting)[:top]
+        return self._ranked(sighting, linked=False)[:top]
 
     def sighting(self, key: str) -> Sighting:
         """One that is remembered.
@@ -143,7 +145,7 @@ class Gallery:
             raise InputError(f"sightings {one} and {other} are not linked")
         self._apart.add(frozenset((one, other)))
 
-    def _ranked(self, sighting: Sighting) -> list[tuple[Sighting, float]]:
+    def _ranked(self, sighting: Sighting, *, linked: bool = True) -> list[tuple[Sighting, float]]:
         """People of the gallery, each by the sighting that is most alike, and their probabilities, likeliest first.
 
         By Bayes over "one of the n possible people" (prior ``known``, alike for all) and "nobody known": two people
@@ -151,7 +153,7 @@ class Gallery:
         """
         if sighting.looks is None:
             return []
-        groups = self._people()
+        groups = self._people(None if linked else sighting.id)
         own = next((group for group in groups if any(one.id == sighting.id for one in group)), [sighting])
         own = [sighting, *(one for one in own if one.id != sighting.id)]
         possible = [group for group in groups if group[0].id not in {one.id for one in own}
@@ -170,9 +172,11 @@ class Gallery:
         found = [(one, weight / total) for (_, one), weight in zip(best.values(), weights, strict=True)]
         return sorted(found, key=lambda item: -item[1])
 
-    def _neighbors(self) -> dict[str, list[str]]:
+    def _neighbors(self, alone: str | None = None) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
-        for link in self._links.values():
+        for pair, link in self._links.items():
+            if alone in pair:
+                continue
             found.setdefault(link.sighting, []).append(link.same_as)
             found.setdefault(link.same_as, []).append(link.sighting)
         return found
@@ -187,8 +191,9 @@ class Gallery:
             edge += new
         return list(reached)
 
-    def _people(self) -> list[list[Sighting]]:
-        groups, done, neighbors = list[list[Sighting]](), set[str](), self._neighbors()
+    def _people(self, alone: str | None = None) -> list[list[Sighting]]:
+        """Sightings by person; those of ``alone``'s links do not hold."""
+        groups, done, neighbors = list[list[Sighting]](), set[str](), self._neighbors(alone)
         for key in self._sightings:
             if key not in done:
                 group = self._reach(key, neighbors)

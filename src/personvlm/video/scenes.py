@@ -9,7 +9,7 @@ from typing import Any
 from personvlm.base.errors import InputError
 from personvlm.data.rendered.scene import Scene, Seen, Settings
 from personvlm.schema import Detection
-from personvlm.video.frame import Frame
+from personvlm.video.frame import Frame, Truth
 
 PREFIX = "rendered:"
 START = 1_704_067_200.0
@@ -44,7 +44,17 @@ class RenderedCamera:
             if self._stopped.is_set():
                 return
             image, truth = self.scene.shoot(self.number, index)
-            yield Frame(self.camera, index, START + index / self.rate, image, given(truth))
+            yield Frame(self.camera, index, START + index / self.rate, image, given(truth), self._true(truth, index))
+
+    def _true(self, seen: tuple[Seen, ...], index: int) -> tuple[Truth, ...]:
+        return tuple(Truth(str(one.person), f"{self.camera} {one.person} {self._visit(one.person, index)}",
+                           one.shown if one.visible >= ENOUGH else None, one.values) for one in seen)  # fmt: skip
+
+    def _visit(self, person: int, index: int) -> int:
+        """Which of the person's visits frame ``index`` belongs to."""
+        visits, time = self.scene.people[person].visits, index / self.rate
+        return next(number for number, visit in enumerate(visits)
+                    if visit.camera == self.number and visit.start <= time < visit.end)  # fmt: skip
 
     def close(self) -> None:
         """See :class:`personvlm.video.frame.Source`."""

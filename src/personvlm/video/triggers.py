@@ -14,7 +14,10 @@ from personvlm.video.crops import Crop, Pool, difference, judge, take
 from personvlm.video.frame import Frame
 from personvlm.video.tracking import FIRST_SEEN, Tracked
 
-Kind = Literal["new", "update", "end"]
+Kind = Literal["new", "update", "end", "reid"]
+
+_AFTER = 0.001
+"""Seconds by which an end is told after the last sight of a person, should that have been told itself."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,8 @@ class Occasion:
     """A reason to describe somebody.
 
     Attributes:
-        kind: ``new`` comes first, ``end`` last; an ``end`` may come without a ``new`` before it.
+        kind: ``new`` comes first, ``end`` last; an ``end`` may come without a ``new`` before it. ``reid`` is somebody's
+            question who else this is, and may come after the end.
         track: who, since when, until when.
         time: of the frame that gave the occasion (of an ``end``: when the person was last seen).
         crops: the evidence so far, the best first.
@@ -114,7 +118,9 @@ class Triggers:
             if story.told is None and track.last_seen - track.first_seen < self.timing.fleeting:
                 self.fleeting += 1
                 continue
-            occasions.append(self._tell("end", track, story, track.last_seen))
+            # Two occasions at one time would be one event.
+            time = track.last_seen + (_AFTER if story.told == track.last_seen else 0.0)
+            occasions.append(self._tell("end", track, story, time))
         return occasions
 
     def _due(self, story: _Story, now: float) -> Kind | None:

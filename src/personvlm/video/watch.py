@@ -24,10 +24,12 @@ class Watched:
     Attributes:
         people: tracks as they were detected last, which is in this frame if it was looked at.
         occasions: what is to be described.
+        looked: whether people were detected in this frame.
     """
 
     people: sv.Detections
     occasions: list[Occasion]
+    looked: bool = True
 
 
 class CameraWatch:
@@ -81,7 +83,7 @@ class CameraWatch:
             tracked: Tracked = self._tracker.update(frame, detections)
             occasions += self.triggers.see(frame, tracked)
             self._people = tracked.people
-        return Watched(self._people, occasions)
+        return Watched(self._people, occasions, detections is not None)
 
     def finish(self) -> list[Occasion]:
         """The occasions of everybody who is left when the camera ends."""
