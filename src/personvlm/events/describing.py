@@ -35,7 +35,7 @@ class EventEngine(BatchEngine[DescribeRequest, PersonDescription]):
         if concurrency < 1:
             raise InputError(f"at least one batch at a time, not {concurrency}")
         self.model, self._blobs = model, blobs
-        super().__init__([self._work] * concurrency, settings, prepare=self._read)
+        super().__init__([self._describe] * concurrency, settings, prepare=self._read)
 
     def _read(self, request: DescribeRequest) -> list[Scored]:
         began = time.perf_counter()
@@ -53,5 +53,5 @@ class EventEngine(BatchEngine[DescribeRequest, PersonDescription]):
         self.time_stage("decode", time.perf_counter() - began)
         return pictures
 
-    def _work(self, people: list[Any]) -> list[PersonDescription]:
+    def _describe(self, people: list[Any]) -> list[PersonDescription]:
         return self.model.describe_all(people)

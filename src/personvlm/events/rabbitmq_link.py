@@ -214,7 +214,7 @@ class Link:
         """Ready messages by trigger, ``delayed`` and ``dead``."""
         await self.ready()
         assert self._sending is not None
-        counts = {}
+        counts: dict[str, int] = {}
         for name in (*LANES, "dead", *(f"retry.{failure}" for failure in range(1, self._settings.attempts))):
             queue = await self._sending.declare_queue(f"{self.name}.{name}", passive=True)
             key = "delayed" if name.startswith("retry") else name

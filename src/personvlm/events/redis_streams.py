@@ -12,7 +12,6 @@ import socket
 import time
 import uuid
 from collections.abc import Collection, Iterator, Sequence
-from itertools import zip_longest
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -125,7 +124,8 @@ class RedisQueue(PollingQueue):
     def _settle(self, act: str, tokens: Sequence[tuple[Any, ...]], reason: str = "",
                 waits: Sequence[float] = ()) -> list[bool]:  # fmt: skip
         held: list[bool] = []
-        for some in chunks([(*token, wait) for token, wait in zip_longest(tokens, waits, fillvalue=0.0)]):
+        rows: list[tuple[Any, ...]] = [(*token, waits[row] if waits else 0.0) for row, token in enumerate(tokens)]
+        for some in chunks(rows):
             done = self._run("SETTLE", act, self._consumer, time.time(), self.settings.attempts, reason,
                              *(value for each in some for value in each))  # fmt: skip
             held += [bool(each) for each in done]
@@ -166,7 +166,8 @@ class RedisQueue(PollingQueue):
 
     def replay(self, event_ids: Collection[str] | None = None) -> int:
         """See :class:`personvlm.events.port.Queue`."""
-        replayed, values = 0, []
+        replayed = 0
+        values: list[tuple[Any, ...]] = []
         for entry, fields in self._entries("dead"):
             letter = _letter(fields)
             if event_ids is not None and letter.event_id not in event_ids:
@@ -181,7 +182,8 @@ class RedisQueue(PollingQueue):
 
     def erase(self, people: Collection[str]) -> int:
         """See :class:`personvlm.events.port.Queue`. An append-only file forgets at its next rewrite, which is begun."""
-        wanted, found = set(people), []
+        wanted = set(people)
+        found: list[tuple[Any, Any]] = []
         for lane in range(scripts.LANES):
             found += [(fields[b"id"], fields[b"person"]) for _, fields in self._entries(f"lane:{lane}")
                       if fields.get(b"person", b"").decode() in wanted]  # fmt: skip
@@ -211,7 +213,8 @@ class RedisQueue(PollingQueue):
                 pipe.xlen(key).zcard(f"{self.key}:later:{lane}").xpending(key, _GROUP).xrange(key, "-", "+", 1)
             pipe.xlen(f"{self.key}:dead").hgetall(f"{self.key}:counts")
             *found, dead, counts = pipe.execute()
-        waiting, leased, oldest = {}, 0, 0.0
+        waiting: dict[str, int] = {}
+        leased, oldest = 0, 0.0
         for lane in lanes:
             entries, later, pending, first = found[4 * lane : 4 * lane + 4]
             waiting[LANES[lane]] = entries - pending["pending"] + later
