@@ -59,8 +59,9 @@ def walks(count: int, seed: int, describe: Describe | None = None, *, ends: floa
                 shown = pictures[:revision]
                 said = describe(shown) if describe else truth(drawn, vector + 0.4 * rng.normal(size=128), rng)
                 request = DescribeRequest.build(
-                    str(camera), 10 * number + place + 1, _TRIGGERS[revision - 1], start + 4 * revision, crops[revision - 1],
-                    others=tuple(crops[: revision - 1]), first_seen=start, revision=revision, final=revision == 2,
+                    str(camera), 10 * number + place + 1, _TRIGGERS[revision - 1], start + 4 * revision,
+                    crops[revision - 1], others=tuple(crops[: revision - 1]), first_seen=start, revision=revision,
+                    final=revision == 2 and number < count - 2,
                 )  # fmt: skip
                 walk.append((number, Described(request=request, description=said, described_at=start + 4 * revision)))
     yield from sorted(walk, key=lambda each: each[1].request.frame_time)

@@ -1,0 +1,65 @@
+"""A server with people, and what tests ask it beside the page."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from page_people import fill, kill
+from serving import Running, StandIn, free_port
+
+from personvlm.events import open_queue
+from personvlm.schema import Described
+from personvlm.server.settings import ServerSettings
+from personvlm.store import Store
+
+
+class Shop:
+    """A server that runs over a store and a queue in ``folder``."""
+
+    def __init__(self, folder: Path, described: list[tuple[int, Described]], dead: int,
+                 settings: dict[str, Any]) -> None:  # fmt: skip
+        self.store_url, self.queue_url = f"sqlite:///{folder}/people.db", f"sqlite:///{folder}/queue.db"
+        with Store.open(self.store_url) as store:
+            if described:
+                fill(store, described)
+        queue = open_queue(self.queue_url)
+        if dead:
+            kill(queue, dead)
+        queue.close()
+        given = {"store": self.store_url, "queue": self.queue_url, **settings}
+        self.running = Running(ServerSettings(port=free_port(), **given), [StandIn()])
+        self.url = self.running.url
+
+    def __enter__(self) -> Shop:
+        self.running.__enter__()
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self.running.app.state.feed.close()
+        self.running.__exit__(*problem)
+
+    def view(self, name: str) -> str:
+        """Address of a view of the page."""
+        return f"{self.url}/#/{name}"
+
+    def get(self, path: str) -> Any:
+        """What the API says."""
+        with urllib.request.urlopen(self.url + path, timeout=30) as answer:
+            return json.load(answer)
+
+    def status(self, path: str) -> int:
+        """How the API answers."""
+        try:
+            with urllib.request.urlopen(self.url + path, timeout=30) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    def add(self, described: list[Described]) -> None:
+        """As a worker does, in another connection."""
+        with Store.open(self.store_url) as store:
+            store.add(described)

@@ -1,0 +1,179 @@
+"""The page can be used by everybody: axe in every view, by keyboard alone, on a phone, in the dark, without motion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from page_shop import Shop
+
+from personvlm.schema import Described
+from services import missing
+
+VIEWS = ("live", "search?q=man+with+a+backpack", "person", "alerts", "rules", "cameras", "queue", "audit", "nowhere")
+PHONE = {"width": 360, "height": 740}
+WIDE = {"width": 1180, "height": 900}
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    """The script of axe-core."""
+    found = find_spec("axe_playwright_python")
+    if found is None or found.origin is None:
+        missing("no axe here: pip install 'personvlm[dev]'")
+    return Path(found.origin).with_name("axe.min.js").read_text("utf-8")
+
+
+def visit(page: Any, shop: Shop, view: str) -> None:
+    """Open a view and wait until what it loads is there."""
+    if view == "person":
+        people = shop.get("/v1/people?limit=200")["people"]
+        view = f"person/{next(each['person'] for each in people if len(each['crops']) > 1)}"
+    page.goto(shop.view(view))
+    page.locator("main h1").wait_for()
+    page.wait_for_function("!document.querySelector('main [aria-busy]')")
+
+
+def serious(page: Any, axe: str) -> list[str]:
+    """What axe finds that hinders somebody: everything but what it calls minor."""
+    if page.evaluate("typeof axe") == "undefined":
+        page.evaluate(axe)
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [f"{each['impact']} {each['id']}: {node['html'][:120]} {node['failureSummary'][:200]}"
+            for each in found["violations"] if each["impact"] != "minor" for node in each["nodes"]]  # fmt: skip
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_axe_finds_nothing_in_the_light_and_in_the_dark(page: Any, shop: Shop, axe: str, view: str) -> None:
+    visit(page, shop, view)
+    assert serious(page, axe) == []
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(ground)
+    page.emulate_media(color_scheme="dark")
+    assert page.evaluate(ground) != light
+    page.set_viewport_size(PHONE)
+    assert serious(page, axe) == []
+
+
+def test_axe_would_find_something(page: Any, shop: Shop, axe: str) -> None:
+    """A check that cannot fail is none."""
+    visit(page, shop, "cameras")
+    page.evaluate("""() => { const bad = document.createElement("button"); bad.style.color = "#ccc";
+                     bad.style.background = "#fff"; document.querySelector("main h1").after(bad, "x");
+                     const pale = document.createElement("p"); pale.textContent = "pale"; pale.style.color = "#ddd";
+                     document.querySelector("main h1").after(pale); }""")
+    assert {line.split(":")[0] for line in serious(page, axe)} >= {"critical button-name", "serious color-contrast"}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_phone_scrolls_downwards_only(page: Any, shop: Shop, view: str) -> None:
+    page.set_viewport_size(PHONE)
+    visit(page, shop, view)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    past = page.evaluate("""[...document.querySelectorAll("main *")].filter(each => {
+        const box = each.getBoundingClientRect();
+        const out = box.right > innerWidth + 1 || box.left < -1;
+        return box.width > 1 && out && !each.closest(".unseen, .hidden, thead");
+    }).map(each => each.outerHTML.slice(0, 100))""")
+    assert past == []
+
+
+def test_everything_has_a_place_in_the_outline_and_a_name(page: Any, shop: Shop) -> None:
+    for view in VIEWS:
+        visit(page, shop, view)
+        outline = page.evaluate("""() => ({
+            ones: document.querySelectorAll("h1").length, title: document.title,
+            language: document.documentElement.lang,
+            landmarks: ["header", "nav", "main"].map(name => document.querySelectorAll(name).length),
+            unnamed: [...document.querySelectorAll("input, select, textarea")].filter(
+                each => !each.labels?.length && !each.ariaLabel).map(each => each.outerHTML),
+            pictures: [...document.querySelectorAll("img")].filter(each => !each.hasAttribute("alt")).length })""")
+        assert outline["title"].endswith("· PersonVLM")
+        assert (outline["ones"], outline["landmarks"], outline["language"]) == (1, [1, 1, 1], "en"), view
+        assert (outline["unnamed"], outline["pictures"]) == ([], 0), view
+
+
+def test_by_keyboard_alone(page: Any, shop: Shop) -> None:
+    visit(page, shop, "live")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("Tab")
+    assert focused(page)["text"] == "Skip to content"
+    page.keyboard.press("Enter")
+    assert focused(page)["id"] == "main"
+    seen = []
+    for _ in range(5):
+        page.keyboard.press("Tab")
+        seen.append(focused(page))
+    assert [each["outline"] for each in seen] == [True] * 5, seen
+    assert seen[0]["tag"] == "SELECT"
+    assert seen[1]["text"] == "Pause"
+    assert "/person/" in seen[2]["href"]
+
+    page.keyboard.press("/")
+    page.get_by_label("Whom do you look for?").wait_for()
+    page.wait_for_function("document.activeElement.id === 'field-q'")
+    page.keyboard.type("man with a backpack")
+    page.keyboard.press("Enter")
+    page.get_by_role("list", name="Understood as").wait_for()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if "/person/" in focused(page)["href"]:
+            break
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Person on").wait_for()
+    assert focused(page)["tag"] == "H1"
+
+
+def focused(page: Any) -> dict[str, Any]:
+    """The element that has the focus, and whether that can be seen: by an outline of it or of what is drawn over it."""
+    found: dict[str, Any] = page.evaluate("""() => { const each = document.activeElement;
+        const drawn = [null, "::after"].some(part => { const style = getComputedStyle(each, part);
+            return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2; });
+        return {tag: each.tagName, id: each.id, text: each.textContent, href: each.href ?? "", outline: drawn}; }""")
+    return found
+
+
+def test_who_does_not_want_motion_sees_none(page: Any, shop: Shop, walk: list[tuple[int, Described]]) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    visit(page, shop, "live")
+    moving = """[...document.querySelectorAll("*")].filter(each => getComputedStyle(each).animationName !== "none" &&
+        parseFloat(getComputedStyle(each).animationDuration) > 0).length"""
+    assert page.evaluate(moving) == 0
+    page.evaluate("document.querySelector('.card').classList.add('new')")
+    assert page.evaluate(moving) == 0
+
+
+def test_empty_views_say_what_to_do(page: Any, open_shop: Callable[..., Shop], axe: str) -> None:
+    nobody = open_shop([], queue=None)
+    for view, heading, mend in (
+        ("live", "Nobody was seen yet", "personvlm run"), ("search", "Nobody was found", "Nobody is stored yet"),
+        ("alerts", "No alert is open", "Make a rule"), ("rules", "No rule is in force", "in your own words"),
+        ("cameras", "No camera yet", "personvlm run"), ("audit", "", ""),
+        ("queue", "This could not be shown", "personvlm serve --store people.db --queue"),
+    ):  # fmt: skip
+        page.expected.append("404")  # there is no queue
+        visit(page, nobody, view)
+        if heading:
+            page.get_by_role("heading", name=heading).wait_for()
+            assert mend in page.locator("main").inner_text(), view
+        assert serious(page, axe) == [], view
+
+
+def test_what_fails_says_so_and_can_be_tried_again(page: Any, shop: Shop) -> None:
+    page.expected += ["ERR_FAILED", "503", "500"]
+    page.route("**/v1/alerts*", lambda route: route.abort())
+    page.goto(shop.view("alerts"))
+    alert = page.get_by_role("alert")
+    alert.wait_for()
+    assert "The server does not answer" in alert.inner_text()
+    page.unroute("**/v1/alerts*")
+    page.get_by_role("button", name="Try again").click()
+    page.locator(".alert").first.wait_for()
+    assert page.get_by_role("alert").count() == 0
+    down = '{"detail": "the database does not answer; try again", "code": "database_down"}'
+    page.route("**/v1/people?*", lambda route: route.fulfill(status=503, body=down))
+    page.goto(shop.view("live"))
+    page.get_by_text("the database does not answer; try again").wait_for()

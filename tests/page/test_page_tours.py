@@ -1,0 +1,204 @@
+"""Tours through the page in a real browser, each checked against the API or the store, not against the page alone."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from page_shop import Shop
+
+from personvlm.schema import Described
+
+
+def cards(page: Any) -> Any:
+    return page.locator("main .card")
+
+
+def test_search_says_why_and_leads_to_a_person(page: Any, shop: Shop) -> None:
+    page.goto(shop.view("live"))
+    cards(page).first.wait_for()
+    page.keyboard.press("/")
+    box = page.get_by_label("Whom do you look for?")
+    box.fill("man with a backpack")
+    box.press("Enter")
+    page.get_by_role("list", name="Understood as").wait_for()
+    found = shop.get("/v1/search?q=man%20with%20a%20backpack")
+    assert found["likely"] > 0
+    assert cards(page).count() == len(found["hits"])
+    first, best = cards(page).first, found["hits"][0]
+    assert first.get_attribute("data-person") == best["person"]["person"]
+    reasons = first.locator(".reasons li").all_inner_texts()
+    assert len(reasons) == len(best["reasons"]) == 2
+    assert reasons[0].startswith("Gender: male")
+    assert [text.split()[-2] for text in reasons] == [f"{round(100 * each['probability'])}" for each in best["reasons"]]
+    page.wait_for_function("document.querySelector('.card img')?.naturalWidth > 0")
+
+    first.get_by_role("link").click()
+    page.get_by_role("heading", level=1, name="Person on").wait_for()
+    person = shop.get(f"/v1/people/{best['person']['person']}")
+    assert page.locator(".story > li").count() == len(person["story"]) + len(person["same_as"])
+    assert page.locator(".attributes > div").count() == len(person["person"]["attributes"])
+    page.get_by_role("heading", name="Who looks similar").wait_for()
+    page.wait_for_function("document.querySelector('.gallery .big img').naturalWidth > 0")
+
+
+def test_facets_narrow_the_search(page: Any, shop: Shop) -> None:
+    page.goto(shop.view("search"))
+    cards(page).first.wait_for()
+    facet = page.locator(".facets section", has=page.get_by_role("heading", name="Top color", exact=True))
+    facet.get_by_role("link").first.click()
+    page.locator(".chip.off").wait_for()
+    assert "is=upper.color%3A" in page.url
+    value = page.url.split("upper.color%3A")[1].split("&")[0].replace("+", "%20")
+    likely = shop.get(f"/v1/search?attribute=upper.color:{value}")["likely"]
+    page.get_by_text(f"{likely} {'person likely fits' if likely == 1 else 'people likely fit'}").wait_for()
+    page.locator(".chip.off").click()
+    page.get_by_text("who was seen last first").wait_for()
+
+
+def test_a_rule_from_plain_language_is_shown_and_tried_before_it_is_saved(page: Any, shop: Shop) -> None:
+    page.goto(shop.view("rules"))
+    page.get_by_label("Tell me when there is").fill("man with a backpack at the gate, wibbly")
+    page.get_by_role("button", name="Read it").click()
+    page.locator(".outcome").wait_for()
+    rule = page.get_by_label("Understood as").input_value()
+    assert '"backpack" in carrying' in rule
+    assert 'camera == "gate"' in rule
+    assert "“wibbly”" in page.locator(".note").first.inner_text()
+    assert "man-with-a-backpack-at-the-gate-wibbly" not in [each["name"] for each in shop.get("/v1/rules")["rules"]]
+
+    page.get_by_label("Understood as").fill('"backpack" in carrying')
+    page.get_by_role("button", name="Try it").click()
+    page.get_by_label("Name").fill("backpacks")
+    page.get_by_role("button", name="Save rule").click()
+    page.get_by_role("link", name="backpacks").wait_for()
+    saved = {each["name"]: each for each in shop.get("/v1/rules")["rules"]}["backpacks"]
+    assert saved["rule"] == '"backpack" in carrying'
+    assert saved["words"] == "man with a backpack at the gate, wibbly"
+
+    page.get_by_role("button", name="Let backpacks rest").click()
+    page.get_by_role("button", name="Wake backpacks").wait_for()
+    assert [each["enabled"] for each in shop.get("/v1/rules")["rules"] if each["name"] == "backpacks"] == [False]
+    page.get_by_role("button", name="Remove backpacks").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    page.get_by_role("link", name="backpacks").wait_for(state="detached")
+
+
+def test_the_dry_run_says_what_the_api_says(page: Any, shop: Shop) -> None:
+    page.goto(shop.view("rules"))
+    page.get_by_label("Tell me when there is").fill("somebody with a backpack")
+    with page.expect_response("**/v1/rules/dry-run") as answered:
+        page.get_by_role("button", name="Read it").click()
+    run = answered.value.json()
+    assert run["count"] > 0
+    assert page.locator(".outcome strong").inner_text() == f"{run['count']} alert{'' if run['count'] == 1 else 's'}"
+    assert page.locator(".dry .card").count() == min(6, run["count"])
+
+
+def test_an_alert_is_acknowledged_and_closed(page: Any, shop: Shop) -> None:
+    page.goto(shop.view("alerts"))
+    first = page.locator(".alert").first
+    first.wait_for()
+    id = first.get_attribute("data-alert")
+    before = shop.get(f"/v1/alerts/{id}")
+    assert before["state"] in ("raised", "updated")
+    first.get_by_role("button", name="Acknowledge").click()
+    page.get_by_text("Acknowledged: you look after it.").wait_for()
+    after = shop.get(f"/v1/alerts/{id}")
+    assert after["acknowledged_by"] == "somebody at this machine"
+    assert after["state"] == ("closed" if before["ended"] else "acknowledged")
+    if after["state"] == "acknowledged":
+        page.locator(f'[data-alert="{id}"]').get_by_role("button", name="Close").click()
+        page.get_by_text("Closed.").wait_for()
+    assert shop.get(f"/v1/alerts/{id}")["state"] == "closed"
+
+
+def test_a_person_is_erased_everywhere_after_a_question(page: Any, shop: Shop) -> None:
+    people = shop.get("/v1/people?limit=200")["people"]
+    stories = [shop.get(f"/v1/people/{each['person']}") for each in people]
+    story = next(each for each in stories if len(each["same_as"]) == 1)
+    ids = [story["person"]["person"], story["same_as"][0]["person"]]
+    picture = story["person"]["crops"][0]["url"]
+    assert shop.status(picture) == 200
+    page.goto(shop.view(f"person/{ids[0]}"))
+    erase = page.get_by_role("button", name="Erase …")
+    erase.click()
+    dialog = page.get_by_role("dialog", name="Erase this person?")
+    assert dialog.evaluate("each => each.contains(document.activeElement)")
+    page.keyboard.press("Escape")
+    dialog.wait_for(state="detached")
+    assert shop.status(f"/v1/people/{ids[0]}") == 200
+
+    erase.click()
+    assert dialog.get_by_role("checkbox").is_checked()
+    dialog.get_by_role("button", name="Erase").click()
+    page.get_by_text("2 tracks of the person are erased.").wait_for()
+    assert [shop.status(f"/v1/people/{id}") for id in ids] == [404, 404]
+    assert shop.status(picture) == 404
+    page.expected.append("404")
+    page.goto(shop.view(f"person/{ids[0]}"))
+    page.get_by_role("heading", name="Nobody has this address").wait_for()
+
+
+def test_dead_letters_are_replayed(page: Any, shop: Shop) -> None:
+    page.goto(shop.view("queue"))
+    letters = page.locator(".letters > li")
+    letters.first.wait_for()
+    assert letters.count() == shop.get("/v1/queue")["dead"] == 3
+    assert "cut off" in letters.first.inner_text()
+    letters.first.get_by_role("button", name="Replay").click()
+    page.get_by_text("1 event waits again.").wait_for()
+    page.wait_for_function("document.querySelectorAll('.letters > li').length === 2")
+    assert (shop.get("/v1/queue")["dead"], shop.get("/v1/queue")["queued"]) == (2, 1)
+    page.get_by_role("button", name="Replay all").click()
+    page.get_by_role("heading", name="No event is dead").wait_for()
+    assert (shop.get("/v1/queue")["dead"], shop.get("/v1/queue")["queued"]) == (0, 3)
+
+
+def test_what_is_described_appears_by_itself(page: Any, shop: Shop, walk: list[tuple[int, Described]]) -> None:
+    page.goto(shop.view("live"))
+    page.locator("span.live", has_text="Live").wait_for()
+    cards(page).first.wait_for()
+    known = cards(page).first.get_attribute("data-person")
+    fresh = somebody(walk[0][1], 4001, "<img src=x onerror=alert(1)>")
+    page.on("dialog", lambda dialog: pytest.fail(f"a camera's name became a script: {dialog.message}"))
+    shop.add([fresh])
+    card = page.locator(f'[data-person="{fresh.request.person}"]')
+    card.wait_for(timeout=10_000)
+    assert cards(page).first.get_attribute("data-person") == fresh.request.person != known
+    assert card.locator(".camera").inner_text() == "<img src=x onerror=alert(1)>"
+
+    page.get_by_role("button", name="Pause").click()
+    later = somebody(walk[0][1], 4002, "roof")
+    shop.add([later])
+    page.get_by_role("button", name="Go on (1 new)").click(timeout=10_000)
+    assert cards(page).first.get_attribute("data-person") == later.request.person
+
+
+def test_the_audit_shows_what_was_done_and_that_it_is_whole(page: Any, shop: Shop) -> None:
+    page.goto(shop.view("search?q=green%20elephant"))
+    page.locator(".results p, .results .state").first.wait_for()
+    page.goto(shop.view("audit"))
+    row = page.locator("tbody tr", has_text="green elephant").first
+    row.wait_for()
+    assert "search" in row.inner_text()
+    page.get_by_role("button", name="Is it whole?").click()
+    page.locator("main .good", has_text="is whole").wait_for()
+
+
+def test_cameras_and_health(page: Any, shop: Shop) -> None:
+    page.goto(shop.view("cameras"))
+    page.get_by_role("heading", name="hall").wait_for()
+    people = {each["name"]: each["people"] for each in shop.get("/v1/cameras")["cameras"]}
+    panel = page.locator(".grid li", has=page.get_by_role("heading", name="hall", exact=True))
+    assert panel.locator("strong").inner_text() == str(people["hall"])
+    page.locator(".facts dt", has_text="Store").wait_for()
+    assert page.locator(".facts dd.good").count() >= 3
+
+
+def somebody(like: Described, track: int, camera: str) -> Described:
+    """A new person of now who looks like another."""
+    request = like.request
+    made = type(request).build(camera, track, "new_track", time.time(), request.crop)
+    return like.model_copy(update={"request": made, "described_at": time.time()})
