@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from personvlm.schema import GROUP, PersonDescription
 from personvlm.schema.groups import column_slices, columns
@@ -96,3 +96,31 @@ def disagreements(one: Floats, others: Floats) -> Floats:
     agreed = np.nansum(others[:, exclusive] * one[exclusive], 1)
     differing = np.nansum(np.abs(others[:, several] - one[several]), 1)
     return np.asarray(both.sum(1) - agreed + differing, np.float32)
+
+
+def fit_likeness(same: ArrayLike, different: ArrayLike) -> Likeness:
+    """Logistic regression by Newton's method, both cases weighted alike, with a touch of ridge.
+
+    Args:
+        same, different: cosine and disagreement ``[N, 2]`` of pairs of sightings of one person, and of two.
+
+    Raises:
+        ValueError: no pairs of a kind.
+    """
+    pairs = [np.asarray(each, np.float64).reshape(-1, 2) for each in (same, different)]
+    if not all(len(each) for each in pairs):
+        raise ValueError("pairs of one person and of two are needed")
+    rows = np.concatenate([np.column_stack([np.ones(len(each)), each]) for each in pairs])
+    label = np.repeat([1.0, 0.0], [len(each) for each in pairs])
+    share = np.repeat([0.5 / len(each) for each in pairs], [len(each) for each in pairs])
+    ridge, found = 1e-4 * np.diag([0.0, 1.0, 1.0]), np.zeros(3)
+    for _ in range(50):
+        probability = 1 / (1 + np.exp(-rows @ found))
+        slope = rows.T @ (share * (label - probability)) - ridge @ found
+        curve = (rows.T * (share * probability * (1 - probability))) @ rows + ridge
+        step = np.linalg.solve(curve + 1e-9 * np.eye(3), slope)
+        found += step
+        if np.abs(step).max() < 1e-8:
+            break
+    bias, cosine, attributes = (round(float(value), 3) for value in found)
+    return Likeness(bias, cosine, attributes)
