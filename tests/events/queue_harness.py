@@ -7,12 +7,28 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from personvlm.events import Queue, QueueSettings, open_queue
+from personvlm.events import Lease, Queue, QueueSettings, open_queue
 from personvlm.schema.events import Crop, DescribeRequest
 
 ADAPTERS = ("memory", "sqlite", "postgresql", "redis", "rabbitmq")
 
 FAST = {"lease_s": 0.6, "backoff_s": 0.15, "backoff_cap_s": 0.3, "jitter": 0.5, "attempts": 3}
+
+
+WAIT = 3.0  # for what should be there at once
+
+
+def ids(leases: list[Lease]) -> list[str]:
+    return [lease.request.event_id for lease in leases]
+
+
+def claim_all(queue: Queue, count: int) -> list[Lease]:
+    """``count`` leases, in as many claims as it takes."""
+    leases: list[Lease] = []
+    end = time.monotonic() + WAIT
+    while len(leases) < count and time.monotonic() < end:
+        leases += queue.claim(count - len(leases), 0.2)
+    return leases
 
 
 def event(track: int = 1, trigger: Any = "new_track", time: float = 100.0, *, first: float | None = 1.0,

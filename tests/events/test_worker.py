@@ -82,7 +82,8 @@ def test_only_the_culprits_of_a_batch_fail_and_only_the_hopeless_die_at_once(sto
     letters = {letter.event_id: (letter.reason, letter.attempts) for letter in queue.dead()}
     assert letters == {event(50).event_id: ("ValueError: bad luck", 3),
                        event(51).event_id: ("no picture can be read", 1)}  # fmt: skip
-    assert worker.counts == {"claimed": 24, "described": 20, "failed": 3, "dead": 1, "repeated": 0, "late": 0}
+    assert worker.counts == {"claimed": 24, "described": 20, "failed": 3, "dead": 1, "repeated": 0, "late": 0,
+                             "released": 0}  # fmt: skip
     assert queue.stats().missing == 0
 
 

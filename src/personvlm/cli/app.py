@@ -16,8 +16,8 @@ import typer
 from personvlm import __version__
 from personvlm.base.errors import PersonVLMError
 from personvlm.cli import (
-    backfill,
     alerts,
+    backfill,
     bench,
     calibrate,
     compress,

@@ -71,7 +71,7 @@ def worker(
         settings = BatchSettings(batch=batch, queue=max(256, ahead), preparers=1)
         engine = EventEngine(_model(model, gpu, threads, say, not no_gender, not no_age), shelf, settings, concurrency)
         working = Worker(events, people, engine, WorkerSettings(ahead=ahead, drain_s=drain),
-                         observe=Alerts(people).observe)  # fmt: skip
+                         observe=Alerts(people).observe, blobs=place)  # fmt: skip
         server = None if health_port is None else WorkerServer(working, health_port)
         if server is not None and not quiet:
             print(f"personvlm: health and metrics on port {server.port}", file=sys.stderr)

@@ -23,6 +23,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
 from personvlm.base.errors import InputError
+from personvlm.events.message import Blobs, fetch
 from personvlm.events.port import Lease, Queue, QueueDownError
 from personvlm.runtime.batching import BatchEngine
 from personvlm.runtime.batching_metrics import Histogram
@@ -35,6 +36,7 @@ Engine = BatchEngine[DescribeRequest, PersonDescription]
 Observe = Callable[[Sequence[Described], "sa.Connection"], Any]
 _Done = tuple[Lease, "Future[PersonDescription]"]
 
+OUTCOMES = ("claimed", "described", "repeated", "failed", "dead", "late", "released")
 _log = logging.getLogger(__name__)
 
 
@@ -71,17 +73,18 @@ class Worker:
         store: where descriptions go.
         engine: finds the words; closed by :meth:`run`.
         observe: called with what was new, in the transaction that stores it (alerts).
+        blobs: where pictures lie that are not in their message, if that is not the store's own place.
     """
 
     def __init__(self, queue: Queue, store: Store, engine: Engine, settings: WorkerSettings | None = None, *,
-                 observe: Observe | None = None) -> None:  # fmt: skip
+                 observe: Observe | None = None, blobs: Blobs | None = None) -> None:  # fmt: skip
         self.queue, self.store, self.engine = queue, store, engine
         self.settings = settings or WorkerSettings()
-        self.counts: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter(dict.fromkeys(OUTCOMES, 0))
         self.delays = Histogram()
         self.queue_down: str | None = None
         self.store_down: str | None = None
-        self._observe = observe
+        self._observe, self._blobs = observe, blobs
         self._together = queue.capabilities.transactional and getattr(queue, "engine", None) is store.engine
         self._stopping, self._over = threading.Event(), threading.Event()
         self._held: dict[int, tuple[Lease, float]] = {}
@@ -225,7 +228,7 @@ class Worker:
             self._store([one])
 
     def _store_once(self, good: Sequence[tuple[Lease, Described]]) -> None:
-        leases, described = [lease for lease, _ in good], [answer for _, answer in good]
+        leases, described = [lease for lease, _ in good], [self._with_pictures(answer) for _, answer in good]
         if self._together:
             with self.store.begin() as connection:
                 new = self._add(described, connection)
@@ -238,6 +241,12 @@ class Worker:
         self.counts.update(described=sum(new), repeated=new.count(False), late=held.count(False))
         for answer in described:
             self.delays.add(1000 * max(0.0, answer.described_at - answer.request.frame_time))
+
+    def _with_pictures(self, one: Described) -> Described:
+        """The store keeps pictures in a place of its own, and cannot fetch them from here."""
+        if self._blobs is None or self.store.blobs is None:
+            return one
+        return one.model_copy(update={"request": fetch(one.request, self._blobs)})
 
     def _add(self, described: Sequence[Described], connection: sa.Connection) -> list[bool]:
         new = self.store.add(described, connection)

@@ -14,7 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from personvlm.events.port import QueueDownError, QueueStats
-from personvlm.events.worker import Worker
+from personvlm.events.worker import OUTCOMES, Worker
 from personvlm.runtime.batching_metrics import BOUNDS_MS, Histogram
 
 _FRESH_S = 2.0  # the queue is not asked more often than this, whoever watches
@@ -33,7 +33,7 @@ class WorkerMetrics(Collector):
         """See ``prometheus_client``."""
         worker = self._worker
         events = CounterMetricFamily("personvlm_worker_events", "What became of events here.", labels=["outcome"])
-        for outcome in ("claimed", "described", "repeated", "failed", "dead", "late", "released"):
+        for outcome in OUTCOMES:
             events.add_metric([outcome], worker.counts[outcome])
         yield events
         yield GaugeMetricFamily("personvlm_worker_busy", "Events claimed and not finished.", worker.busy)
