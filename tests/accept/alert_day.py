@@ -16,7 +16,7 @@ from personvlm.schema.groups import GROUP
 from personvlm.video.scenes import ENOUGH, START, given
 
 CAMERAS = 2
-_LONG = 8  # frames, a second and a half: who is seen for less need not be found
+_LONG = 15  # frames, a second and a half: who is seen for less need not be found
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Visit:
         """Whether the camera could see it: in a fourth of the frames and in a second at least."""
         frames = sum(count for (name, value), count in self.seen.items()
                      if name == group and any(GROUP[group].covers(wanted, value) for wanted in values))  # fmt: skip
-        return frames >= max(5, 0.25 * self.frames)
+        return frames >= max(10, 0.25 * self.frames)
 
     def has(self, group: str, values: tuple[str, ...]) -> bool:
         """Whether it is so, seen or not."""
@@ -66,7 +66,7 @@ def rendered_day(seeds: list[int], describer: Any, **options: Any) -> RenderedDa
 
 
 def add_camera(day: RenderedDay, seed: int, number: int, start: float, describer: Any, *, seconds: float = 45.0,
-               people: int = 12, rate: float = 5.0) -> None:  # fmt: skip
+               people: int = 12, rate: float = 10.0) -> None:  # fmt: skip
     """What one camera of the scene ``seed``, which begins at ``start``, has to tell."""
     from personvlm.video.detectors import GivenDetector
     from personvlm.video.frame import Frame

@@ -10,6 +10,7 @@ import typer
 from personvlm.base.errors import InputError
 from personvlm.cli.describe import Quiet
 from personvlm.cli.output import print_json, print_table, printable
+from personvlm.cli.store import DEFAULT, At, Camera, Json, Since, Until, moment, open_store
 
 if TYPE_CHECKING:
     from personvlm.alerts.engine import Alerts
@@ -18,38 +19,30 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Rules that raise alerts, and where those go.", no_args_is_help=True)
 
-At = Annotated[str, typer.Option("--store", envvar="PERSONVLM_STORE", help="A path, or postgresql://…")]
 Zone = Annotated[str | None, typer.Option("--timezone", help="Of the cameras (default: that of this machine).")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Text = Annotated[str, typer.Argument(metavar="RULE", help="A rule, or with --plain a sentence.")]
 Plain = Annotated[bool, typer.Option("--plain", help="The rule is given as a sentence.")]
-_STORE = "personvlm.db"
 
 
-def _store(url: str) -> Store:
+def _alerts(url: str, zone: str | None = None, *, make: bool = False) -> Alerts:
+    """Over a store that is there, or with ``make`` one that may be made: rules may come before people."""
+    if make:
+        open_new(url)
+    store = open_store(url, "alerts")
+    from personvlm.alerts.engine import Alerts
+
+    return Alerts(store, zone=zone)
+
+
+def open_new(url: str) -> None:
+    """Make the store at ``url`` if it is not there. Raises InputError where it cannot be, or a package is missing."""
     try:
         from personvlm.store import Store
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] == "personvlm":
             raise
         raise InputError(f"`personvlm alerts` needs {error.name}: pip install 'personvlm[service]'") from None
-    return Store.open(url)
-
-
-def _alerts(url: str, zone: str | None = None) -> Alerts:
-    store = _store(url)
-    from personvlm.alerts.engine import Alerts
-
-    return Alerts(store, zone=zone)
-
-
-def _cameras(store: Store) -> list[str]:
-    import sqlalchemy as sa
-
-    from personvlm.store import tables
-
-    with store.read() as connection:
-        return list(connection.scalars(sa.select(tables.cameras.c.name).order_by(tables.cameras.c.name)))
+    Store.open(url).close()
 
 
 def _understood(text: str, plain: bool, store: Store, quiet: bool) -> Rule:
@@ -59,7 +52,7 @@ def _understood(text: str, plain: bool, store: Store, quiet: bool) -> Rule:
 
     if not plain:
         return parse_rule(text)
-    compiled = compile_words(text, _cameras(store))
+    compiled = compile_words(text, [camera.name for camera in store.cameras()])
     if not quiet:
         print(f"personvlm: understood as: {compiled.rule}", file=sys.stderr)
     if compiled.ignored:
@@ -77,12 +70,12 @@ def add(
     channel: Annotated[list[str] | None, typer.Option(help="Who is told (`alerts channel` adds one).")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Change the rule of this name.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="With --plain: save what was understood without asking.")] = False,
-    store: At = _STORE,
+    store: At = DEFAULT,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Put a rule in force. A sentence is shown as the rule that it became, and saved when that is confirmed."""
-    alerts = _alerts(store)
+    alerts = _alerts(store, make=True)
     rule = _understood(text, plain, alerts.store, quiet and yes)
     if plain and not yes:
         if not sys.stdin.isatty():
@@ -116,7 +109,7 @@ def _untaught(rule: Rule) -> list[str]:
 
 
 @app.command()
-def rules(store: At = _STORE, as_json: Json = False) -> None:
+def rules(store: At = DEFAULT, as_json: Json = False) -> None:
     """The rules that are there."""
     found = _alerts(store).rules()
     if as_json:
@@ -131,7 +124,7 @@ def rules(store: At = _STORE, as_json: Json = False) -> None:
 
 
 @app.command()
-def remove(name: str, store: At = _STORE, quiet: Quiet = False) -> None:
+def remove(name: str, store: At = DEFAULT, quiet: Quiet = False) -> None:
     """Take a rule out of force. Its alerts stay."""
     _alerts(store).remove_rule(name)
     if not quiet:
@@ -139,13 +132,13 @@ def remove(name: str, store: At = _STORE, quiet: Quiet = False) -> None:
 
 
 @app.command()
-def pause(name: str, store: At = _STORE) -> None:
+def pause(name: str, store: At = DEFAULT) -> None:
     """Let a rule rest."""
     _alerts(store).enable_rule(name, False)
 
 
 @app.command()
-def resume(name: str, store: At = _STORE) -> None:
+def resume(name: str, store: At = DEFAULT) -> None:
     """Wake a rule that rests."""
     _alerts(store).enable_rule(name, True)
 
@@ -156,11 +149,11 @@ def channel(
     url: Annotated[str, typer.Argument(help="https://… for a signed webhook, or what Apprise speaks: mailto://… .")],
     secret: Annotated[str | None, typer.Option(help="Signs webhooks (default: one is made and printed once).")] = None,
     private: Annotated[bool, typer.Option("--private", help="The address may lie in a private network.")] = False,
-    store: At = _STORE,
+    store: At = DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Add somebody who is told. `alerts remove-channel NAME` takes it away."""
-    alerts = _alerts(store)
+    alerts = _alerts(store, make=True)
     from personvlm.alerts.engine import Channel
     from personvlm.alerts.webhook import new_secret
 
@@ -175,13 +168,13 @@ def channel(
 
 
 @app.command("remove-channel")
-def remove_channel(name: str, store: At = _STORE) -> None:
+def remove_channel(name: str, store: At = DEFAULT) -> None:
     """Remove a channel. What waits for it is given up."""
     _alerts(store).remove_channel(name)
 
 
 @app.command()
-def channels(store: At = _STORE, as_json: Json = False) -> None:
+def channels(store: At = DEFAULT, as_json: Json = False) -> None:
     """Who is told. Secrets are not shown, nor what stands behind the host of an address."""
     found = [(each.name, f"{each.url.split('://')[0]}://…", each.private) for each in _alerts(store).channels()]
     if as_json:
@@ -195,18 +188,18 @@ def channels(store: At = _STORE, as_json: Json = False) -> None:
 def dry_run(
     text: Text,
     plain: Plain = False,
-    since: Annotated[str | None, typer.Option(help="A duration ago (2h, 7d) or a date (default: all).")] = None,
-    until: Annotated[str | None, typer.Option(help="Likewise.")] = None,
-    camera: Annotated[list[str] | None, typer.Option(help="Only these cameras.")] = None,
+    since: Since = None,
+    until: Until = None,
+    camera: Camera = None,
     zone: Zone = None,
-    store: At = _STORE,
+    store: At = DEFAULT,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """What a rule would have raised in the past, and how right that would have been. Nothing is saved or sent."""
     alerts = _alerts(store, zone)
     rule = _understood(text, plain, alerts.store, quiet)
-    history = alerts.store.history(since=_moment(since), until=_moment(until), cameras=camera or None)
+    history = alerts.store.history(since=moment(since), until=moment(until), cameras=camera or ())
     found = alerts.dry_run(str(rule), history)
     if as_json:
         print_json({"rule": str(rule), **found.record()}, indent=1)
@@ -230,7 +223,7 @@ def list_(
     ] = None,
     rule: Annotated[str | None, typer.Option(help="Only of this rule, closed ones too.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most.")] = 100,
-    store: At = _STORE,
+    store: At = DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Alerts, the latest first."""
@@ -248,7 +241,7 @@ def list_(
 def ack(
     id: Annotated[str, typer.Argument(help="Of an alert, or its beginning.")],
     by: Annotated[str, typer.Option(help="Who looks after it.", envvar="USER")] = "somebody",
-    store: At = _STORE,
+    store: At = DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Say that somebody looks after an alert. It is closed when the person has left."""
@@ -257,7 +250,9 @@ def ack(
 
 @app.command()
 def close(
-    id: Annotated[str, typer.Argument(help="Of an alert, or its beginning.")], store: At = _STORE, as_json: Json = False
+    id: Annotated[str, typer.Argument(help="Of an alert, or its beginning.")],
+    store: At = DEFAULT,
+    as_json: Json = False,
 ) -> None:
     """End an alert."""
     _tell(_alerts(store).close(id), as_json)
@@ -267,7 +262,7 @@ def close(
 def deliver(
     once: Annotated[bool, typer.Option("--once", help="Send what is due, and end.")] = False,
     revive: Annotated[bool, typer.Option("--revive", help="First take up again what was given up.")] = False,
-    store: At = _STORE,
+    store: At = DEFAULT,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -275,7 +270,7 @@ def deliver(
     import signal
     import threading
 
-    opened = _store(store)
+    opened = open_store(store, "alerts deliver")
     from personvlm.alerts.outbox import Outbox, Sent
 
     outbox, stopped = Outbox(opened, picture=opened.blobs.get), threading.Event()
@@ -314,19 +309,3 @@ def _time(moment: float) -> str:
     from datetime import datetime
 
     return f"{datetime.fromtimestamp(moment):%Y-%m-%d %H:%M:%S}"
-
-
-def _moment(text: str | None) -> float | None:
-    """``2h`` ago, or a date and time as in ISO 8601."""
-    import re
-    import time
-    from datetime import datetime
-
-    if text is None:
-        return None
-    if ago := re.fullmatch(r"(\d{1,6})([smhd])", text):
-        return time.time() - int(ago.group(1)) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[ago.group(2)]
-    try:
-        return datetime.fromisoformat(text).timestamp()
-    except ValueError:
-        raise InputError(f"{text!r} is neither a duration (2h, 7d) nor a date (2026-01-31T18:00)") from None
