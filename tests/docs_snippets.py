@@ -72,9 +72,25 @@ def commands(text: str) -> list[str]:
     return [re.sub(r"(^|\s+)#.*$", "", line).strip() for line in typed]
 
 
+_OPERATOR = re.compile(r"[|&;<>]+")
+
+
+def _tokens(command: str) -> list[str]:
+    lexer = shlex.shlex(command, posix=True, punctuation_chars="|&;<>")
+    lexer.whitespace_split, lexer.commenters = True, ""
+    return list(lexer)
+
+
+def needs_a_shell(command: str) -> bool:
+    """Whether there is more in it than a program and its arguments."""
+    return "$" in command or any(_OPERATOR.fullmatch(token) for token in _tokens(command)) or (
+        words(command)[:1] != _tokens(command.replace(".venv/bin/", ""))[:1])  # fmt: skip
+
+
 def words(command: str) -> list[str]:
-    """The words of a command, without what stands before a program (``NAME=value``, ``.venv/bin/``)."""
-    parts = shlex.split(command)
+    """The words of a command up to a pipe or the like, without ``NAME=value`` before it and ``.venv/bin/``."""
+    parts = _tokens(command)
+    parts = parts[: next((at for at, token in enumerate(parts) if _OPERATOR.fullmatch(token)), None)]
     while parts and re.fullmatch(r"[A-Z_]+=.*", parts[0]):
         parts = parts[1:]
     return [parts[0].removeprefix(".venv/bin/"), *parts[1:]] if parts else []
@@ -82,8 +98,7 @@ def words(command: str) -> list[str]:
 
 def problem(command: str) -> str:
     """Why ``command`` cannot be meant as it stands; empty if nothing is wrong."""
-    first = re.split(r"\s(?:\||&&|>|>>|2>|&)(?:\s|$)", command)[0]
-    parts = words(first.replace("…", "x"))
+    parts = words(command.replace("…", "x"))
     if parts[:1] == ["personvlm"]:
         return _unknown(parts[1:])
     if parts[:1] == ["make"]:
@@ -133,7 +148,7 @@ def run_console(snippet: Snippet, folder: Path) -> None:
         parts = words(command)
         if not parts or parts[0] in ("make", "pip"):
             continue
-        if parts[0] == "personvlm" and not re.search(r"[|><&;$]", command):
+        if parts[0] == "personvlm" and not needs_a_shell(command):
             arguments = [name for part in parts[1:] for name in (sorted(glob.glob(part)) or [part])]
             status = _personvlm(arguments)
         else:

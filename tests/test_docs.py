@@ -22,6 +22,7 @@ from docs_snippets import (
     Snippet,
     commands,
     inside,
+    needs_a_shell,
     problem,
     run_console,
     run_python,
@@ -143,6 +144,12 @@ def test_what_cannot_be_meant_is_seen(command: str, wrong: bool) -> None:
 def test_commands_are_read_as_they_are_typed() -> None:
     text = "$ a b   # comment\nits output\n$ c \\\n    d '#1'\n"
     assert commands(text) == ["a b", "c d '#1'"]
+
+
+def test_a_shell_is_used_only_where_one_is_needed() -> None:
+    assert not needs_a_shell("personvlm alerts add a 'x == 1 && y > 2'")
+    assert not needs_a_shell(".venv/bin/personvlm describe photos/*.jpg")
+    assert all(map(needs_a_shell, ("a | b", "a && b", "a > b", "A=b a", "a $B")))
 
 
 def test_a_snippet_that_fails_is_named(tmp_path: Path) -> None:
