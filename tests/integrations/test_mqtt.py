@@ -175,3 +175,28 @@ def test_without_paho_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(InputError, match=r"pip install 'personvlm\[mqtt\]'"):
         Broker("host").client()
+
+
+def test_a_run_that_is_killed_leaves_its_messages_to_the_next(tmp_path: Path, broker: Mosquitto,
+                                                              listener: Listener) -> None:  # fmt: skip
+    broker.stop()
+    code = f"""
+import time
+from pathlib import Path
+from personvlm.integrations.mqtt import Broker, Publisher
+from personvlm.integrations.outbox import Outbox
+publisher = Publisher(Broker.parse({broker.url!r}), Outbox(Path({str(tmp_path / "o.sqlite")!r})))
+for person in range(5):
+    publisher.tell({{"camera": "gate", "id": str(person), "revision": 2, "event": "end", "text": "A person."}})
+print("told", flush=True)
+time.sleep(60)
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"told\n"
+    process.kill()
+    process.wait()
+    broker.start()
+    with publishing(broker.url, tmp_path / "o.sqlite", name="run"):
+        pass
+    assert listener.wait(lambda it: [event["id"] for event in events(it)] == list("01234"), 15)
