@@ -11,10 +11,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
+import sqlalchemy as sa
 
 from personvlm.schema import PersonDescription
-from personvlm.store import Store
+from personvlm.store import Store, tables
+from personvlm.store.database import is_sqlite
 from personvlm.store.rows import Said, Seen
+from personvlm.store.segments import FIRST_SEEN, LAST_SEEN, SIZE
 
 CAMERAS = 200
 DAYS = 30
@@ -23,7 +26,7 @@ _NOISE = 1360  # half a logit, in codes
 
 
 def crowd(store: Store, descriptions: Sequence[PersonDescription], people: int, part: int = 4000,
-          first: int = 0) -> Iterator[int]:  # fmt: skip
+          days: int = DAYS, first: int = 0) -> Iterator[int]:  # fmt: skip
     """Add ``people`` to a store that has ``first`` of them, and tell how many there are after each part."""
     rng = np.random.default_rng(first)
     base = [Said.of(one, store.terms) for one in descriptions]
@@ -42,10 +45,68 @@ def crowd(store: Store, descriptions: Sequence[PersonDescription], people: int, 
         rows = []
         for place in range(count):
             number = start + place
-            at = BEGINNING + number * DAYS * 86_400 / people
+            at = BEGINNING + number * days * 86_400 / people
             said = replace(base[drawn[place]], codes=moved[place], vector=looks[place].tobytes())
             seen = Seen(f"{number:032x}", f"p{number:031x}", f"camera {where[place]}", number, "new_track", at, at,
                         at + 10, 1, True, "[[null,null,null,1.0]]", at + 11)  # fmt: skip
             rows.append((seen, said))
         store.insert(rows)
         yield start + count
+
+
+BLOCK = 6 * SIZE
+"""Numbers that one copy of a crowd takes: six segments."""
+
+
+def multiply(store: Store, times: int) -> int:
+    """Copy a crowd of ``BLOCK - 1`` people ``times`` times inside the database, each copy three days later.
+
+    A million people are there in minutes instead of an hour; their rows, indexes and segments are those that adding
+    them one by one makes. Returns how many people there are.
+    """
+    store.fold()
+    with store.begin() as connection:
+        heads = list(connection.scalars(sa.select(tables.search_segments.c.segment)))
+        assert sorted(heads) == list(range(6)), heads
+        for copy in range(1, times):
+            shift = {"number": copy * BLOCK, "days": copy * 3 * 86_400.0, "copy": f"-{copy}", "segment": copy * 6}
+            for statement in _COPIES:
+                connection.execute(sa.text(statement).bindparams(**{
+                    name: value for name, value in shift.items() if f":{name}" in statement
+                }))  # fmt: skip
+            _shift(connection, copy * 6, shift["days"])
+            if not is_sqlite(connection):
+                connection.execute(sa.text("INSERT INTO search_text SELECT track + :number, words FROM search_text "
+                                           f"WHERE track < {BLOCK}").bindparams(number=shift["number"]))  # fmt: skip
+        if is_sqlite(connection):
+            connection.execute(sa.text("INSERT INTO search_text (search_text) VALUES ('rebuild')"))
+    if not is_sqlite(store.engine):
+        with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(sa.text("VACUUM ANALYZE"))
+    return times * (BLOCK - 1)
+
+
+def _shift(connection: sa.Connection, segment: int, seconds: float) -> None:
+    """Times of copied segments."""
+    columns = tables.search_columns
+    where = (columns.c.segment >= segment, columns.c.segment < segment + 6,
+             columns.c.name.in_((FIRST_SEEN, LAST_SEEN)))  # fmt: skip
+    for row in connection.execute(sa.select(columns).where(*where)).all():
+        times = np.frombuffer(row.data, "<f8")
+        moved = np.where(times > 0, times + seconds, 0.0).tobytes()
+        connection.execute(columns.update().where(columns.c.segment == row.segment, columns.c.name == row.name)
+                           .values(data=moved))  # fmt: skip
+
+
+_COPIES = (
+    "INSERT INTO tracks SELECT id + :number, person || :copy, camera, track_id, first_seen + :days, last_seen + :days, "
+    f"final, revision, description + :number FROM tracks WHERE id < {BLOCK}",
+    "INSERT INTO descriptions SELECT id + :number, event_id || :copy, model, track + :number, revision, trigger, "
+    "frame_time + :days, described_at + :days, final, text, attributes, scores, quality, crops FROM descriptions "
+    f"WHERE id < {BLOCK}",
+    f"INSERT INTO attributes SELECT term, track + :number, confidence FROM attributes WHERE track < {BLOCK}",
+    f"INSERT INTO embeddings SELECT track + :number, model, vector FROM embeddings WHERE track < {BLOCK}",
+    "INSERT INTO search_segments SELECT segment + :segment, version, people, first_seen + :days, last_seen + :days "
+    "FROM search_segments WHERE segment < 6",
+    "INSERT INTO search_columns SELECT segment + :segment, name, data FROM search_columns WHERE segment < 6",
+)

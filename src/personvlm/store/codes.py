@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 
 def encode(probabilities: ArrayLike) -> Codes:
     """Codes of probabilities of any shape; NaN, which is unknown, becomes 0."""
-    p = np.asarray(probabilities, np.float64)
+    p = np.clip(np.asarray(probabilities, np.float64), 0.0, 1.0)
     with np.errstate(divide="ignore"):
         logits = np.log(p / (1.0 - p))
     codes = np.rint(np.clip((logits + RANGE) / _STEP, 0, _LAST - _FIRST)) + _FIRST

@@ -153,7 +153,7 @@ def drop_pictures(connection: sa.Connection, blobs: Blobs | None, camera: int, b
     )
     query = query.where(tracks.c.camera == camera, tracks.c.last_seen < before, descriptions.c.crops.like('%["%'))
     deleted, kept = 0, []
-    for number, crops in connection.execute(query).tuples().all():
+    for number, crops in connection.execute(query).all():
         listed = json.loads(crops)
         deleted += _delete(blobs, (crop[0] for crop in listed if crop[0]))
         kept.append((number, json.dumps([[None, *crop[1:]] for crop in listed], separators=(",", ":"))))

@@ -147,8 +147,8 @@ def _parts(connection: sa.Connection, segments: Segments, filters: Filters, name
 def _where(connection: sa.Connection, filters: Filters) -> NDArray[np.int32] | None:
     if not filters.cameras:
         return None
-    known = dict(connection.execute(sa.select(cameras.c.name, cameras.c.id)
-                                    .where(cameras.c.name.in_(filters.cameras))).tuples().all())  # fmt: skip
+    query = sa.select(cameras.c.name, cameras.c.id).where(cameras.c.name.in_(filters.cameras))
+    known = {row.name: row.id for row in connection.execute(query)}
     for name in filters.cameras:
         if name not in known:
             raise InputError(f"no camera {name!r} in this store; `personvlm tracks --cameras` lists them")
@@ -309,9 +309,9 @@ def _count(counts: dict[str, dict[int, int]], part: Part, fits: NDArray[np.bool_
 def _named(connection: sa.Connection, counts: dict[str, dict[int, int]],
            numbers: Terms) -> dict[str, dict[str, int]]:  # fmt: skip
     values = {number: value for (_, value), number in numbers.ids.items()}
-    names = {}
+    names: dict[int, str] = {}
     if counts.get("camera"):
-        names = dict(connection.execute(sa.select(cameras.c.id, cameras.c.name)).tuples().all())
+        names = {row.id: row.name for row in connection.execute(sa.select(cameras.c.id, cameras.c.name))}
     return {
         facet: {(names if facet == "camera" else values)[number]: people
                 for number, people in sorted(counted.items(), key=lambda item: -item[1]) if people}

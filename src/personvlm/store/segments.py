@@ -141,7 +141,8 @@ class Segments:
                     self._columns[segment, name] = (versions[segment], found.get((segment, name)))
 
     def _recent_rows(self, connection: sa.Connection) -> dict[int, Row]:
-        stamps = dict(connection.execute(sa.select(search_recent.c.track, search_recent.c.stamp)).tuples().all())
+        query = sa.select(search_recent.c.track, search_recent.c.stamp)
+        stamps = {row.track: row.stamp for row in connection.execute(query)}
         known = {number: row for number, row in list(self._recent.items()) if stamps.get(number) == row.stamp}
         known |= read_rows(connection, [number for number in stamps if number not in known], stamps)
         self._recent = known
@@ -158,7 +159,7 @@ def read_rows(connection: sa.Connection, numbers: Iterable[int], stamps: dict[in
         columns += [embeddings.c.model, embeddings.c.vector]
     found = {}
     for part in chunks(numbers):
-        for row in connection.execute(sa.select(*columns).select_from(joined).where(tracks.c.id.in_(part))).tuples():
+        for row in connection.execute(sa.select(*columns).select_from(joined).where(tracks.c.id.in_(part))):
             number, camera, first, last, scores = row[:5]
             model, vector = row[5:] if vectors else (None, None)
             found[number] = Row(

@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -82,10 +81,10 @@ def _erased(connection: sa.Connection, people: set[str]) -> set[str]:
 def _held(connection: sa.Connection, seen: Sequence[Seen]) -> dict[str, _Held]:
     """The tracks of ``seen`` by person, made where they are new, and locked where others could change them."""
     names = sorted({one.camera for one in seen})
-    known_cameras = dict(_cameras(connection, names))
+    known_cameras = _cameras(connection, names)
     if missing := [name for name in names if name not in known_cameras]:
         bulk.insert(connection, cameras, ("name",), [(name,) for name in missing], "ignore")
-        known_cameras = dict(_cameras(connection, names))
+        known_cameras = _cameras(connection, names)
     people = {one.person: one for one in seen}
     there = set(connection.scalars(sa.select(tracks.c.person).where(tracks.c.person.in_(people))))
     if new := [people[person] for person in sorted(people.keys() - there)]:
@@ -110,8 +109,9 @@ def _held(connection: sa.Connection, seen: Sequence[Seen]) -> dict[str, _Held]:
     }  # fmt: skip
 
 
-def _cameras(connection: sa.Connection, names: Sequence[str]) -> Iterable[Any]:
-    return connection.execute(sa.select(cameras.c.name, cameras.c.id).where(cameras.c.name.in_(names))).tuples().all()
+def _cameras(connection: sa.Connection, names: Sequence[str]) -> dict[str, int]:
+    query = sa.select(cameras.c.name, cameras.c.id).where(cameras.c.name.in_(names))
+    return {row.name: row.id for row in connection.execute(query)}
 
 
 def _describe(connection: sa.Connection, fresh: dict[tuple[str, str], Row],
