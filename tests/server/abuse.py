@@ -23,7 +23,7 @@ def everything(folder: Path) -> Running:
     """A server with a store and a queue, small limits, and no token."""
     url, _ = filled(folder)
     settings = ServerSettings(port=free_port(), store=url, queue=f"sqlite:///{folder / 'queue.db'}", deliver_s=None,
-                              max_bytes=1_000_000, max_body=4_000_000, max_pixels=4_000_000, max_images=8,
+                              sweep_s=None, max_bytes=1_000_000, max_body=4_000_000, max_pixels=4_000_000, max_images=8,
                               body_s=5.0)  # fmt: skip
     return Running(settings, [StandIn()])
 

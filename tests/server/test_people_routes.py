@@ -455,3 +455,47 @@ def test_alerts_are_sent(serve: Serve, tmp_path: Path) -> None:
         hook.shutdown()
     assert received[0]["alert"]["person"] == new.request.person
     assert received[0]["picture"] is None, "a camera whose crops are hidden sends none either"
+
+
+def test_erasing_somebody(site: Site, tmp_path: Path) -> None:
+    from personvlm.events import open_queue
+
+    one, other = site.people[0].request, site.people[2].request
+    crop = site.json(f"/v1/people/{one.person}")["person"]["crops"][0]["url"]
+    with Store.open(site.store_url) as store:
+        store.link(one.person, other.person, 0.9)
+    queue = open_queue(f"sqlite:///{tmp_path / 'queue.db'}")
+    queue.put([described(0, revision=2).request])
+    queue.close()
+    body = {"people": [one.person], "identity": True, "reason": "asked for it"}
+    receipt = site.send("POST", "/v1/erase", body).json()
+    assert set(receipt["people"]) == {one.person, other.person}
+    assert (receipt["counts"]["tracks"], receipt["counts"]["pictures"], receipt["counts"]["queue"]) == (2, 2, 1)
+    assert (receipt["actor"], receipt["reason"]) == ("local", "asked for it")
+    for person in (one.person, other.person):
+        assert site.get(f"/v1/people/{person}").status_code == 404
+    assert site.get(crop).status_code == 404
+    left = site.json("/v1/search", params={"q": "red coat", "limit": 50})["hits"]
+    assert {hit["person"]["track"] for hit in left}.isdisjoint({0, 2})
+    last = site.json("/v1/audit", params={"before": 2**62, "limit": 20})["entries"]
+    assert next(each for each in last if each["action"] == "erase")["hash"] == receipt["hash"]
+    assert site.json("/v1/audit/verify")["intact"]
+
+
+@pytest.mark.parametrize("body", [{}, {"people": []}, {"people": ["x"]}, {"people": ["0" * 32], "all": True}])
+def test_what_cannot_be_erased(shared: Site, body: Any) -> None:
+    assert shared.send("POST", "/v1/erase", body).status_code == 422
+
+
+def test_a_camera_keeps_for_so_long(serve: Serve, tmp_path: Path) -> None:
+    url, people = filled(tmp_path)
+    site = Site(serve(store=url, sweep_s=0.2), url, people)
+    kept = site.send("PUT", "/v1/cameras/gate", {"keep_days": 30})
+    assert (kept.status_code, kept.json()["keep_days"]) == (200, 30)
+    assert site.send("PUT", "/v1/cameras/nowhere", {"keep_days": 30}).status_code == 404
+    assert site.send("PUT", "/v1/cameras/gate", {"keep_days": 0}).status_code == 422
+    end = time.monotonic() + 20
+    while (left := site.json("/v1/people")["people"]) and len(left) > 5 and time.monotonic() < end:
+        time.sleep(0.1)
+    assert {each["camera"] for each in left} == {"hall"}
+    assert len(left) == 5

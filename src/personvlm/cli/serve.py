@@ -86,8 +86,8 @@ def serve(
         server.run()
     except KeyboardInterrupt:  # uvicorn ends in order first, and then passes it on
         return
-    if not server.started:
-        raise InputError(f"{host}:{port}: the server could not start; is the port taken?")
+    except SystemExit:  # how it says that it could not begin; its log has said why
+        raise InputError(f"{host}:{port}: the server could not start; is the port taken?") from None
 
 
 def _server(config: Any, quiet: bool) -> Any:
@@ -122,7 +122,6 @@ def _logging(quiet: bool) -> None:
         logger = logging.getLogger(name)
         logger.addHandler(handler)
         logger.setLevel("ERROR" if quiet else level)
-        logger.propagate = False
 
 
 @token.command("create")

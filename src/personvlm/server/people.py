@@ -14,6 +14,7 @@ from personvlm.server.problems import Json, Problem
 from personvlm.server.services import audited, services
 from personvlm.server.settings import ServerSettings, named
 from personvlm.server.wire import Event, People, event, hidden
+from personvlm.store.reading import Camera as KnownCamera
 from personvlm.store.reading import Filters
 
 router = APIRouter(tags=["people"])
@@ -136,10 +137,14 @@ def person(request: Request, id: PersonId) -> Response:
 def cameras(request: Request) -> Response:
     """What each has seen, and what is kept of it."""
     service = services(request)
-    rows = [{"name": each.name, "people": each.people, "last_seen": each.last_seen, "keep_days": each.keep_days,
-             "crop_days": each.crop_days, "keep_crops": each.keep_crops, "crops": _shown(each.name, service.settings)}
-            for each in service.store.cameras()]  # fmt: skip
-    return Json({"cameras": rows})
+    return Json({"cameras": [camera_row(each, service.settings) for each in service.store.cameras()]})
+
+
+def camera_row(each: KnownCamera, settings: ServerSettings) -> dict[str, Any]:
+    """A :class:`CameraRow`."""
+    crops = "hidden" if named(each.name, settings.hide) else "blurred" if named(each.name, settings.blur) else "shown"
+    return {"name": each.name, "people": each.people, "last_seen": each.last_seen, "keep_days": each.keep_days,
+            "crop_days": each.crop_days, "keep_crops": each.keep_crops, "crops": crops}  # fmt: skip
 
 
 _PICTURE: Any = {200: {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}},
@@ -163,10 +168,6 @@ def _media_type(data: bytes) -> str:
     """By the first bytes; a picture that is none of these is offered for download and never shown."""
     kinds = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG", "image/png"), (b"RIFF", "image/webp"))
     return next((kind for start, kind in kinds if data.startswith(start)), "application/octet-stream")
-
-
-def _shown(camera: str, settings: ServerSettings) -> str:
-    return "hidden" if named(camera, settings.hide) else "blurred" if named(camera, settings.blur) else "shown"
 
 
 def _nobody(id: str) -> Problem:

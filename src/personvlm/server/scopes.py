@@ -33,6 +33,8 @@ SCOPE: Mapping[str, str] = MappingProxyType({
     "GET /v1/search": "search",
     "GET /v1/tracks": "read",
     "GET /v1/cameras": "read",
+    "PUT /v1/cameras/{name}": "admin",
+    "POST /v1/erase": "erase",
     "GET /v1/crops/{reference}": "read",
     "GET /v1/alerts": "read",
     "GET /v1/alerts/{id}": "read",

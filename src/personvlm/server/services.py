@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 from fastapi import Request
 
@@ -96,17 +96,31 @@ class Services:
         self.settings = settings
         self._store: Store | None = None
         self._queue: Queue | None = None
-        self._ending, self._sender = threading.Event(), cast("threading.Thread | None", None)
+        self._ending = threading.Event()
+        self._threads: list[threading.Thread] = []
         if settings.store is not None:
             self._store = Store.open(settings.store, blobs=settings.blobs)
         if settings.queue is not None:
             self._queue = open_queue(settings.queue, blobs=self._blobs)
 
     def start(self) -> None:
-        """Begin to send what alerts have to tell."""
-        if self._store is not None and self.settings.deliver_s is not None:
-            self._sender = threading.Thread(target=self._deliver, name="alerts", daemon=True)
-            self._sender.start()
+        """Begin to send what alerts have to tell, and to erase who is too old."""
+        if self._store is not None:
+            works = ((self._deliver, self.settings.deliver_s), (self._sweep, self.settings.sweep_s))
+            self._threads = [threading.Thread(target=work, daemon=True) for work, every in works if every is not None]
+            for thread in self._threads:
+                thread.start()
+
+    def _sweep(self) -> None:
+        while True:
+            try:
+                swept = self.store.sweep()
+                if swept.people or swept.pictures:
+                    _log.info("retention: %d people and %d pictures are erased", swept.people, swept.pictures)
+            except Exception:  # a database that is away comes back
+                _log.exception("who is too old could not be erased; it will be tried again")
+            if self._ending.wait(self.settings.sweep_s):
+                return
 
     def _deliver(self) -> None:
         outbox = _Discreet(self.store, picture=self.picture)
@@ -121,8 +135,8 @@ class Services:
     def close(self) -> None:
         """Give connections back."""
         self._ending.set()
-        if self._sender is not None:
-            self._sender.join(15)
+        for thread in self._threads:
+            thread.join(15)
         if self._queue is not None:
             self._queue.close()
         if self._store is not None:

@@ -30,6 +30,7 @@ class ServerSettings:
         aliases: further names that the model is known by at the OpenAI- and Ollama-compatible endpoints.
         deliver_s: seconds between two rounds of sending what alerts have to tell; None leaves that to others
             (``personvlm alerts deliver``).
+        sweep_s: seconds between two rounds of erasing who is older than their camera keeps; None leaves that to others.
         max_bytes, max_pixels: of one picture, encoded and decoded.
         max_images: pictures in one request.
         max_body: bytes of one request.
@@ -54,6 +55,7 @@ class ServerSettings:
     fetch_from: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     deliver_s: float | None = 3.0
+    sweep_s: float | None = 3600.0
     max_bytes: int = 16 * 1024 * 1024
     max_pixels: int = 24_000_000
     max_images: int = 32

@@ -18,6 +18,7 @@ const VIEWS = {
 
 const main = document.getElementById("main");
 let leave = new AbortController();
+let moved = false;  // from one view to another; a page that just loaded begins at its top
 
 // "#/search?q=red" -> ["search", "", URLSearchParams]
 function place() {
@@ -89,7 +90,7 @@ async function show() {
       if (!signal.aborted) await open(root, { rest, query, signal });
     });
   }
-  if (!signal.aborted && (document.activeElement === document.body || document.activeElement === main)) {
+  if (!signal.aborted && moved && (document.activeElement === document.body || document.activeElement === main)) {
     root.querySelector("h1")?.focus({ preventScroll: true });
   }
 }
@@ -98,6 +99,7 @@ window.addEventListener("signed-out", () => login(me.token ? "The session has en
 window.addEventListener("hashchange", () => {
   if (location.hash === "#main") { main.focus(); return; }  // the skip link
   document.activeElement?.blur();
+  moved = true;
   show();
 });
 document.addEventListener("keydown", (event) => {
