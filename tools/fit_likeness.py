@@ -10,12 +10,13 @@ tracks at random.
 from __future__ import annotations
 
 import argparse
-import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from personvlm.base.images import decode
 from personvlm.data.readers import read_peta
@@ -26,6 +27,12 @@ from personvlm.video.likeness import Looks, disagreements, fit_likeness
 
 MOST = 10
 """Pictures of one person."""
+
+AMONG = 19
+"""People among whom somebody is looked for."""
+
+Names = NDArray[np.str_]
+Floats = NDArray[Any]
 
 
 def tracks(describer: TrackDescriber, data: Path, draws: int) -> Iterator[tuple[str, Looks]]:
@@ -48,6 +55,23 @@ def tracks(describer: TrackDescriber, data: Path, draws: int) -> Iterator[tuple[
                 yield person, looks
 
 
+def questions(people: Names, alike: Floats, distance: Floats, draws: int = 6) -> tuple[Floats, NDArray[np.int64]]:
+    """Every track asks, ``draws`` times, who of :data:`AMONG` people it is; every other time it is one of them."""
+    rng, pairs, answers = np.random.default_rng(0), [], []
+    names = np.unique(people)
+    for _ in range(draws):
+        for track in range(len(people)):
+            others = rng.choice(names[names != people[track]], AMONG, replace=False)
+            rows = [int(rng.choice(np.flatnonzero(people == name))) for name in others]
+            own = [row for row in np.flatnonzero(people == people[track]) if row != track]
+            answers.append(-1)
+            if rng.random() < 0.5:
+                answers[-1] = int(rng.integers(AMONG))
+                rows[answers[-1]] = int(rng.choice(own))
+            pairs.append(np.column_stack([alike[track, rows], distance[track, rows]]))
+    return np.stack(pairs), np.array(answers)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", nargs="?", type=Path)
@@ -56,14 +80,14 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=2)
     chosen = parser.parse_args()
     found = list(tracks(TrackDescriber(Describer.load(chosen.model, threads=1)), chosen.data, chosen.draws))
-    pairs: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
-    for (one, looks), (other, its) in itertools.combinations(found, 2):
-        distance = float(disagreements(looks.scores, its.scores[None])[0])
-        pairs[one == other].append((float(looks.embedding @ its.embedding), distance))
-    count = len({person for person, _ in found})
-    print(f"{count} people, {len(pairs[True])} pairs of one and {len(pairs[False])} of two")
-    print(fit_likeness(pairs[True], pairs[False]))
-    same, different = (np.array(pairs[kind])[:, 0] for kind in (True, False))
+    looks, people = [each for _, each in found], np.array([person for person, _ in found])
+    alike = np.stack([each.embedding for each in looks]) @ np.stack([each.embedding for each in looks]).T
+    scores = np.stack([each.scores for each in looks])
+    distance = np.stack([disagreements(row, scores) for row in scores])
+    print(f"{len(set(people.tolist()))} people, {len(people)} tracks")
+    print(fit_likeness(*questions(people, alike, distance)))
+    mine = people[:, None] == people
+    same, different = alike[mine & ~np.eye(len(people), dtype=bool)], alike[~mine]
     print(f"cosine of one person: {np.quantile(same, [0.05, 0.25, 0.5]).round(3)} (5, 25, 50 %)")
     print(f"Tracking.alike: {np.quantile(different, 0.99):.3f} (one pair of strangers in a hundred is above it)")
     print(f"Tracking.akin: {np.quantile(different, 0.9):.3f} (one in ten)")

@@ -7,27 +7,34 @@ from personvlm.schema import PersonDescription
 from personvlm.video.likeness import Likeness, Looks, fit_likeness
 
 
-def test_a_fit_finds_the_ratio_that_pairs_were_drawn_from() -> None:
-    """Cosines of one person N(0.7, 0.1), of two N(0.2, 0.1): the log ratio is 50 c - 22.5 and asks for nothing else."""
+def test_a_fit_answers_with_the_right_probability() -> None:
+    """Cosines of one person N(0.7, 0.1), of two N(0.3, 0.1): their log ratio is 40 c - 20; attributes tell nothing."""
     rng = np.random.default_rng(0)
-    pairs = [np.column_stack([rng.normal(center, 0.1, 40_000), rng.normal(3, 1, 40_000)]) for center in (0.7, 0.2)]
-    found = fit_likeness(*pairs)
-    # A touch of ridge holds weights back that are as large as these.
-    assert 20 < found.cosine < 52
-    assert -found.bias / found.cosine == pytest.approx(0.45, abs=0.02)
-    assert abs(found.attributes) < 0.1 * found.cosine
+    count, people = 6000, 10
+    cosine, distance = rng.normal(0.3, 0.1, (count, people)), rng.normal(3, 1, (count, people))
+    answers = np.where(rng.random(count) < 0.5, rng.integers(people, size=count), -1)
+    there = answers >= 0
+    cosine[there, answers[there]] += 0.4
+    found = fit_likeness(np.stack([cosine, distance], 2), answers)
+    assert found.cosine == pytest.approx(40, abs=4)
+    assert found.bias == pytest.approx(-20, abs=2.5)
+    assert found.attributes == pytest.approx(0, abs=0.15)
 
 
 def test_attributes_count_where_they_tell() -> None:
     rng = np.random.default_rng(1)
-    same = np.column_stack([rng.normal(0.5, 0.2, 5000), rng.normal(2, 1, 5000)])
-    different = np.column_stack([rng.normal(0.4, 0.2, 5000), rng.normal(5, 1, 5000)])
-    assert fit_likeness(same, different).attributes == pytest.approx(-3.0, abs=0.4)
+    cosine, distance = rng.normal(0.5, 0.1, (4000, 5)), rng.normal(5, 1, (4000, 5))
+    answers = np.where(np.arange(4000) % 2, rng.integers(5, size=4000), -1)
+    distance[answers >= 0, answers[answers >= 0]] -= 3
+    found = fit_likeness(np.stack([cosine, distance], 2), answers)
+    assert found.attributes == pytest.approx(-3, abs=0.4)
+    assert abs(found.cosine) < 1
 
 
-def test_pairs_of_both_kinds_are_needed() -> None:
-    with pytest.raises(ValueError, match="of two are needed"):
-        fit_likeness([[0.5, 1.0]], [])
+def test_questions_of_both_kinds_are_needed() -> None:
+    for answer in (0, -1):
+        with pytest.raises(ValueError, match="in which it is nobody"):
+            fit_likeness([[[0.5, 1.0]]], [answer])
 
 
 def test_many_at_once_are_each_by_itself() -> None:

@@ -47,18 +47,18 @@ class Likeness:
     """How the looks of two sightings speak for one person: ``bias + cosine * c + attributes * d`` is the logarithm of
     how much likelier this likeness is if they are one person than if they are two.
 
-    The numbers were fitted (logistic regression, both cases weighted alike) on the 87 people of PETA's validation
-    split that have several pictures, whose pictures were split into two tracks at random. The cosine carries nearly
-    all of it; attributes decide between people dressed nearly alike.
+    The numbers were fitted (:func:`fit_likeness`, by ``tools/fit_likeness.py``) on the 87 people of PETA's validation
+    split that have several pictures, whose pictures were split into two tracks at random. They belong to the shipped
+    model. The cosine carries most of it; attributes decide between people dressed nearly alike.
 
     Attributes:
         bias, cosine, attributes: weights; ``c`` is the cosine of the appearance vectors, ``d`` the distance of
             :func:`disagreements`.
     """
 
-    bias: float = -6.41
-    cosine: float = 15.66
-    attributes: float = -0.158
+    bias: float = -3.209
+    cosine: float = 13.368
+    attributes: float = -0.394
 
     def __call__(self, one: Looks, others: Sequence[Looks]) -> NDArray[np.float64]:
         """Log likelihood ratio ``[N]`` of ``one`` with each of the others."""
@@ -98,28 +98,37 @@ def disagreements(one: Floats, others: Floats) -> Floats:
     return np.asarray(both.sum(1) - agreed + differing, np.float32)
 
 
-def fit_likeness(same: ArrayLike, different: ArrayLike) -> Likeness:
-    """Logistic regression by Newton's method, both cases weighted alike, with a touch of ridge.
+def fit_likeness(pairs: ArrayLike, answers: ArrayLike, known: float = 0.5) -> Likeness:
+    """The weights under which questions "who of these is it, or is it nobody" are answered with the right probability.
+
+    Conditional logit (McFadden 1974) by Newton's method, with a touch of ridge. Pairs judged one by one would not do:
+    of many strangers the most alike counts, and a logistic regression knows little about those.
 
     Args:
-        same, different: cosine and disagreement ``[N, 2]`` of pairs of sightings of one person, and of two.
+        pairs: cosine and disagreement ``[Q, N, 2]`` of who is asked about with each of N people.
+        answers: which of them it is ``[Q]``, -1 where it is nobody of them.
+        known: share of questions in which it is somebody.
 
     Raises:
-        ValueError: no pairs of a kind.
+        ValueError: no questions with an answer, or none without.
     """
-    pairs = [np.asarray(each, np.float64).reshape(-1, 2) for each in (same, different)]
-    if not all(len(each) for each in pairs):
-        raise ValueError("pairs of one person and of two are needed")
-    rows = np.concatenate([np.column_stack([np.ones(len(each)), each]) for each in pairs])
-    label = np.repeat([1.0, 0.0], [len(each) for each in pairs])
-    share = np.repeat([0.5 / len(each) for each in pairs], [len(each) for each in pairs])
-    ridge, found = 1e-4 * np.diag([0.0, 1.0, 1.0]), np.zeros(3)
-    for _ in range(50):
-        probability = 1 / (1 + np.exp(-rows @ found))
-        slope = rows.T @ (share * (label - probability)) - ridge @ found
-        curve = (rows.T * (share * probability * (1 - probability))) @ rows + ridge
-        step = np.linalg.solve(curve + 1e-9 * np.eye(3), slope)
-        found += step
+    given, right = np.asarray(pairs, np.float64), np.asarray(answers, np.int64)
+    if given.ndim != 3 or not (right >= 0).any() or not (right < 0).any():
+        raise ValueError("questions are needed in which it is somebody, and in which it is nobody")
+    count, people, _ = given.shape
+    rows = np.concatenate([np.ones((count, people, 1)), given], 2)
+    true = np.where((right >= 0)[:, None], rows[np.arange(count), right.clip(0)], 0.0)
+    ridge, found = 1e-6 * np.diag([0.0, 1.0, 1.0]), np.array([-5.0, 10.0, 0.0])
+    nobody = np.full((count, 1), np.log(1 - known))
+    for _ in range(100):
+        weights = np.concatenate([rows @ found + np.log(known / people), nobody], 1)
+        weights = np.exp(weights - weights.max(1, keepdims=True))
+        probability = (weights / weights.sum(1, keepdims=True))[:, :people]
+        mean = (probability[..., None] * rows).sum(1)
+        slope = (true - mean).mean(0) - ridge @ found
+        spread = np.einsum("qn,qna,qnb->ab", probability, rows, rows) - mean.T @ mean
+        step = np.linalg.solve(spread / count + ridge + 1e-9 * np.eye(3), slope)
+        found = found + step * min(1.0, 5.0 / np.abs(step).max())  # far from the end a whole step may overshoot
         if np.abs(step).max() < 1e-8:
             break
     bias, cosine, attributes = (round(float(value), 3) for value in found)
