@@ -273,7 +273,8 @@ def deliver(
     opened = open_store(store, "alerts deliver")
     from personvlm.alerts.outbox import Outbox, Sent
 
-    outbox, stopped = Outbox(opened, picture=opened.blobs.get), threading.Event()
+    pictures = None if opened.blobs is None else opened.blobs.get
+    outbox, stopped = Outbox(opened, picture=pictures), threading.Event()
     if revive and (again := outbox.revive()) and not quiet:
         print(f"personvlm: {again} messages that were given up are sent again", file=sys.stderr)
     for number in (signal.SIGINT, signal.SIGTERM):

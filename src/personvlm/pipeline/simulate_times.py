@@ -114,7 +114,7 @@ def measure(make: Make, items: Sequence[Any], *, workers: int = 1, sizes: Sequen
 def _busy(make: Make, items: Sequence[Any], workers: int, size: int, seconds: float) -> list[float]:
     timings: list[Timing] = []
     with make(workers, size, timings.append) as engine:
-        for _ in engine.map(items[:size] * 2):  # warm
+        for _ in engine.map([*items[:size], *items[:size]]):  # warm
             pass
         timings.clear()
         for _ in engine.map(_until(items, time.perf_counter() + seconds)):
