@@ -106,7 +106,7 @@ class SqlQueue(PollingQueue):
             return []
         token = f"{self._claimer}-{next(self._claims)}"
         leases = []
-        with self._writing() as connection:
+        with self._hurried() as connection:
             now = self._now()
             rows = connection.execute(self._sql.claim, {**now, "count": count, "token": token,
                                                         "lease": self.settings.lease_s}).all()  # fmt: skip
@@ -129,7 +129,7 @@ class SqlQueue(PollingQueue):
 
     def ack(self, leases: Sequence[Lease], connection: Any = None) -> list[bool]:
         """See :class:`personvlm.events.port.Queue`."""
-        with self._writing(connection) as own:
+        with self._hurried(connection) as own:
             held = self._held(own, self._sql.remove, leases)
             if any(held):
                 self.count(own, {"acked": sum(held), "depth": -sum(held)})
@@ -137,12 +137,12 @@ class SqlQueue(PollingQueue):
 
     def release(self, leases: Sequence[Lease]) -> list[bool]:
         """See :class:`personvlm.events.port.Queue`."""
-        with self._writing() as connection:
+        with self._hurried() as connection:
             return self._held(connection, self._sql.free, leases)
 
     def extend(self, leases: Sequence[Lease]) -> list[bool]:
         """See :class:`personvlm.events.port.Queue`."""
-        with self._writing() as connection:
+        with self._hurried() as connection:
             return self._held(connection, self._sql.extend, leases, {**self._now(), "lease": self.settings.lease_s})
 
     def _held(self, connection: sa.Connection, statement: sa.Executable, leases: Sequence[Lease],
@@ -222,12 +222,29 @@ class SqlQueue(PollingQueue):
         return {NOW: self._clock()} if self._sqlite else {}
 
     @contextlib.contextmanager
-    def _writing(self, connection: sa.Connection | None = None) -> Iterator[sa.Connection]:
+    def _writing(self) -> Iterator[sa.Connection]:
+        with _told(self.engine), self.engine.begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def _hurried(self, connection: sa.Connection | None = None) -> Iterator[sa.Connection]:
+        """A transaction that may be forgotten when the power fails: what was claimed is then claimed again, and what
+        was acknowledged is done again and stored once. Nobody waits for the disk. Or ``connection``'s own."""
         if connection is not None:
             yield connection
             return
-        with _told(self.engine), self.engine.begin() as own:
-            yield own
+        with _told(self.engine), self.engine.connect() as own:
+            raw: Any = own.connection.dbapi_connection
+            if self._sqlite:  # not possible inside a transaction
+                raw.execute("PRAGMA synchronous=NORMAL")
+            try:
+                with own.begin():
+                    if not self._sqlite:
+                        own.exec_driver_sql("SET LOCAL synchronous_commit = off")
+                    yield own
+            finally:
+                if self._sqlite:
+                    raw.execute("PRAGMA synchronous=FULL")
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
