@@ -71,6 +71,7 @@ def spent() -> Iterator[dict[str, float]]:
     """Processor seconds per page."""
     seconds: dict[str, float] = {}
     yield seconds
+    print(seconds)
     assert sum(seconds.values()) < BUDGET, f"the documentation takes too long: {seconds}"
 
 
