@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -15,6 +16,14 @@ from personvlm.events import open_queue
 from personvlm.schema import Described
 from personvlm.server.settings import ServerSettings
 from personvlm.store import Store
+
+
+def until(page: Any, condition: str, seconds: float = 20.0) -> None:
+    """Wait until a condition holds. Playwright's own way of asking again would be against the page's policy."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(condition):
+        assert time.monotonic() < end, condition
+        time.sleep(0.02)
 
 
 class Shop:

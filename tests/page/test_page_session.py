@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from page_shop import Shop
+from page_shop import Shop, until
 
 from personvlm.schema import Described
 from personvlm.server.tokens import TokenFile, create
@@ -47,7 +47,7 @@ def test_a_token_opens_a_session_and_is_kept_nowhere(page: Any, closed: Shop, se
     page.get_by_label("Token").fill(secrets["boss"])
     page.get_by_role("button", name="Sign in").click()
     page.locator(".card").first.wait_for()
-    page.wait_for_function("document.querySelector('.card img')?.naturalWidth > 0")
+    until(page, "document.querySelector('.card img')?.naturalWidth > 0")
 
     (cookie,) = page.context.cookies()
     assert (cookie["httpOnly"], cookie["sameSite"], cookie["path"]) == (True, "Strict", "/")

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from page_shop import Shop
+from page_shop import Shop, until
 
 from personvlm.schema import Described
 
@@ -32,7 +32,7 @@ def test_search_says_why_and_leads_to_a_person(page: Any, shop: Shop) -> None:
     assert len(reasons) == len(best["reasons"]) == 2
     assert reasons[0].startswith("Gender: male")
     assert [text.split()[-2] for text in reasons] == [f"{round(100 * each['probability'])}" for each in best["reasons"]]
-    page.wait_for_function("document.querySelector('.card img')?.naturalWidth > 0")
+    until(page, "document.querySelector('.card img')?.naturalWidth > 0")
 
     first.get_by_role("link").click()
     page.get_by_role("heading", level=1, name="Person on").wait_for()
@@ -40,7 +40,7 @@ def test_search_says_why_and_leads_to_a_person(page: Any, shop: Shop) -> None:
     assert page.locator(".story > li").count() == len(person["story"]) + len(person["same_as"])
     assert page.locator(".attributes > div").count() == len(person["person"]["attributes"])
     page.get_by_role("heading", name="Who looks similar").wait_for()
-    page.wait_for_function("document.querySelector('.gallery .big img').naturalWidth > 0")
+    until(page, "document.querySelector('.gallery .big img').naturalWidth > 0")
 
 
 def test_facets_narrow_the_search(page: Any, shop: Shop) -> None:
@@ -132,12 +132,17 @@ def test_a_person_is_erased_everywhere_after_a_question(page: Any, shop: Shop) -
 
     erase.click()
     assert dialog.get_by_role("checkbox").is_checked()
+    dialog.get_by_label("Why").fill("asked for it")
     dialog.get_by_role("button", name="Erase").click()
     page.get_by_text("2 tracks of the person are erased.").wait_for()
+    newest = shop.get("/v1/audit?before=4611686018427387904")["entries"]
+    (entry,) = [each for each in newest if each["action"] == "erase"]
+    assert entry["hash"] in page.locator("main").inner_text()
+    assert "asked for it" in str(entry["detail"])
     assert [shop.status(f"/v1/people/{id}") for id in ids] == [404, 404]
     assert shop.status(picture) == 404
     page.expected.append("404")
-    page.goto(shop.view(f"person/{ids[0]}"))
+    page.reload()
     page.get_by_role("heading", name="Nobody has this address").wait_for()
 
 
@@ -149,7 +154,7 @@ def test_dead_letters_are_replayed(page: Any, shop: Shop) -> None:
     assert "cut off" in letters.first.inner_text()
     letters.first.get_by_role("button", name="Replay").click()
     page.get_by_text("1 event waits again.").wait_for()
-    page.wait_for_function("document.querySelectorAll('.letters > li').length === 2")
+    until(page, "document.querySelectorAll('.letters > li').length === 2")
     assert (shop.get("/v1/queue")["dead"], shop.get("/v1/queue")["queued"]) == (2, 1)
     page.get_by_role("button", name="Replay all").click()
     page.get_by_role("heading", name="No event is dead").wait_for()

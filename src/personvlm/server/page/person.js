@@ -1,8 +1,8 @@
 // One person: pictures, what is said and how surely, the story over cameras, who looks similar, and erasing.
 
 import { get, may, post } from "./api.js";
-import { count, h, label, lasted, percent, replace, say, sentence, sure, when } from "./dom.js";
-import { ask, attempt, card, choice, crop, empty, heading, loading, personLink } from "./parts.js";
+import { h, label, lasted, percent, replace, say, sentence, sure, when } from "./dom.js";
+import { ask, attempt, card, choice, crop, empty, field, heading, loading, personLink } from "./parts.js";
 
 const WHY = { new_track: "first seen", track_update: "seen better", reid_request: "looked at again", backfill: "described later" };
 
@@ -89,22 +89,29 @@ async function similar(id, known, place, signal) {
   });
 }
 
-async function erase(person, linked) {
+async function erase(root, person, linked) {
   const box = h("input", { type: "checkbox", checked: true, id: "erase-linked" });
+  const reason = h("input", { type: "text", maxlength: "500", autocomplete: "off" });
   const content = h("div", {}, h("p", {}, "Descriptions, pictures, the appearance, alerts and waiting events of this person go for good. ",
-    "That it was done stays in the audit, without saying who the person was."),
+    "That it was done stays in the audit."),
   linked.length ? h("p", { class: "check" }, box, h("label", { for: "erase-linked" },
-    `Also the same person on ${linked.length === 1 ? `camera ${linked[0].camera}` : count(linked.length, "other track")}`)) : null);
-  const also = await ask("Erase this person?", content, "Erase", () => box.checked);
-  if (also === null) return;
-  try {
-    const people = [person.person, ...(also ? linked.map((each) => each.person) : [])];
-    await post("/v1/erase", { people });
-    say(people.length === 1 ? "The person is erased." : `${people.length} tracks of the person are erased.`);
-    location.hash = "#/live";
-  } catch (error) {
-    say(error.message, "bad");
-  }
+    `Also the same person on ${linked.length === 1 ? `camera ${linked[0].camera}` : `${linked.length} other tracks`}`)) : null,
+  field("reason", "Why (for the audit, may be empty)", reason));
+  const chosen = await ask("Erase this person?", content, "Erase", () => ({ also: box.checked, reason: reason.value.trim() }));
+  if (chosen === null) return;
+  const people = [person.person, ...(chosen.also ? linked.map((each) => each.person) : [])];
+  replace(root, heading("Erasing …"), loading("This takes as long as copying the database: its free space is overwritten too."));
+  await attempt(root, async () => {
+    const receipt = await post("/v1/erase", { people, reason: chosen.reason });
+    const counts = Object.entries(receipt.counts).filter(([, number]) => number);
+    replace(root, heading("Erased"),
+      h("p", { class: "lead" }, people.length === 1 ? "The person is erased." : `${people.length} tracks of the person are erased.`),
+      counts.length ? h("dl", { class: "facts" }, counts.map(([what, number]) => h("div", {}, h("dt", {}, label(what)), h("dd", {}, number.toLocaleString())))) : null,
+      receipt.remaining.length ? h("section", {}, h("h2", {}, "Copies may remain where this program cannot reach"), h("ul", { class: "plain" }, receipt.remaining.map((each) => h("li", {}, each)))) : null,
+      h("p", { class: "soft" }, `Row ${receipt.audit} of the audit tells of it. Its hash, as a receipt: `, h("code", { class: "hash" }, receipt.hash)),
+      h("p", {}, h("a", { class: "button", href: "#/live" }, "See who is there now")));
+    root.querySelector("h1").focus();
+  });
 }
 
 export default async function view(root, { rest: id, signal }) {
@@ -129,7 +136,7 @@ export default async function view(root, { rest: id, signal }) {
     const title = `Person on ${cameras.join(", ")}`;
     document.title = `${title} · PersonVLM`;
     replace(root,
-      heading(title, h("div", { class: "tools" }, may("erase") ? h("button", { type: "button", class: "danger", onclick: () => erase(person, linked) }, "Erase …") : null)),
+      heading(title, h("div", { class: "tools" }, may("erase") ? h("button", { type: "button", class: "danger", onclick: () => erase(root, person, linked) }, "Erase …") : null)),
       h("div", { class: "portrait" }, pictures(person, found.story), h("div", {},
         h("p", { class: "sentence large" }, sentence(person.text)),
         h("p", { class: "meta" }, when(first), last - first >= 1 ? h("span", {}, `seen for ${lasted(last - first)}`) : null,
