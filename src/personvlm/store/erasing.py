@@ -61,6 +61,8 @@ def erase(connection: sa.Connection, blobs: Blobs | None, terms: Terms, people: 
 
     Pictures go first: if one is out of reach, nothing is erased and the same call can be made again.
     """
+    if not is_sqlite(connection):
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": writing.ERASING})
     asked = list(dict.fromkeys(people))
     if identity:
         asked = list(dict.fromkeys(each for one in asked for each in links.same_as(connection, one)))
@@ -133,8 +135,9 @@ def scrub(engine: sa.Engine) -> tuple[str, ...]:
         return (*(log if busy else ()), "backups of the database file")
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for table in _REWRITTEN:
-            connection.exec_driver_sql(f"VACUUM (FULL) {table}")
-        with contextlib.suppress(SQLAlchemyError):  # only a superuser may
+            connection.exec_driver_sql(f"VACUUM (FULL, ANALYZE) {table}")
+        with contextlib.suppress(SQLAlchemyError):  # only a superuser may; samples of words stand there until then
+            connection.exec_driver_sql("VACUUM (FULL) pg_statistic")
             connection.exec_driver_sql("CHECKPOINT")
     return ("PostgreSQL's write-ahead log, until the server reuses its files (wal_recycle = off: deletes them)",
             "backups and archived logs")  # fmt: skip

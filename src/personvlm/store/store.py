@@ -12,11 +12,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from personvlm.base.errors import InputError
-from personvlm.schema import GROUPS, Described
-from personvlm.store import audit, bulk, database, erasing, fold, links, reading, retention, search, writing
+from personvlm.schema import Described
+from personvlm.store import audit, database, erasing, fold, links, reading, retention, search, writing
 from personvlm.store.audit import Entry
 from personvlm.store.blobs import Blobs
-from personvlm.store.codes import Terms
 from personvlm.store.erasing import Receipt
 from personvlm.store.judge import Looks
 from personvlm.store.links import StoredLink
@@ -26,7 +25,7 @@ from personvlm.store.retention import Sweep
 from personvlm.store.rows import Said, Seen
 from personvlm.store.search import Results
 from personvlm.store.segments import Segments
-from personvlm.store.tables import terms as terms_table
+from personvlm.store.vocabulary import numbered
 
 
 class Store:
@@ -45,7 +44,7 @@ class Store:
 
     def __init__(self, engine: sa.Engine, blobs: Blobs | None) -> None:
         self.engine, self.blobs = engine, blobs
-        self.terms = _known_terms(engine)
+        self.terms = numbered(engine)
         self._segments = Segments()
         self._added = 0
 
@@ -113,7 +112,9 @@ class Store:
         bare = self._without_crops(connection)
         rows = [(Seen.of(one.request, one.described_at, self._keep(one, bare)), Said.of(one.description, self.terms))
                 for one in described]  # fmt: skip
-        return self.insert(rows, connection)
+        new = self.insert(rows, connection)
+        self._refused([one for one, is_new in zip(described, new, strict=True) if not is_new], connection)
+        return new
 
     def insert(self, rows: Sequence[tuple[Seen, Said]], connection: sa.Connection | None = None) -> list[bool]:
         """Store rows as :meth:`add` makes them; for who loads millions."""
@@ -141,6 +142,20 @@ class Store:
             return retention.without_crops(connection)
         with self.read() as own:
             return retention.without_crops(own)
+
+    def _refused(self, old: Sequence[Described], connection: sa.Connection | None) -> None:
+        """Delete the pictures again of those who are not stored because they were erased."""
+        if self.blobs is None or not old:
+            return
+        people = {one.request.person for one in old}
+        if connection is not None:
+            gone = writing.erased_people(connection, people)
+        else:
+            with self.read() as own:
+                gone = writing.erased_people(own, people)
+        for one in old:
+            for number in range(len(one.request.crops) if one.request.person in gone else 0):
+                self.blobs.delete(Blobs.reference(f"{one.request.event_id}-{number}"))
 
     def _keep(self, one: Described, bare: set[str]) -> tuple[str | None, ...]:
         """References of the pictures, which are put into the blobs first.
@@ -328,20 +343,3 @@ class Store:
         """What is wrong with the audit, or None; see :func:`personvlm.store.audit.verify`."""
         with self.read() as connection:
             return audit.verify(connection, last_hash)
-
-
-def _known_terms(engine: sa.Engine) -> Terms:
-    """Numbers of the vocabulary in this database; what is new to it gets the next ones."""
-    query = sa.select(terms_table.c.group_name, terms_table.c.value, terms_table.c.id)
-    here = [(group.name, value) for group in GROUPS for value in group.values]
-    with database.reading(engine) as connection:
-        found = {(group, value): number for group, value, number in connection.execute(query)}
-    if not set(here) <= found.keys():
-        with engine.begin() as connection:
-            if not database.is_sqlite(connection):
-                connection.execute(sa.text("LOCK TABLE terms IN EXCLUSIVE MODE"))
-            found = {(group, value): number for group, value, number in connection.execute(query)}
-            new = [pair for pair in here if pair not in found]
-            found |= {pair: number for number, pair in enumerate(new, start=len(found))}
-            bulk.insert(connection, terms_table, ("id", "group_name", "value"), [(found[pair], *pair) for pair in new])
-    return Terms(found)

@@ -17,6 +17,9 @@ from personvlm.store.tables import attributes, cameras, descriptions, embeddings
 
 Row = tuple[Seen, Said]
 
+ERASING = 0x7065727378
+"""Lock of PostgreSQL that is shared by writers and held alone by who erases."""
+
 
 @dataclass
 class _Held:
@@ -38,6 +41,9 @@ def insert(connection: sa.Connection, rows: Sequence[Row], terms: Terms) -> list
     """Store ``rows`` in the transaction of ``connection``; False for each that was stored before, or is about
     somebody who was erased."""
     new: list[bool] = []
+    if not is_sqlite(connection):
+        # Whoever erases waits for those who write, and they for him: nobody comes back by being written meanwhile.
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock_shared(:key)"), {"key": ERASING})
     for part in bulk.chunks(rows):
         new += _insert(connection, part, terms)
     return new
@@ -57,7 +63,7 @@ def known(connection: sa.Connection, keys: Iterable[tuple[str, str]]) -> set[tup
 def _insert(connection: sa.Connection, rows: Sequence[Row], terms: Terms) -> list[bool]:
     before = known(connection, ((seen.event_id, said.model) for seen, said in rows))
     fresh: dict[tuple[str, str], Row] = {}
-    gone = _erased(connection, {seen.person for seen, _ in rows})
+    gone = erased_people(connection, {seen.person for seen, _ in rows})
     for seen, said in rows:
         if (seen.event_id, said.model) not in before and seen.person not in gone:
             fresh.setdefault((seen.event_id, said.model), (seen, said))
@@ -74,7 +80,8 @@ def _insert(connection: sa.Connection, rows: Sequence[Row], terms: Terms) -> lis
     return result
 
 
-def _erased(connection: sa.Connection, people: set[str]) -> set[str]:
+def erased_people(connection: sa.Connection, people: set[str]) -> set[str]:
+    """Those of ``people`` who were erased."""
     return set(connection.scalars(sa.select(erased.c.person).where(erased.c.person.in_(people))))
 
 
