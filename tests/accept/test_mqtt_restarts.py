@@ -34,7 +34,7 @@ def ends(listener: Listener) -> dict[str, str]:
 @pytest.mark.parametrize("kill", [False, pytest.param(True, marks=FULL)], ids=["stopped", "killed"])
 @pytest.mark.parametrize("scene", [
     "cameras=1,people=3,seconds=8,rate=5,width=320",
-    pytest.param("cameras=4,people=60,seconds=120,rate=5,width=480", marks=FULL)], ids=["small", "full"])  # fmt: skip
+    pytest.param("cameras=4,people=40,seconds=60,rate=5,width=320", marks=FULL)], ids=["small", "full"])  # fmt: skip
 def test_a_run_whose_broker_goes_and_comes_back(tmp_path: Path, scene: str, kill: bool) -> None:
     broker = Mosquitto(tmp_path)
     listener = Listener(broker.port, "personvlm/#")
