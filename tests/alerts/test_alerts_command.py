@@ -99,6 +99,8 @@ def test_a_dry_run_tells_what_would_have_been(run: Run) -> None:
     assert run("dry-run", RED, "--camera", "hall", "--json")["count"] == 0
     assert run("dry-run", "somebody in a red top at the gate, 80 % sure", "--plain", "--json")["count"] == 0
     assert 'understood as: upper.color == "red" && confidence >= 0.8 && camera == "gate"' in run.err
+    assert "3 descriptions fit, but nobody on enough evidence (in 3 of 5 crops)" in run(
+        "dry-run", 'upper.color == "red" && confidence >= 0.8')
     run("dry-run", RED, "--since", "yesterday", status=1)
     assert "no time" in run.err
     assert run("rules", "--json") == []

@@ -198,6 +198,8 @@ def dry_run(
 ) -> None:
     """What a rule would have raised in the past, and how right that would have been. Nothing is saved or sent."""
     alerts = _alerts(store, zone)
+    from personvlm.alerts.judge import CROPS
+
     rule = _understood(text, plain, alerts.store, quiet)
     history = alerts.store.history(since=moment(since), until=moment(until), cameras=camera or ())
     found = alerts.dry_run(str(rule), history)
@@ -212,6 +214,9 @@ def dry_run(
               f"to be right ({low:.0%} to {high:.0%}), and {found.missed:.1f} people who fit to be missed")  # fmt: skip
     else:
         print(f"no alert; {found.people} people, of whom {found.missed:.1f} are expected to fit")
+        if found.fitting:
+            needed = rule.crops or CROPS
+            print(f"{found.fitting} descriptions fit, but nobody on enough evidence ({needed})")
     if found.per_day is not None:
         print(f"{found.per_day:.1f} alerts a day")
 
