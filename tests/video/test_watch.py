@@ -25,7 +25,7 @@ def detections() -> sv.Detections:
 def run(watch: CameraWatch, frames: list[Frame]) -> list[Occasion]:
     occasions: list[Occasion] = []
     for one in frames:
-        occasions += watch.step(one, detections() if watch.due() else None).occasions
+        occasions += watch.step(one, detections() if watch.due(one) else None).occasions
     return occasions
 
 
@@ -35,10 +35,20 @@ def test_detection_every_few_frames_and_boxes_in_between() -> None:
     watch = CameraWatch("gate", 30, every=2)
     due, boxes = [], []
     for index in range(12):
-        due.append(watch.due())
+        due.append(watch.due(frame(index)))
         boxes.append(len(watch.step(frame(index), detections() if due[-1] else None).people))
     assert due == [True, False] * 6
     assert boxes[-4:] == [1, 1, 1, 1]
+
+
+def test_dropped_frames_are_made_up_for() -> None:
+    """Of 30 frames a second only every fourth is left: each of them is looked at, eight a second."""
+    watch = CameraWatch("gate", 30)
+    due = []
+    for index in (0, 1, 2, 3, 7, 11, 15, 16, 17, 18):
+        due.append(watch.due(frame(index)))
+        watch.step(frame(index), detections() if due[-1] else None)
+    assert due == [True, False, False, True, True, True, True, False, False, True]
 
 
 def test_from_first_sight_to_the_end() -> None:

@@ -173,7 +173,7 @@ class Run:
         for camera, frame in taken:
             assert camera.watch is not None
             assert camera.detector is not None
-            if camera.watch.due():
+            if camera.watch.due(frame):
                 due.setdefault(id(camera.detector), (camera.detector, []))[1].append((camera, frame))
         found: dict[str, sv.Detections] = {}
         for detector, items in due.values():

@@ -57,7 +57,7 @@ class CameraWatch:
         self.triggers = Triggers(camera, timing)
         self._tracker = Tracker(camera, (rate or DETECTIONS_PER_SECOND) / self.every, tracking, embed)
         self._report = report
-        self._seen = 0
+        self._looked: int | None = None
         self._size: tuple[int, ...] | None = None
         self._people = sv.Detections.empty()
 
@@ -66,9 +66,12 @@ class CameraWatch:
         """People who were followed so far."""
         return self._tracker.count
 
-    def due(self) -> bool:
-        """Whether people are to be detected in the next frame."""
-        return self._seen % self.every == 0
+    def due(self, frame: Frame) -> bool:
+        """Whether people are to be detected in ``frame``, the next one.
+
+        Frames that were dropped before it count as well: where time is short, every frame that is left is looked at.
+        """
+        return self._looked is None or not 0 <= frame.index - self._looked < self.every
 
     def step(self, frame: Frame, detections: sv.Detections | None) -> Watched:
         """Take the next frame; ``detections`` is None where it was not looked at."""
@@ -78,8 +81,8 @@ class CameraWatch:
             self._report(f"{self.camera}: the picture changed from {before} to {now}; whoever is in it counts as new")
             occasions = self.finish()
         self._size = size
-        self._seen += 1
         if detections is not None:
+            self._looked = frame.index
             tracked: Tracked = self._tracker.update(frame, detections)
             occasions += self.triggers.see(frame, tracked)
             self._people = tracked.people
