@@ -5,12 +5,14 @@ Where one is missing the test skips and says why; where ``CI`` is set it fails.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import uuid
 from pathlib import Path
@@ -144,18 +146,19 @@ class OwnPostgres:
         found = shutil.which("initdb") or next(iter(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb"))), None)
         if found is None:
             missing("PostgreSQL's initdb is not installed")
-        self._bin, self._data, self.port = Path(found).resolve().parent, folder / "data", free_port()
+        self._bin, self.port = Path(found).resolve().parent, free_port()
         if not (self._bin / "pg_ctl").is_file():
             self._bin = Path(found).parent
         folder.mkdir(exist_ok=True)
-        # It refuses to run as root; its data must then be reachable for whom it runs as.
+        # It refuses to run as root, and whom it runs as may not enter the folders that pytest makes.
         self._as: list[str] = []
         if os.geteuid() == 0:
             self._as = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-            for parent in [folder, *folder.parents]:
-                if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
-                    parent.chmod(parent.stat().st_mode | 0o011)
+            folder = Path(tempfile.mkdtemp(prefix="personvlm-postgres-"))
             shutil.chown(folder, "postgres")
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        self._data = folder / "data"
+        atexit.register(self.stop, "immediate")
         self._run("initdb", "-D", str(self._data), "-U", "postgres", "-A", "trust", "-N", "--no-instructions")
         self.start()
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import signal
-import sys
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -48,8 +47,7 @@ def main(queue_url: str, store_url: str, milliseconds: float, begun: Any) -> Non
             store = Store.open(store_url)
             queue = open_queue(queue_url, store=store)
             break
-        except (InputError, QueueDownError) as error:
-            print("not yet:", error, file=sys.stderr)
+        except (InputError, QueueDownError):
             time.sleep(0.3)
     worker = Worker(queue, store, engine(milliseconds / 1000))
     signal.signal(signal.SIGTERM, lambda *_: worker.stop())

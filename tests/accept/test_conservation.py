@@ -42,7 +42,10 @@ def events(count: int, poison: float) -> list[DescribeRequest]:
             made.append(DescribeRequest.build("gate", track, trigger, 1000.0 + track + revision / 10, crop,
                                               first_seen=1000.0 + track, revision=revision,
                                               final=revision == len(LIFE)))  # fmt: skip
-    return made[:count]
+    made = made[:count]
+    # People come one after the other and stay: some updates wait long enough to be superseded, some do not.
+    stay = count / len(LIFE) / 8
+    return sorted(made, key=lambda each: (each.track_id + stay * each.revision, each.track_id))
 
 
 class Workers:
@@ -125,7 +128,8 @@ def run(queue_url: str, store_url: str, put: list[DescribeRequest], *, kill_ever
             accepted.update(each.event_id for each in some)
             if number in moments:
                 moments[number]()
-            time.sleep(part * milliseconds / 1000 / 8)  # about as fast as they are described
+            while again(lambda: queue.stats()).queued > len(put) // 25:  # about as fast as they are described
+                time.sleep(0.02)
         end = time.monotonic() + 150
         while not again(lambda: over(queue, store_url, put)) and time.monotonic() < end:
             time.sleep(0.2)
