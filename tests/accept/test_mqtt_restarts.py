@@ -43,12 +43,15 @@ def test_a_run_whose_broker_goes_and_comes_back(tmp_path: Path, scene: str, kill
                                 "--mqtt", broker.url, "--mqtt-outbox", str(tmp_path / "o.sqlite"),
                                 "--jsonl", str(log)], env=os.environ | {"OMP_NUM_THREADS": "1"})  # fmt: skip
     restarts = 0
-    while process.poll() is None:
-        time.sleep(1.0 if restarts else 2.0)
-        broker.stop(kill=kill)
-        time.sleep(0.5)
-        broker.start()
-        restarts += 1
+    try:
+        while process.poll() is None:
+            time.sleep(1.0 if restarts else 2.0)
+            broker.stop(kill=kill)
+            time.sleep(0.5)
+            broker.start()
+            restarts += 1
+    finally:
+        process.kill()
     assert process.returncode == 0
     told = {event["id"]: event["text"] for event in map(json.loads, log.read_text("utf-8").splitlines())
             if event["event"] == "end"}  # fmt: skip
