@@ -125,6 +125,9 @@ def test_a_sentence_is_seen_before_it_is_saved(run: Run, monkeypatch: pytest.Mon
 def test_what_is_wrong_is_said(run: Run) -> None:
     run("add", "red", 'uper.color == "red"', status=1)
     assert "did you mean 'upper.color'" in run.err
+    assert "--plain" not in run.err
+    run("add", "jeans", "somebody in blue jeans", status=1)
+    assert "for a sentence give --plain" in run.err
     run("add", "Red!", RED, status=1)
     assert "no name" in run.err
     run("add", "phone", '"smoking" in activity')

@@ -51,7 +51,11 @@ def _understood(text: str, plain: bool, store: Store, quiet: bool) -> Rule:
     from personvlm.alerts.plain import compile_words
 
     if not plain:
-        return parse_rule(text)
+        try:
+            return parse_rule(text)
+        except InputError as error:
+            sentence = '"' not in text and len(text.split()) > 2
+            raise InputError(f"{error}{'; for a sentence give --plain' if sentence else ''}") from None
     compiled = compile_words(text, [camera.name for camera in store.cameras()])
     if not quiet:
         print(f"personvlm: understood as: {compiled.rule}", file=sys.stderr)
