@@ -25,7 +25,7 @@ _HAS_IT = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.reposi
 
 
 class FakeTracks:
-    def describe(self, crops: Any) -> PersonDescription:
+    def describe(self, crops: Any, posture: Any = None) -> PersonDescription:
         return PersonDescription(text="A person.")
 
     def embed(self, images: list[NDArray[np.uint8]]) -> NDArray[np.float32]:

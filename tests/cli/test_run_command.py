@@ -31,7 +31,7 @@ class FakeTracks:
     def __init__(self, describer: Any, **options: Any) -> None:
         self.options = options
 
-    def describe(self, crops: Any) -> PersonDescription:
+    def describe(self, crops: Any, posture: Any = None) -> PersonDescription:
         return PersonDescription(text="The image shows a man.", quality=0.5, model="fake 1",
                                  attributes={"gender": Attribute(value="male", confidence=0.9)})  # fmt: skip
 

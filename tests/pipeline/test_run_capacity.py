@@ -25,7 +25,7 @@ class Slow:
     def __init__(self, seconds: float = 0.0) -> None:
         self.seconds = seconds
 
-    def describe(self, crops: Any) -> PersonDescription:
+    def describe(self, crops: Any, posture: Any = None) -> PersonDescription:
         time.sleep(self.seconds)
         return PersonDescription(text=f"A person in {len(crops)} crops.")
 

@@ -23,7 +23,7 @@ class Gate:
         self.open = threading.Event()
         self.entered = threading.Event()
 
-    def describe(self, crops: Any) -> PersonDescription:
+    def describe(self, crops: Any, posture: Any = None) -> PersonDescription:
         self.entered.set()
         self.open.wait(10)
         self.count += 1

@@ -104,7 +104,7 @@ def test_switched_off_it_links_nobody() -> None:
 class Colored:
     """Knows people by their mean color."""
 
-    def describe(self, crops: tuple[Crop, ...]) -> PersonDescription:
+    def describe(self, crops: tuple[Crop, ...], posture: Any = None) -> PersonDescription:
         vector = self.embed([crop.image for crop in crops]).mean(0)
         return PersonDescription(text="A person.", embedding=tuple((vector / np.linalg.norm(vector)).tolist()))
 

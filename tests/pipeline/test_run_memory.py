@@ -57,7 +57,7 @@ class Quick:
     def __init__(self) -> None:
         self._scores = {name: dict.fromkeys(group.values, 0.1) for name, group in GROUP.items()}
 
-    def describe(self, crops: Any) -> PersonDescription:
+    def describe(self, crops: Any, posture: Any = None) -> PersonDescription:
         vector = np.repeat(self.embed([crops[0].image])[0], 8)
         looks = tuple((vector / np.linalg.norm(vector)).tolist())
         return PersonDescription(text=f"A person {crops[0].time}.", embedding=looks, scores=self._scores)

@@ -29,7 +29,7 @@ class FakeTrackDescriber:
         self.seconds = seconds
         self.asked: list[int] = []
 
-    def describe(self, crops: tuple[Crop, ...]) -> PersonDescription:
+    def describe(self, crops: tuple[Crop, ...], posture: Any = None) -> PersonDescription:
         time.sleep(self.seconds)
         self.asked.append(len(crops))
         return PersonDescription(text=f"A person in {len(crops)} crops.", model="fake")
@@ -123,7 +123,7 @@ def test_a_slow_describer_loses_no_new_person() -> None:
 
 def test_a_crop_that_cannot_be_described_costs_only_itself() -> None:
     class Poisoned(FakeTrackDescriber):
-        def describe(self, crops: tuple[Crop, ...]) -> PersonDescription:
+        def describe(self, crops: tuple[Crop, ...], posture: Any = None) -> PersonDescription:
             if not self.asked:
                 self.asked.append(0)
                 raise RuntimeError("poison")

@@ -31,7 +31,7 @@ CROP = Crop(0.0, (0, 0, 1, 1), np.zeros((2, 2, 3), np.uint8), 1.0, np.zeros((16,
 class Twins:
     """Says the same of everybody, who all look alike."""
 
-    def describe(self, crops: tuple[Crop, ...]) -> PersonDescription:
+    def describe(self, crops: tuple[Crop, ...], posture: Any = None) -> PersonDescription:
         return PersonDescription(text=f"The image shows a person in {len(crops)} crops.", model="fake-1",
                                  embedding=(1.0, 0.0))  # fmt: skip
 

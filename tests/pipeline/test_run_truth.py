@@ -23,7 +23,7 @@ SCENE = "rendered:seed=5,cameras=2,people=3,seconds=30,rate=5,width=320,occlusio
 class Colors:
     """Knows people by their mean color, and says that everybody is a man in gloves."""
 
-    def describe(self, crops: Any) -> PersonDescription:
+    def describe(self, crops: Any, posture: Any = None) -> PersonDescription:
         vector = self.embed([crop.image for crop in crops]).mean(0)
         good = crops[0].score >= 0.45 and len(crops) == 1
         attributes = {"gender": Attribute(value="male", confidence=1.0)} if good else {}
@@ -68,7 +68,7 @@ def test_a_scene_that_is_easy() -> None:
 
 def test_words_that_never_come_are_noticed() -> None:
     class Silent(Colors):
-        def describe(self, crops: Any) -> PersonDescription:
+        def describe(self, crops: Any, posture: Any = None) -> PersonDescription:
             raise RuntimeError("nothing")
 
     report = judged(SCENE, Silent(), frames=100)

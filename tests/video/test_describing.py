@@ -7,6 +7,7 @@ import pytest
 
 from personvlm.data.rendered import render
 from personvlm.runtime.describer import Describer, shipped
+from personvlm.schema import Attribute
 from personvlm.video.crops import Crop, take
 from personvlm.video.describing import TrackDescriber
 
@@ -95,3 +96,16 @@ def test_embeddings_are_of_length_one(describer: Describer) -> None:
 def test_no_crops_are_a_defect(describer: Describer) -> None:
     with pytest.raises(ValueError, match="no crops"):
         TrackDescriber(describer).describe([])
+
+
+def test_how_somebody_moves_is_said(describer: Describer) -> None:
+    track = TrackDescriber(describer)
+    crops = [crop(3), crop(4)]
+    said = track.describe(crops, {"standing": 0.05, "walking": 0.9, "running": 0.05})
+    assert said.attributes["posture"] == Attribute(value="walking", confidence=0.9, source="track")
+    assert said.scores["posture"] == {"standing": 0.05, "walking": 0.9, "running": 0.05}
+    assert said.text.rstrip(".").endswith("walking")
+    unsure = track.describe(crops, {"standing": 0.3, "walking": 0.6, "running": 0.1})
+    assert "posture" not in unsure.attributes
+    assert unsure.scores["posture"]["walking"] == 0.6
+    assert unsure.text == track.describe(crops).text

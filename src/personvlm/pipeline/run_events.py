@@ -250,7 +250,8 @@ class Describing(Occasions):
         # The latest occasion has all the evidence of those before it.
         description, problem = None, None
         try:
-            description = self._describer.describe(item.occasions[-1].crops)
+            latest = item.occasions[-1]
+            description = self._describer.describe(latest.crops, latest.posture)
         except Exception as error:
             # One person who cannot be described must not silence all the others.
             problem = f"{type(error).__name__}: {error}"

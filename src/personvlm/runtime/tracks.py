@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,6 +18,9 @@ from personvlm.schema import Attribute, PersonDescription
 Image = NDArray[np.uint8]
 Scored = tuple[Image, float]
 """A picture, RGB ``uint8 [H, W, 3]``, and how well it shows the person, 0..1."""
+
+SURE = 0.75
+"""Probability from which it is said how somebody moves."""
 
 _LEAST = 0.05  # weight of a crop that is said to show nothing
 
@@ -75,16 +78,27 @@ class TrackModel:
         return [Look(seen.tokens[row], seen.logits[row], seen.embedding[row], float(seen.quality[row]))
                 for row in range(len(images))]  # fmt: skip
 
-    def say(self, looks: Sequence[Look], scores: Sequence[float], engine: Engine | None = None) -> PersonDescription:
-        """What pictures of one person say together.
+    def say(self, looks: Sequence[Look], scores: Sequence[float], engine: Engine | None = None,
+            moving: Mapping[str, Mapping[str, float]] | None = None) -> PersonDescription:  # fmt: skip
+        """What pictures of one person say together, and what else is known of the track.
 
         Attributes are decided on the mean of the pictures' logits, weighted with the model's own quality and the
         picture's score, and calibrated for tracks. Words are found while looking at the picture of the highest weight.
 
+        Args:
+            moving: group -> value -> probability of what no picture shows (a posture, from the way somebody moves); it
+                is said from :data:`SURE` on.
+
         Raises:
             ValueError: no pictures.
         """
-        return self._words([self._judge(looks, scores)], engine or self.describer.engine)[0]
+        judged = self._judge(looks, scores)
+        for name, probable in (moving or {}).items():
+            value = max(probable, key=probable.__getitem__)
+            judged.scores[name] = dict(probable)
+            if probable[value] >= SURE:
+                judged.attributes[name] = Attribute(value=value, confidence=probable[value], source="track")
+        return self._words([judged], engine or self.describer.engine)[0]
 
     def describe_all(self, people: Sequence[Sequence[Scored]]) -> list[PersonDescription]:
         """One batch of people, each with one picture or more. An answer does not depend on the others.

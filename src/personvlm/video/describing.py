@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -42,15 +42,19 @@ class TrackDescriber:
         self._model = TrackModel(describer, say=say, gender=gender, age=age)
         self._looks: OrderedDict[int, tuple[Picture, Look]] = OrderedDict()  # by identity: crops hold pictures
 
-    def describe(self, crops: Sequence[Picture]) -> PersonDescription:
+    def describe(self, crops: Sequence[Picture], posture: Mapping[str, float] | None = None) -> PersonDescription:
         """What all ``crops`` of one person say together; see :meth:`personvlm.runtime.tracks.TrackModel.say`.
+
+        Args:
+            posture: probabilities of postures, from the way the person moves.
 
         Raises:
             ValueError: no crops.
         """
         if not crops:
             raise ValueError("no crops to describe")
-        return self._model.say(self._look(crops), [crop.score for crop in crops])
+        moving = None if posture is None else {"posture": posture}
+        return self._model.say(self._look(crops), [crop.score for crop in crops], moving=moving)
 
     def embed(self, images: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Appearance ``[N, E]`` of pictures; what :class:`personvlm.video.tracking.Tracker` asks for."""

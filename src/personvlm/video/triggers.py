@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -12,6 +12,7 @@ from personvlm.schema import Track, event_id
 from personvlm.schema.events import Trigger
 from personvlm.video.crops import Crop, Pool, difference, judge, take
 from personvlm.video.frame import Frame
+from personvlm.video.gait import Gait
 from personvlm.video.tracking import FIRST_SEEN, Tracked
 
 Kind = Literal["new", "update", "end", "reid"]
@@ -55,6 +56,7 @@ class Occasion:
         time: of the frame that gave the occasion (of an ``end``: when the person was last seen).
         crops: the evidence so far, the best first.
         event_id: the same occasion always has the same.
+        posture: probabilities of postures, told from the way the person moves, or None.
     """
 
     kind: Kind
@@ -62,6 +64,7 @@ class Occasion:
     time: float
     crops: tuple[Crop, ...] = field(repr=False)
     event_id: str
+    posture: Mapping[str, float] | None = field(default=None, repr=False)
 
 
 @dataclass
@@ -70,6 +73,7 @@ class _Story:
     pool: Pool
     told: float | None = None  # time of the last occasion
     described: list[Crop] = field(default_factory=list)
+    gait: Gait = field(default_factory=Gait)
 
 
 class Triggers:
@@ -99,6 +103,7 @@ class Triggers:
             if story is None:
                 first = float(people.data[FIRST_SEEN][index])
                 story = self._stories[track_id] = _Story(first, Pool(self.timing.keep))
+            story.gait.add(frame.time, boxes[index], frame.image.shape)
             score = judge(frame.image, boxes, index).score
             if story.pool.wants(frame.time, score):
                 story.pool.add(take(frame.image, boxes, index, frame.time, score))
@@ -147,4 +152,5 @@ class Triggers:
         story.told = time
         story.described = [*crops, *story.described][: 2 * self.timing.keep]
         trigger: Trigger = "new_track" if kind == "new" else "track_update"
-        return Occasion(kind, track, time, crops, event_id(self.camera, track.track_id, trigger, time))
+        event = event_id(self.camera, track.track_id, trigger, time)
+        return Occasion(kind, track, time, crops, event, story.gait.posture())
