@@ -499,3 +499,30 @@ def test_a_camera_keeps_for_so_long(serve: Serve, tmp_path: Path) -> None:
         time.sleep(0.1)
     assert {each["camera"] for each in left} == {"hall"}
     assert len(left) == 5
+
+
+def test_an_event_is_accepted_once(site: Site, tmp_path: Path) -> None:
+    import base64
+
+    from personvlm.events import open_queue
+
+    images = [base64.b64encode(described(row).request.crop.data or b"").decode() for row in (0, 1)]
+    body = {"camera": "yard", "track_id": 7, "frame_time": START, "images": images, "final": True}
+    sent = site.send("POST", "/v1/events", body)
+    assert (sent.status_code, sent.json()["outcome"]) == (202, "accepted")
+    assert site.send("POST", "/v1/events", body).json() == {**sent.json(), "outcome": "duplicate"}
+    queue = open_queue(f"sqlite:///{tmp_path / 'queue.db'}")
+    (lease,) = queue.claim(2)
+    queue.close()
+    assert (lease.request.event_id, lease.request.person) == (sent.json()["event_id"], sent.json()["person"])
+    assert [base64.b64encode(crop.data or b"").decode() for crop in lease.request.crops] == images
+    text = site.get("/metrics").text
+    assert 'personvlm_queue_events_total{outcome="accepted"} 1.0' in text
+    assert "personvlm_queue_leased 1.0" in text
+
+
+@pytest.mark.parametrize("change", [{"images": []}, {"images": ["x"]}, {"camera": ""}, {"track_id": -1}, {"extra": 1},
+                                    {"trigger": "whim"}, {"reference": "keep/aa/x"}])  # fmt: skip
+def test_an_event_that_cannot_be(site: Site, change: Any) -> None:
+    body = {"camera": "yard", "track_id": 7, "frame_time": START, "images": ["x"], **change}
+    assert site.send("POST", "/v1/events", body).status_code == 422

@@ -10,7 +10,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from personvlm.base.errors import InputError
 from personvlm.runtime.describer import Describer
-from personvlm.server import admin, basics, describe, erase, feed, ollama, openai, pages, people, rules, search
+from personvlm.server import admin, basics, describe, erase, feed, ingest, ollama, openai, pages, people, rules, search
 from personvlm.server.access import Access, Sessions
 from personvlm.server.describing import PeopleDescriber
 from personvlm.server.document import describe_api, operations
@@ -24,8 +24,8 @@ from personvlm.server.services import Services
 from personvlm.server.settings import ServerSettings
 from personvlm.server.tokens import Both, StoredTokens, TokenFile, Tokens
 
-_ROUTERS = (basics.router, describe.router, feed.router, people.router, search.router, rules.router, erase.router,
-            admin.router, openai.router, ollama.router, pages.router)  # fmt: skip
+_ROUTERS = (basics.router, describe.router, ingest.router, feed.router, people.router, search.router, rules.router,
+            erase.router, admin.router, openai.router, ollama.router, pages.router)  # fmt: skip
 
 
 def create_app(settings: ServerSettings | None = None, describers: Sequence[Describer] | None = None) -> FastAPI:
@@ -54,6 +54,8 @@ def create_app(settings: ServerSettings | None = None, describers: Sequence[Desc
         describer = PeopleDescriber(PeopleDescriber.models(settings) if describers is None else describers, settings)
         app.state.describer = describer
         metrics.watch(describer.snapshot)
+        if settings.queue is not None:
+            metrics.watch_queue(service.queue)
         service.start()
         try:
             yield

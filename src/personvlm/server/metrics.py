@@ -8,6 +8,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from personvlm.events.port import Queue, QueueDownError
+from personvlm.events.worker_http import _queue
 from personvlm.runtime.batching_metrics import BOUNDS_MS, Snapshot
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -32,9 +34,25 @@ class Metrics:
         """Report a batch engine too."""
         self.registry.register(_EngineCollector(snapshot))
 
+    def watch_queue(self, queue: Queue) -> None:
+        """Report a queue of events too; while it is away, nothing of it."""
+        self.registry.register(_QueueCollector(queue))
+
     def text(self) -> bytes:
         """All of them in Prometheus' text format."""
         return generate_latest(self.registry)
+
+
+class _QueueCollector(Collector):
+    def __init__(self, queue: Queue) -> None:
+        self._state = queue
+
+    def collect(self) -> Iterator[Metric]:
+        try:
+            stats = self._state.stats()
+        except QueueDownError:
+            return
+        yield from _queue(stats)
 
 
 class _EngineCollector(Collector):

@@ -25,6 +25,7 @@ SCOPE: Mapping[str, str] = MappingProxyType({
     "POST /v1/session": ANY,
     "DELETE /v1/session": ANY,
     "POST /v1/describe": "ingest",
+    "POST /v1/events": "ingest",
     "GET /v1/events": "read",
     "GET /v1/events/stream": "read",
     "GET /v1/people": "read",

@@ -1,14 +1,22 @@
 // Alerts: who fits a rule, why, and what an operator does about it.
 
 import { get, may, post } from "./api.js";
-import { count, h, replace, say, sentence, when } from "./dom.js";
+import { count, h, label, replace, say, sentence, when } from "./dom.js";
 import { attempt, choice, crop, empty, field, heading, loading, personLink, reasons } from "./parts.js";
 
 const STATES = [["", "Open"], ["raised", "Raised"], ["updated", "Updated"], ["acknowledged", "Acknowledged"], ["closed", "Closed"]];
 const WORDS = { raised: "New", updated: "New, more is known", acknowledged: "Acknowledged", closed: "Closed" };
 
+// 'upper.color == "blue"' -> "Top color: blue", '"bag" in carrying' -> "Carrying: bag"
+function plain(term) {
+  const [, group, sign, value] = term.match(/^([a-z.]+) ([=!]=) "(.+)"$/) ?? [];
+  if (group) return `${sign === "!=" ? "Not " : ""}${label(group)}: ${value}`;
+  const [, one, set] = term.match(/^"(.+)" in ([a-z.]+)$/) ?? [];
+  return set ? `${label(set)}: ${one}` : term;
+}
+
 export function why(alert) {
-  return Object.entries(alert.why).map(([term, probability]) => ({ term, probability }));
+  return Object.entries(alert.why).map(([term, probability]) => ({ term: plain(term), probability }));
 }
 
 export function alertCard(alert, ...more) {

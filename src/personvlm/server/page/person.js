@@ -140,7 +140,7 @@ export default async function view(root, { rest: id, signal }) {
       h("div", { class: "portrait" }, pictures(person, found.story), h("div", {},
         h("p", { class: "sentence large" }, sentence(person.text)),
         h("p", { class: "meta" }, when(first), last - first >= 1 ? h("span", {}, `seen for ${lasted(last - first)}`) : null,
-          h("span", {}, person.final ? "has left" : "may still be there"), h("span", {}, `shown ${percent(person.quality)}`),
+          h("span", {}, person.final ? "has left" : "may still be there"), h("span", {}, `quality ${percent(person.quality)}`),
           h("span", {}, person.model)),
         attributes(person, known, () => view(root, { rest: id, signal })))),
       h("section", {}, h("h2", {}, "Story"), story([...found.story, ...linked], id)),

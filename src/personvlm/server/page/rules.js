@@ -16,14 +16,23 @@ function outcome(run) {
     precision,
     run.missed >= 0.5 ? h("p", { class: "soft" }, `About ${count(Math.round(run.missed), "person who fits is", "people who fit are")} not certain enough for it.`) : null,
     !run.people ? h("p", { class: "note" }, "Nobody was seen in this time: choose a longer one.")
-      : !run.count ? h("p", { class: "note" }, "Nobody fitted. Say less, or choose a longer time.") : null,
+      : !run.count && run.fitting ? h("p", { class: "note" }, "Somebody fits, but in too few pictures. Few are enough with “, in 1 of 1 crops” at the end of the rule.")
+      : !run.count ? h("p", { class: "note" }, "Say less of the person, choose a longer time, or ask for less certainty: add “, if 40 % sure” to the sentence.") : null,
     run.alerts.length ? h("div", { class: "cards" }, run.alerts.slice(0, 6).map((alert) => alertCard(alert))) : null,
     run.alerts.length > 6 ? h("p", { class: "soft" }, `And ${run.count - 6} more.`) : null);
 }
 
+// "somebody in a red jacket, at the gate" -> "in-red-jacket-gate"
+function short(sentence) {
+  const dull = new Set(["tell", "me", "when", "somebody", "someone", "is", "there", "a", "an", "the", "at", "with", "or", "and", "of", "by"]);
+  const words = sentence.toLowerCase().split(/[^a-z0-9]+/).filter((word) => word && !dull.has(word));
+  while (words.join("-").length > 32) words.pop();
+  return words.join("-");
+}
+
 function maker(saved, channels) {
   const words = h("input", { type: "text", maxlength: "500", autocomplete: "off", placeholder: "somebody in a red jacket with a backpack, at night" });
-  const text = h("textarea", { rows: "3", maxlength: "2000", spellcheck: "false", autocapitalize: "off" });
+  const text = h("textarea", { rows: "2", maxlength: "2000", spellcheck: "false", autocapitalize: "off" });
   const span = choice(SPANS, "604800");
   const name = h("input", { type: "text", pattern: "[a-z0-9][a-z0-9_\\-]{0,63}", maxlength: "64", autocomplete: "off", autocapitalize: "off", spellcheck: "false" });
   const told = channels.map((channel) => h("label", { class: "check" }, h("input", { type: "checkbox", value: channel }), channel));
@@ -32,7 +41,7 @@ function maker(saved, channels) {
   const save = h("button", { type: "button", class: "main", onclick: () => keep() }, "Save rule");
   const compiled = h("div", { class: "compiled", hidden: true },
     field("rule", "Understood as", text, "This is what is saved. It can be changed here."),
-    h("div", { class: "row" }, field("span", "Try it over", span), h("button", { type: "button", onclick: () => tryIt() }, "Try it")),
+    h("div", { class: "row" }, h("div", { class: "few" }, field("span", "Try it over", span)), h("button", { type: "button", onclick: () => tryIt() }, "Try it")),
     result,
     may("admin") ? h("div", { class: "row" }, field("name", "Name", name, "Small letters, digits, - and _"), save) : h("p", { class: "soft" }, "Saving needs a token with the scope “admin”."),
     may("admin") && told.length ? h("fieldset", {}, h("legend", {}, "Who is told"), told) : null);
@@ -51,7 +60,7 @@ function maker(saved, channels) {
       const made = await post("/v1/rules/compile", { words: words.value });
       text.value = made.rule;
       compiled.hidden = false;
-      if (!name.value) name.value = words.value.toLowerCase().replace(/^(?:tell me when |somebody |someone |a |an )+/, "").replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 40).replace(/-+$/, "");
+      if (!name.value) name.value = short(words.value);
       const left = made.ignored.length ? [`Not understood, and left out: ${made.ignored.map((word) => `“${word}”`).join(", ")}`] : [];
       replace(note, [...left, ...(made.notes ?? [])].map((text) => h("p", { class: "note" }, text)));
       await tryIt();
