@@ -14,7 +14,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from personvlm.pipeline.demo import demo
+from personvlm.pipeline.demo_cameras import DRAWN, demo_cameras, rendered
 
 PICTURE = Path(__file__).parents[1] / "docs" / "images" / "demo.png"
 SIZE = (1180, 1060)
@@ -40,7 +40,7 @@ def main() -> None:
     """Write the picture and print where it is."""
     program = browser()
     with tempfile.TemporaryDirectory() as folder:
-        report = demo(None, 4, Path(folder)).report
+        report = demo_cameras([rendered(6, 7)], Path(folder), script=DRAWN, kind="scene").report
         shot = Path(folder, "shot.png")
         command = [program, *FLAGS, f"--user-data-dir={folder}/profile", f"--window-size={SIZE[0]},{SIZE[1]}",
                    f"--screenshot={shot}", report.resolve().as_uri()]  # fmt: skip
