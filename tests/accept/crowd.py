@@ -61,8 +61,8 @@ BLOCK = 6 * SIZE
 def multiply(store: Store, times: int) -> int:
     """Copy a crowd of ``BLOCK - 1`` people ``times`` times inside the database, each copy three days later.
 
-    A million people are there in minutes instead of half an hour; their rows, indexes and segments are those that adding
-    them one by one makes. Returns how many people there are.
+    A million people are there in minutes instead of half an hour; rows, indexes and segments are those that adding them
+    one by one makes. What was cut off goes on where it was. Returns how many people there are.
     """
     store.fold()
     with store.read() as connection:

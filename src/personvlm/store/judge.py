@@ -23,10 +23,12 @@ ALIKE = (-6.41, 15.66)
 """Log odds that two appearances are one person's: bias and weight of their cosine
 (:class:`personvlm.video.identity.Likeness`, prior even)."""
 
-_LEAST = 1e-6
+_LEAST = np.float32(1e-4)
+"""Of a term, where people are judged coarsely: the product of nine of them is still a number."""
 
 Floats = NDArray[np.float32]
-Read = Callable[[int], NDArray[np.float32]]
+Read = Callable[[int, float], Floats]
+"""Gives the probabilities of a column times a share; the array may be written to."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,10 @@ class Judge:
         self._terms = tuple(terms)
         self._ids = numbers.ids
         self._looks = looks
-        self._table = np.where(np.isnan(coarse()), UNKNOWN, coarse()).astype(np.float32)
-        with np.errstate(divide="ignore"):
-            self._log = np.log(np.maximum(self._table, _LEAST))
-            self._log_absent = np.log(np.maximum(1.0 - self._table, _LEAST))
+        table = np.where(np.isnan(coarse()), UNKNOWN, coarse()).astype(np.float32)
+        self._tables: dict[float, Floats] = {1.0: table}
+        self._single = [self._column(term) for term in self._terms]
+        self._direct = (np.maximum(table, _LEAST), np.maximum(1.0 - table, _LEAST))
         wanted = (one for term in self._terms for each in term.alternatives for one in each)
         pairs = dict.fromkeys((one.group, value) for one in wanted for value in one.counted)
         self.names: list[int] = [self._ids[pair] for pair in pairs if pair in self._ids]
@@ -59,22 +61,31 @@ class Judge:
             self.names += [MODEL, VECTORS]
 
     def coarsely(self, part: Part) -> Floats:
-        """Logarithm ``[n]`` of the probability that each person of ``part`` fits."""
-        total = np.zeros(len(part.numbers), np.float32)
-        for term in self._terms:
-            single = self._single(term)
+        """Probability ``[n]`` that each person of ``part`` fits, from one byte per column."""
+
+        def read(number: int, share: float) -> Floats:
+            if share not in self._tables:
+                self._tables[share] = self._tables[1.0] * np.float32(share)
+            return self._tables[share].take(part[number])
+
+        total: Floats | None = None
+        for term, single in zip(self._terms, self._single, strict=True):
             if single is not None:
-                codes = part.columns.get(single)
-                table = self._log_absent if term.absent else self._log
-                total += table[0] if codes is None else table[codes]
-                continue
-            p = _fits(term, self._ids, lambda number: self._table[part[number]])
-            total += np.log(np.maximum(1.0 - p if term.absent else p, _LEAST))
+                p = self._direct[term.absent].take(part[single])
+            else:
+                p = _fits(term, self._ids, read)
+                if term.absent:
+                    np.subtract(1.0, p, out=p)
+                np.maximum(p, _LEAST, out=p)
+            total = p if total is None else np.multiply(total, p, out=total if len(total) > 1 else None)
         if self._looks is not None:
-            total += np.log(np.maximum(self._alike(part), _LEAST))
+            same = np.maximum(self._alike(part), _LEAST)
+            total = same if total is None else total * same
+        if total is None or len(total) != len(part.numbers):  # nothing is asked, or nothing that anybody has
+            total = np.full(len(part.numbers), 1.0 if total is None else float(total[0]), np.float32)
         return total
 
-    def _single(self, term: Term) -> int | None:
+    def _column(self, term: Term) -> int | None:
         """The column that decides a term alone."""
         if len(term.alternatives) != 1 or len(term.alternatives[0]) != 1:
             return None
@@ -99,18 +110,18 @@ class Judge:
         p = np.where(np.isnan(p), UNKNOWN, p).astype(np.float32)
         columns = []
         for term in self._terms:
-            fits = _fits(term, self._ids, lambda number: np.asarray(p[:, number], np.float32))
-            columns.append(1.0 - fits if term.absent else fits)
+            fits = _fits(term, self._ids, lambda number, share: p[:, number] * np.float32(share))
+            columns.append(np.broadcast_to(1.0 - fits if term.absent else fits, len(codes)))
         return np.stack(columns, 1).astype(np.float64) if columns else np.zeros((len(codes), 0))
 
 
-def alike(cosine: NDArray[np.float32]) -> NDArray[np.float32]:
+def alike(cosine: Floats) -> Floats:
     """Probability that two appearances with this cosine are one person's."""
     return np.asarray(1.0 / (1.0 + np.exp(-(ALIKE[0] + ALIKE[1] * cosine))), np.float32)
 
 
 def _fits(term: Term, ids: Mapping[tuple[str, str], int], read: Read) -> Floats:
-    """Probability ``[n]`` that what a term names holds, whether that is wanted or not."""
+    """Probability ``[n]`` (``[1]``: of everybody) that what a term names holds, whether that is wanted or not."""
     fails: Floats | None = None
     for each in term.alternatives:
         holds: Floats | None = None
@@ -119,18 +130,26 @@ def _fits(term: Term, ids: Mapping[tuple[str, str], int], read: Read) -> Floats:
             holds = p if holds is None else holds * p
         if holds is None:
             continue
+        if len(term.alternatives) == 1:
+            return holds
         fails = 1.0 - holds if fails is None else fails * (1.0 - holds)
     return np.zeros(1, np.float32) if fails is None else 1.0 - fails
 
 
 def _one(wanted: Wanted, ids: Mapping[tuple[str, str], int], read: Read) -> Floats:
-    parts = [read(ids[wanted.group, value]) * np.float32(share) for value, share in wanted.counted.items()
-             if (wanted.group, value) in ids]  # fmt: skip
-    if not parts:
+    shares = [(ids[wanted.group, value], share) for value, share in wanted.counted.items()
+              if (wanted.group, value) in ids]  # fmt: skip
+    if not shares:
         return np.full(1, UNKNOWN, np.float32)
+    total = read(*shares[0])
     if wanted.adds_up:
-        return np.minimum(np.sum(parts, axis=0), 1.0, dtype=np.float32)
-    fails = 1.0 - parts[0]
-    for part in parts[1:]:
-        fails = fails * (1.0 - part)
-    return np.asarray(1.0 - fails, np.float32)
+        for each in shares[1:]:
+            np.add(total, read(*each), out=total)
+        return np.minimum(total, np.float32(1.0), out=total)
+    if len(shares) == 1:
+        return total
+    np.subtract(np.float32(1.0), total, out=total)
+    for each in shares[1:]:
+        other = read(*each)
+        total *= np.subtract(np.float32(1.0), other, out=other)
+    return np.subtract(np.float32(1.0), total, out=total)

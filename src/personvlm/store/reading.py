@@ -83,10 +83,13 @@ def _events() -> sa.Select[Any]:
     return sa.select(*_EVENT).select_from(joined)
 
 
-def _holding() -> sa.Select[Any]:
-    """Every track with the description that holds, and its embedding."""
+def _holding(scores: bool = True) -> sa.Select[Any]:
+    """Every track with the description that holds; with scores and embedding, or without."""
     joined = tracks.join(descriptions, descriptions.c.id == tracks.c.description)
     joined = joined.join(cameras, cameras.c.id == tracks.c.camera)
+    if not scores:
+        columns = [sa.null().label("scores") if column is descriptions.c.scores else column for column in _EVENT]
+        return sa.select(*columns, tracks.c.id.label("track")).select_from(joined)
     joined = joined.join(embeddings, embeddings.c.track == tracks.c.id, isouter=True)
     return sa.select(*_EVENT, tracks.c.id.label("track"), embeddings.c.vector).select_from(joined)
 
@@ -99,10 +102,9 @@ def latest(connection: sa.Connection, terms: Terms, person: str) -> Described | 
 
 def by_tracks(connection: sa.Connection, terms: Terms, numbers: Sequence[int], *,
               scores: bool = True) -> dict[int, Described]:  # fmt: skip
-    """tracks.id -> what holds of the person, with or without scores."""
-    query = _holding().where(tracks.c.id.in_(numbers))
-    found = connection.execute(query).mappings()
-    return {row["track"]: rows.described(row if scores else {**row, "scores": None}, terms) for row in found}
+    """tracks.id -> what holds of the person, with or without scores and embedding."""
+    query = _holding(scores).where(tracks.c.id.in_(numbers))
+    return {row["track"]: rows.described(row, terms) for row in connection.execute(query).mappings()}
 
 
 def story(connection: sa.Connection, terms: Terms, person: str) -> list[Described]:

@@ -114,21 +114,23 @@ def search(connection: sa.Connection, segments: Segments, numbers: Terms, query:
     masks = [_mask(part, filters, where) for part in parts]
     found = _by_text(connection, asked, parts, masks)
     only_text = found is not None and not asked.terms and looks is None
-    best: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
+    best = _Best(max(_CANDIDATES, 2 * (offset + limit)))
     counts: dict[str, dict[int, int]] = {name: {} for name in facets}
     likely = 0
     for part, mask in zip(parts, masks, strict=True):
+        if only_text:
+            if facets:
+                _count(counts, part, mask & np.isin(part.numbers, np.array(list(found or ()), np.int64)), numbers)
+            continue
         if not mask.any():
             continue
-        score = np.where(mask, judge.coarsely(part), -np.inf).astype(np.float32)
-        if not only_text:
-            best.append(_top(part.numbers, score, offset + limit))
-            fits = score >= math.log(LIKELY)
-        else:
-            fits = mask & np.isin(part.numbers, np.array(list(found or ()), np.int64))
-        likely += int(fits.sum())
+        score = judge.coarsely(part)
+        np.multiply(score, mask, out=score)
+        best.add(part.numbers, score)
+        fits = score >= LIKELY
+        likely += int(np.count_nonzero(fits))
         _count(counts, part, fits, numbers)
-    candidates = _merge(best, offset + limit)
+    candidates = best.numbers()
     if found is not None:
         candidates = [*candidates, *(number for number in found if number not in set(candidates))]
     hits = _hits(connection, candidates, judge, asked, found, numbers, looks, offset, limit)
@@ -169,23 +171,34 @@ def _mask(part: Part, filters: Filters, where: NDArray[np.int32] | None) -> NDAr
     return mask
 
 
-def _top(numbers: NDArray[np.int64], score: NDArray[np.float32], least: int) -> tuple[NDArray[np.int64],
-                                                                                      NDArray[np.float32]]:  # fmt: skip
-    most = max(_CANDIDATES, 2 * least)
-    if len(score) > most:
-        chosen = np.argpartition(score, -most)[-most:]
-        numbers, score = numbers[chosen], score[chosen]
-    there = score > -np.inf
-    return numbers[there], score[there]
+class _Best:
+    """The people of the highest scores, ``most`` of them; scores of 0 are nobody's."""
 
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._numbers, self._scores = np.zeros(0, np.int64), np.zeros(0, np.float32)
+        self._floor = np.float32(0.0)
 
-def _merge(best: list[tuple[NDArray[np.int64], NDArray[np.float32]]], least: int) -> list[int]:
-    if not best:
-        return []
-    numbers = np.concatenate([one for one, _ in best])
-    scores = np.concatenate([one for _, one in best])
-    order = np.lexsort((-numbers, -scores))[: max(_CANDIDATES, 2 * least)]
-    return [int(number) for number in numbers[order]]
+    def add(self, numbers: NDArray[np.int64], scores: NDArray[np.float32]) -> None:
+        """Take the best of one part; of equals those that came first."""
+        places = np.flatnonzero(scores > self._floor)
+        if len(places) > self._most:
+            places = places[np.argpartition(scores[places], -self._most)[-self._most :]]
+        self._numbers = np.concatenate([self._numbers, numbers[places]])
+        self._scores = np.concatenate([self._scores, scores[places]])
+        if len(self._scores) > 4 * self._most:
+            self._cut()
+
+    def _cut(self) -> None:
+        order = np.lexsort((-self._numbers, -self._scores))[: self._most]
+        self._numbers, self._scores = self._numbers[order], self._scores[order]
+        if len(order) == self._most:
+            self._floor = self._scores[-1]
+
+    def numbers(self) -> list[int]:
+        """tracks.id of the best, the best first."""
+        self._cut()
+        return [int(number) for number in self._numbers]
 
 
 def _by_text(connection: sa.Connection, query: Query, parts: list[Part],
