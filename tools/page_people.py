@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from personvlm.alerts.engine import Alerts
-from personvlm.data.rendered import render
+from personvlm.data.rendered import background, person_layer, put, shoot
 from personvlm.data.rendered.people import complete, visible
 from personvlm.events import Queue
 from personvlm.language.realiser import realise
@@ -27,7 +27,7 @@ Picture = NDArray[np.uint8]
 Describe = Callable[[Sequence[Picture]], PersonDescription]
 CAMERAS = ("gate", "hall", "parking-deck")
 RULES = {
-    "backpack": ('"backpack" in carrying', "somebody with a backpack"),
+    "blue-top": ('upper.color == "blue"', "somebody in a blue top"),
     "hat-at-night": ('headwear == "hat" && time in 22:00-06:00', "somebody with a hat at night"),
 }
 _VIEWS = ("front", "back", "side")
@@ -54,13 +54,13 @@ def walks(count: int, seed: int, describe: Describe | None = None, *, ends: floa
         for place, camera in enumerate(cameras):
             start = min(began + 50.0 * place, end - 10)
             pictures, drawn = _pictures(person, rng, size)
-            crops = [_crop(picture, start + 4 * index, rng) for index, picture in enumerate(pictures)]
+            crops = [_crop(picture, start + 2 * index, rng) for index, picture in enumerate(pictures)]
             for revision in (1, 2):
-                shown = pictures[:revision]
+                shown = pictures[: 1 if revision == 1 else None]
                 said = describe(shown) if describe else truth(drawn, vector + 0.4 * rng.normal(size=128), rng)
                 request = DescribeRequest.build(
                     str(camera), 10 * number + place + 1, _TRIGGERS[revision - 1], start + 4 * revision,
-                    crops[revision - 1], others=tuple(crops[: revision - 1]), first_seen=start, revision=revision,
+                    crops[0], others=tuple(crops[1 : len(shown)]), first_seen=start, revision=revision,
                     final=revision == 2 and number < count - 2,
                 )  # fmt: skip
                 walk.append((number, Described(request=request, description=said, described_at=start + 4 * revision)))
@@ -113,10 +113,18 @@ def truth(drawn: Values, vector: NDArray[np.float64], rng: np.random.Generator) 
 
 
 def _pictures(person: Values, rng: np.random.Generator, size: tuple[int, int]) -> tuple[list[Picture], Values]:
-    """Two pictures of one person, and what can be seen in both."""
+    """Three pictures of one person, which is what a rule asks for, and what can be seen in them."""
     shown = {**person, "view": (str(rng.choice(_VIEWS)),)}
-    seeds = rng.integers(2**31, size=2)
-    return [render(shown, seed=int(seed), size=size) for seed in seeds], visible(shown)
+    scene, light = background(size, rng), float(rng.uniform(-0.8, 0.8))
+    return [_drawn(shown, scene.copy(), light, rng) for _ in range(3)], visible(shown)
+
+
+def _drawn(person: Values, scene: Picture, light: float, rng: np.random.Generator) -> Picture:
+    """As :func:`personvlm.data.rendered.render`, but in the same clothes and place at every moment of a step."""
+    height, width = scene.shape[:2]
+    layer = person_layer(person, 1, round(0.86 * height), float(rng.random()), light=light)
+    put(scene, layer, width // 2, round(0.97 * height), light)
+    return shoot(scene, rng)
 
 
 def _crop(picture: Picture, at: float, rng: np.random.Generator) -> Crop:
