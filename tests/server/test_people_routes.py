@@ -274,6 +274,7 @@ def test_rules_and_alerts(site: Site) -> None:
     (alert,) = site.json("/v1/alerts")["alerts"]
     assert (alert["person"], alert["state"], alert["rule"]) == (new.request.person, "raised", "red-coats")
     assert site.json(f"/v1/alerts/{alert['id']}") == alert
+    assert site.get(alert["crop"]).content == new.request.crop.data, "although it was raised before it had a reference"
     taken = site.send("POST", f"/v1/alerts/{alert['id']}/acknowledge")
     assert (taken.json()["state"], taken.json()["acknowledged_by"]) == ("acknowledged", "somebody at this machine")
     assert site.send("POST", f"/v1/alerts/{alert['id']}/acknowledge").status_code == 409
@@ -376,13 +377,13 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[float]:
     """How long a server with an open live feed takes to end, as `personvlm serve` runs it."""
     import uvicorn
 
-    from personvlm.cli.serve import _server
     from personvlm.server.app import create_app
+    from personvlm.server.running import OrderlyServer
 
     url, _ = filled(tmp_path_factory.mktemp("ended"))
     port = free_port()
     app = create_app(ServerSettings(port=port, store=url), [StandIn()])
-    server = _server(uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=20), True)
+    server = OrderlyServer(uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=20))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

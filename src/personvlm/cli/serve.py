@@ -61,6 +61,7 @@ def serve(
 
         from personvlm.server.app import create_app
         from personvlm.server.describing import PeopleDescriber
+        from personvlm.server.running import OrderlyServer
         from personvlm.server.settings import ServerSettings
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] not in _EXTRA:
@@ -81,7 +82,7 @@ def serve(
         timeout_graceful_shutdown=int(settings.answer_s) + 5, ssl_certfile=tls_certificate, ssl_keyfile=tls_key,
         backlog=512,
     )  # fmt: skip
-    server = _server(config, quiet)
+    server = OrderlyServer(config, None if quiet else lambda url: _announce(url, bool(store)))
     try:
         server.run()
     except KeyboardInterrupt:  # uvicorn ends in order first, and then passes it on
@@ -90,26 +91,8 @@ def serve(
         raise InputError(f"{host}:{port}: the server could not start; is the port taken?") from None
 
 
-def _server(config: Any, quiet: bool) -> Any:
-    """A server that says where it is once it listens, port 0 included, and ends live feeds when it is to end."""
-    import uvicorn
-
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: list[Any] | None = None) -> None:
-            await super().startup(sockets)
-            if quiet:
-                return
-            for each in (socket for listening in self.servers for socket in listening.sockets):
-                host, port = each.getsockname()[:2]
-                shown = f"[{host}]" if ":" in host else host
-                scheme = "https" if config.ssl_certfile else "http"
-                print(f"personvlm: serving on {scheme}://{shown}:{port}", file=sys.stderr, flush=True)
-
-        async def shutdown(self, sockets: list[Any] | None = None) -> None:
-            config.app.state.feed.close()  # live feeds would be waited for
-            await super().shutdown(sockets)
-
-    return Server(config)
+def _announce(url: str, page: bool) -> None:
+    print(f"personvlm: serving on {url}{'/ (the page, too)' if page else ''}", file=sys.stderr, flush=True)
 
 
 def _logging(quiet: bool) -> None:

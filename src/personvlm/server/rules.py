@@ -245,11 +245,12 @@ def _check(text: str, settings: ServerSettings) -> str:
 
 
 def _alert(each: Alert, service: Services) -> dict[str, Any]:
-    settings = service.settings
-    record = {**each.record(), "crop": crop_url(each.crop, each.camera, settings)}
-    off = hidden(settings)
+    settings, off = service.settings, hidden(service.settings)
+    latest = service.store.latest(each.person) if off or each.crop is None else None
+    # An alert that was raised while its picture was still on its way holds no reference; the store does by now.
+    reference = each.crop or (latest.request.crop.reference if latest is not None else None)
+    record = {**each.record(), "crop": crop_url(reference, each.camera, settings)}
     if off:  # an alert does not hold what its text could be said anew from
-        latest = service.store.latest(each.person)
         said = None if latest is None else latest.description
         record["text"] = "" if said is None else shown(said.text, said.attributes, settings)[0]
         record["why"] = {name: share for name, share in each.why.items() if not any(group in name for group in off)}

@@ -1,18 +1,18 @@
 // Alerts: who fits a rule, why, and what an operator does about it.
 
 import { get, may, post } from "./api.js";
-import { count, h, label, replace, say, sentence, when } from "./dom.js";
+import { count, h, replace, say, sentence, when } from "./dom.js";
 import { attempt, choice, crop, empty, field, heading, loading, personLink, reasons } from "./parts.js";
 
 const STATES = [["", "Open"], ["raised", "Raised"], ["updated", "Updated"], ["acknowledged", "Acknowledged"], ["closed", "Closed"]];
 const WORDS = { raised: "New", updated: "New, more is known", acknowledged: "Acknowledged", closed: "Closed" };
 
-// 'upper.color == "blue"' -> "Top color: blue", '"bag" in carrying' -> "Carrying: bag"
+// 'upper.color == "blue"' -> "upper.color: blue", '"bag" in carrying' -> "carrying: bag", as reasons of a search are
 function plain(term) {
   const [, group, sign, value] = term.match(/^([a-z.]+) ([=!]=) "(.+)"$/) ?? [];
-  if (group) return `${sign === "!=" ? "Not " : ""}${label(group)}: ${value}`;
+  if (group) return `${sign === "!=" ? "not " : ""}${group}: ${value}`;
   const [, one, set] = term.match(/^"(.+)" in ([a-z.]+)$/) ?? [];
-  return set ? `${label(set)}: ${one}` : term;
+  return set ? `${set}: ${one}` : term;
 }
 
 export function why(alert) {
@@ -30,7 +30,7 @@ export function alertCard(alert, ...more) {
 export default async function alerts(root, { query, signal }) {
   const state = query.get("state") ?? "";
   const rule = query.get("rule");
-  const place = h("div", {}, loading());
+  const place = h("div", { class: "results" }, loading());
   const select = choice(STATES, state, () => {
     const next = new URLSearchParams(query);
     if (select.value) next.set("state", select.value); else next.delete("state");
