@@ -46,7 +46,7 @@ LIKELY = 0.5
 """From this probability on somebody is counted, in :attr:`Results.likely` and in facets."""
 
 _CANDIDATES = 200
-_TEXT_PAGE, _TEXT_PAGES, _TEXT_ENOUGH = 1000, 10, 300
+_TEXT_PAGES, _TEXT_ENOUGH = (250, 1000, 2000, 4000, 4000), 150
 
 
 @dataclass(frozen=True)
@@ -237,25 +237,26 @@ class _Allowed:
         for part, mask in zip(parts, masks, strict=True):
             if not mask.any():
                 continue
-            numbers = part.numbers[mask]
-            self._low, self._high = min(self._low, int(numbers.min())), max(self._high, int(numbers.max()))
-            if len(part.numbers) == 1 << BITS and part.numbers[0] & ((1 << BITS) - 1) == 0:
-                self._masks[int(part.numbers[0]) >> BITS] = mask
+            ends = int(part.numbers[0]), int(part.numbers[-1])  # recent people stand in reverse
+            self._low, self._high = min(self._low, *ends), max(self._high, *ends)
+            if part.segment is None:
+                self._loose |= set(part.numbers[mask].tolist())
             else:
-                self._loose |= set(numbers.tolist())
+                self._masks[part.segment] = mask
 
     def __contains__(self, number: int) -> bool:
         mask = self._masks.get(number >> BITS)
         return number in self._loose or (mask is not None and bool(mask[number & ((1 << BITS) - 1)]))
 
     def page(self, connection: sa.Connection, words: Sequence[str], phrase: bool) -> list[int]:
-        """The newest people who pass and have ``words`` in their text: about :data:`_TEXT_ENOUGH`, if there are."""
+        """The newest people who pass and have ``words`` in their text: about :data:`_TEXT_ENOUGH`, if there are
+        among the first ten thousand whose text fits."""
         found: list[int] = []
         below = self._high + 1
-        for _ in range(_TEXT_PAGES):
-            some = texts.find(connection, words, phrase=phrase, lowest=self._low, below=below, limit=_TEXT_PAGE)
+        for size in _TEXT_PAGES:
+            some = texts.find(connection, words, phrase=phrase, lowest=self._low, below=below, limit=size)
             found += [number for number in some if number in self]
-            if len(some) < _TEXT_PAGE or len(found) >= _TEXT_ENOUGH:
+            if len(some) < size or len(found) >= _TEXT_ENOUGH:
                 break
             below = some[-1]
         return found[:_TEXT_ENOUGH]

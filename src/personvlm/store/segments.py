@@ -54,11 +54,13 @@ class Part:
         numbers: tracks.id ``int64 [n]``.
         columns: name -> array ``[n]`` (:data:`VECTORS`: ``[n, E]``); a name that is missing is 0 everywhere.
         live: ``bool [n]``, who is to be looked at; None is everybody.
+        segment: its number, or None where these are single people.
     """
 
     numbers: NDArray[np.int64]
     columns: dict[int, Array]
     live: NDArray[np.bool_] | None = None
+    segment: int | None = None
 
     def __getitem__(self, name: int) -> Array:
         found = self.columns.get(name)
@@ -85,6 +87,7 @@ class Segments:
 
     _columns: dict[tuple[int, int], tuple[int, Array | None]] = field(default_factory=dict)
     _recent: dict[int, Row] = field(default_factory=dict)
+    _numbers: dict[int, NDArray[np.int64]] = field(default_factory=dict)
 
     def parts(self, connection: sa.Connection, names: Collection[int], since: float | None = None,
               until: float | None = None) -> list[Part]:  # fmt: skip
@@ -113,7 +116,10 @@ class Segments:
                 _, array = self._columns[head.segment, name]
                 if array is not None:
                     columns[name] = array
-            part = Part(np.arange(head.segment << BITS, (head.segment + 1) << BITS), columns)
+            if head.segment not in self._numbers:
+                first = head.segment << BITS
+                self._numbers[head.segment] = np.arange(first, first + SIZE, dtype=np.int64)
+            part = Part(self._numbers[head.segment], columns, segment=head.segment)
             low, high = np.searchsorted(overridden, (part.numbers[0], part.numbers[-1] + 1))
             if high > low:
                 part.live = np.ones(SIZE, bool)
