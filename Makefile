@@ -10,7 +10,7 @@
 #   make table     fill the README's table from the shipped weights' metrics.json
 #   make bench     measure how fast it is on this machine, for docs/bench.json and the README
 #   make picture   make the README's picture (needs Chromium or Chrome)
-#   make schema    write docs/schema/person_description.schema.json
+#   make schema    write docs/schema/*.schema.json
 #   make clean     remove .venv, caches and reports
 
 PYTHON ?= python3
@@ -78,6 +78,8 @@ picture: install
 
 schema: install
 	$(BIN)/personvlm schema > docs/schema/person_description.schema.json
+	$(BIN)/python -c 'import json; from personvlm.events.message import json_schema; print(json.dumps(json_schema(), indent=1))' \
+		> docs/schema/describe_request.schema.json
 
 clean:
 	rm -rf $(VENV) build dist out .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info

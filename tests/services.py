@@ -190,9 +190,13 @@ class OwnRabbit:
     def __init__(self, folder: Path) -> None:
         if shutil.which("rabbitmq-server") is None:
             missing("rabbitmq-server is not installed")
-        self._folder, self.port, self._name = folder, free_port(), f"{unique()}@localhost"
         folder.mkdir(exist_ok=True)
-        folder.chmod(0o777)
+        if os.geteuid() == 0:  # it runs as somebody else, see OwnPostgres
+            folder = Path(tempfile.mkdtemp(prefix="personvlm-rabbitmq-"))
+            folder.chmod(0o777)
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        self._folder, self.port, self._name = folder, free_port(), f"{unique()}@localhost"
+        atexit.register(self.stop, signal.SIGKILL)
         (folder / "none.conf").write_text(f"listeners.tcp.local = 127.0.0.1:{self.port}\n")
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
@@ -217,10 +221,19 @@ class OwnRabbit:
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         """Stop in order, or with ``SIGKILL``."""
-        if self._process is not None:
-            os.killpg(self._process.pid, how)
-            self._process.wait(60)
-            end = time.monotonic() + 30
-            while listening(self.port) and time.monotonic() < end:
-                time.sleep(0.1)
-            self._process = None
+        if self._process is None:
+            return
+        node = self._node()
+        if node is not None:
+            os.kill(node, how)
+        self._process.wait(60)  # the script that started it ends with it
+        self._process = None
+
+    def _node(self) -> int | None:
+        """The process of the node: as root the script starts it as somebody else, in another session."""
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                named = f"RABBITMQ_NODENAME={self._name}\0".encode() in (process / "environ").read_bytes()
+                if named and (process / "comm").read_text().startswith("beam"):
+                    return int(process.name)
+        return None

@@ -12,6 +12,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from PIL import Image
 
 import services
@@ -22,6 +23,7 @@ from personvlm.runtime.describer import Describer, shipped
 from personvlm.runtime.tracks import TrackModel
 from personvlm.schema.events import Crop, DescribeRequest
 from personvlm.store import Blobs, Store
+from personvlm.store.tables import descriptions
 
 real_model = pytest.mark.skipif(not shipped().is_dir(), reason="this checkout has no shipped weights")
 
@@ -99,6 +101,32 @@ def test_a_worker_serves_its_health_and_ends_in_order(place: str, queue: Queue) 
     _, problems = one.communicate(timeout=60)
     assert one.returncode == 0, problems
     assert queue.stats().acked == 1
+
+
+@pytest.mark.accept
+@real_model
+def test_what_killed_workers_held_is_described_by_others(place: str) -> None:
+    queue = open_queue(f"{place}?lease_s=4")
+    queue.put([request(track, jpeg(track)) for track in range(120)])
+    address = f"{place}?lease_s=4"
+    for _ in range(3):
+        one = worker(place, "--queue", address, "--batch", "4")
+        before, end = queue.stats().acked, time.monotonic() + 60
+        while queue.stats().acked < before + 5 and time.monotonic() < end:
+            time.sleep(0.05)
+        one.kill()
+        one.communicate()
+        assert queue.stats().leased > 0
+    last = worker(place, "--queue", address, "--until-empty", "--json")
+    out, problems = last.communicate(timeout=120)
+    assert last.returncode == 0, problems
+    stats = queue.stats()
+    assert (stats.acked, stats.dead, stats.queued, stats.missing) == (120, 0, 0, 0)
+    assert json.loads(out)["described"] > 0
+    with Store.open(place) as store, store.read() as connection:
+        stored = list(connection.scalars(sa.select(descriptions.c.event_id)))
+    assert sorted(stored) == sorted(request(track, b"").event_id for track in range(120))
+    queue.close()
 
 
 @real_model

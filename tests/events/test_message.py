@@ -24,8 +24,7 @@ def message(**changes: Any) -> bytes:
 
 def test_the_published_schema_is_that_of_the_code() -> None:
     assert json.loads(PUBLISHED.read_text("utf-8")) == json_schema(), (
-        "after a change: python -c 'import json; from personvlm.events.message import json_schema; "
-        "print(json.dumps(json_schema(), indent=1))' > docs/schema/describe_request.schema.json"
+        "after a change: make schema"
     )
 
 

@@ -6,14 +6,19 @@ import logging
 import os
 import signal
 import sys
+import threading
+import time
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from personvlm.base.errors import InputError
 from personvlm.cli.describe import Model, Quiet
 from personvlm.cli.output import print_json
+
+if TYPE_CHECKING:
+    from personvlm.store import Blobs
 
 _EXTRA = {"sqlalchemy": "service", "alembic": "service", "prometheus_client": "service", "lark": "service"}
 
@@ -82,6 +87,8 @@ def worker(
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
+        if place is not None:
+            threading.Thread(target=_sweep, args=(place,), daemon=True).start()
         try:
             working.run(until_empty=until_empty)
         finally:
@@ -90,6 +97,16 @@ def worker(
             events.close()
     if as_json:
         print_json(dict(working.counts))
+
+
+def _sweep(place: Blobs) -> None:
+    """Pictures of events are deleted once they have expired: whoever works on them does it, every hour."""
+    while True:
+        time.sleep(3600.0)
+        try:
+            place.sweep()
+        except OSError as error:
+            logging.getLogger(__name__).warning("pictures that have expired could not be deleted: %s", error)
 
 
 def _model(path: Path | None, gpu: int | None, threads: int | None, say: Literal["confident", "all"], gender: bool,
