@@ -26,25 +26,17 @@ def stay(store: str, *, queue: str | None = None, port: int = 8765, say: Callabl
     """
     import uvicorn
 
+    from personvlm.server.running import OrderlyServer
+
     with _listening(port) as listening:
-        chosen = listening.getsockname()[1]
-        given = replace(settings or ServerSettings(), host="127.0.0.1", port=chosen, store=store, queue=queue)
+        host, chosen = listening.getsockname()[:2]
+        given = replace(settings or ServerSettings(), host=host, port=chosen, store=store, queue=queue)
         app = create_app(given, describers)
-
-        class Server(uvicorn.Server):
-            async def startup(self, sockets: list[Any] | None = None) -> None:
-                await super().startup(sockets)
-                if self.started:
-                    say(f"The page is at http://127.0.0.1:{chosen}/  (Ctrl-C ends it)")
-
-            async def shutdown(self, sockets: list[Any] | None = None) -> None:
-                app.state.feed.close()  # an open page would be waited for
-                await super().shutdown(sockets)
-
         config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False,
                                 timeout_graceful_shutdown=3)  # fmt: skip
+        server = OrderlyServer(config, lambda url: say(f"The page is at {url}/  (Ctrl-C ends it)"))
         with contextlib.suppress(KeyboardInterrupt):
-            Server(config).run([listening])
+            server.run([listening])
 
 
 def _listening(port: int) -> socket.socket:
