@@ -55,11 +55,12 @@ def crowd(store: Store, descriptions: Sequence[PersonDescription], people: int, 
 
 
 BLOCK = 6 * SIZE
-"""Numbers that one copy of a crowd takes: six segments."""
+"""Numbers that one copy of a crowd of six segments takes."""
 
 
-def multiply(store: Store, times: int) -> int:
-    """Copy a crowd of ``BLOCK - 1`` people ``times`` times inside the database, each copy three days later.
+def multiply(store: Store, times: int, segments: int = 6) -> int:
+    """Have a crowd that fills ``segments`` (:data:`BLOCK` - 1 people) ``times`` times, copied inside the database, each
+    copy three days later.
 
     A million people are there in minutes instead of half an hour; rows, indexes and segments are those that adding them
     one by one makes. What was cut off goes on where it was. Returns how many people there are.
@@ -68,25 +69,27 @@ def multiply(store: Store, times: int) -> int:
     with store.read() as connection:
         heads = sorted(connection.scalars(sa.select(tables.search_segments.c.segment)))
     assert heads == list(range(len(heads))), heads
-    assert len(heads) % 6 == 0, heads
-    for copy in range(len(heads) // 6, times):
-        shift = {"number": copy * BLOCK, "days": copy * 3 * 86_400.0, "copy": f"-{copy}", "segment": copy * 6}
+    assert len(heads) % segments == 0, heads
+    block = segments * SIZE
+    for copy in range(len(heads) // segments, times):
+        shift = {"number": copy * block, "days": copy * 3 * 86_400.0, "copy": f"-{copy}", "segment": copy * segments,
+                 "block": block, "segments": segments}  # fmt: skip
         with store.begin() as connection:
             for statement in (*_COPIES, _TEXT[connection.dialect.name]):
                 connection.execute(sa.text(statement).bindparams(**{
                     name: value for name, value in shift.items() if f":{name}" in statement
                 }))  # fmt: skip
-            _shift(connection, copy * 6, copy * 3 * 86_400.0)
+            _shift(connection, copy * segments, copy * segments + segments, copy * 3 * 86_400.0)
     if not is_sqlite(store.engine):
         with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(sa.text("VACUUM ANALYZE"))
-    return times * (BLOCK - 1)
+    return times * (block - 1)
 
 
-def _shift(connection: sa.Connection, segment: int, seconds: float) -> None:
+def _shift(connection: sa.Connection, first: int, end: int, seconds: float) -> None:
     """Times of copied segments."""
     columns = tables.search_columns
-    where = (columns.c.segment >= segment, columns.c.segment < segment + 6,
+    where = (columns.c.segment >= first, columns.c.segment < end,
              columns.c.name.in_((FIRST_SEEN, LAST_SEEN)))  # fmt: skip
     for row in connection.execute(sa.select(columns).where(*where)).all():
         times = np.frombuffer(row.data, "<f8")
@@ -97,17 +100,17 @@ def _shift(connection: sa.Connection, segment: int, seconds: float) -> None:
 
 _COPIES = (
     "INSERT INTO tracks SELECT id + :number, person || :copy, camera, track_id, first_seen + :days, last_seen + :days, "
-    f"final, revision, description + :number FROM tracks WHERE id < {BLOCK}",
+    "final, revision, description + :number FROM tracks WHERE id < :block",
     "INSERT INTO descriptions SELECT id + :number, event_id || :copy, model, track + :number, revision, trigger, "
     "frame_time + :days, described_at + :days, final, text, attributes, scores, quality, crops FROM descriptions "
-    f"WHERE id < {BLOCK}",
-    f"INSERT INTO attributes SELECT term, track + :number, confidence FROM attributes WHERE track < {BLOCK}",
-    f"INSERT INTO embeddings SELECT track + :number, model, vector FROM embeddings WHERE track < {BLOCK}",
+    "WHERE id < :block",
+    "INSERT INTO attributes SELECT term, track + :number, confidence FROM attributes WHERE track < :block",
+    "INSERT INTO embeddings SELECT track + :number, model, vector FROM embeddings WHERE track < :block",
     "INSERT INTO search_segments SELECT segment + :segment, version, people, first_seen + :days, last_seen + :days "
-    "FROM search_segments WHERE segment < 6",
-    "INSERT INTO search_columns SELECT segment + :segment, name, data FROM search_columns WHERE segment < 6",
+    "FROM search_segments WHERE segment < :segments",
+    "INSERT INTO search_columns SELECT segment + :segment, name, data FROM search_columns WHERE segment < :segments",
 )
 _TEXT = {
     "sqlite": "INSERT INTO search_text (rowid, text) SELECT id, text FROM search_text_source WHERE id >= :number",
-    "postgresql": f"INSERT INTO search_text SELECT track + :number, words FROM search_text WHERE track < {BLOCK}",
+    "postgresql": "INSERT INTO search_text SELECT track + :number, words FROM search_text WHERE track < :block",
 }

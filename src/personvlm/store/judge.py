@@ -110,7 +110,7 @@ class Judge:
         p = np.where(np.isnan(p), UNKNOWN, p).astype(np.float32)
         columns = []
         for term in self._terms:
-            fits = _fits(term, self._ids, lambda number, share: p[:, number] * np.float32(share))
+            fits = _fits(term, self._ids, lambda number, share: np.multiply(p[:, number], share, dtype=np.float32))
             columns.append(np.broadcast_to(1.0 - fits if term.absent else fits, len(codes)))
         return np.stack(columns, 1).astype(np.float64) if columns else np.zeros((len(codes), 0))
 

@@ -143,7 +143,7 @@ def _parts(connection: sa.Connection, segments: Segments, filters: Filters, name
         return segments.parts(connection, names, filters.since, filters.until)
     few = list(connection.scalars(sa.select(tracks.c.id).where(tracks.c.person.in_(filters.people))))
     rows = read_rows(connection, few)
-    return [as_part(rows, names)] if rows else []
+    return [as_part(rows)] if rows else []
 
 
 def _where(connection: sa.Connection, filters: Filters) -> NDArray[np.int32] | None:

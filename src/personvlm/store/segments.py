@@ -86,7 +86,7 @@ class Segments:
     looking for similar people. Threads may share it."""
 
     _columns: dict[tuple[int, int], tuple[int, Array | None]] = field(default_factory=dict)
-    _recent: dict[int, Row] = field(default_factory=dict)
+    _recent: tuple[dict[int, Row], Part | None] = field(default_factory=lambda: ({}, None))
     _numbers: dict[int, NDArray[np.int64]] = field(default_factory=dict)
 
     def parts(self, connection: sa.Connection, names: Collection[int], since: float | None = None,
@@ -97,7 +97,7 @@ class Segments:
             connection: a snapshot (:func:`personvlm.store.database.reading`).
             names: the columns that are needed; camera and times come in any case.
         """
-        recent = self._recent_rows(connection)
+        recent, part = self._recent_people(connection)
         query = sa.select(search_segments).order_by(search_segments.c.segment.desc())
         if since is not None:
             query = query.where(search_segments.c.last_seen >= since)
@@ -108,8 +108,8 @@ class Segments:
         self._load(connection, {head.segment: head.version for head in heads}, wanted)
         parts = []
         overridden = np.array(sorted(recent), np.int64)
-        if recent:
-            parts.append(as_part(recent, names))
+        if part is not None:
+            parts.append(part)
         for head in heads:
             columns = {}
             for name in wanted:
@@ -146,13 +146,17 @@ class Segments:
                 for name in lacking:
                     self._columns[segment, name] = (versions[segment], found.get((segment, name)))
 
-    def _recent_rows(self, connection: sa.Connection) -> dict[int, Row]:
+    def _recent_people(self, connection: sa.Connection) -> tuple[dict[int, Row], Part | None]:
+        """As rows and as columns; both are made anew when anybody came, changed or was folded in."""
         query = sa.select(search_recent.c.track, search_recent.c.stamp)
         stamps = {row.track: row.stamp for row in connection.execute(query)}
-        known = {number: row for number, row in list(self._recent.items()) if stamps.get(number) == row.stamp}
+        before = self._recent  # one tuple, so that threads with other snapshots do not mix rows and columns
+        known = {number: row for number, row in before[0].items() if stamps.get(number) == row.stamp}
+        if len(known) == len(stamps) == len(before[0]):
+            return before
         known |= read_rows(connection, [number for number in stamps if number not in known], stamps)
-        self._recent = known
-        return known
+        self._recent = now = (known, as_part(known) if known else None)
+        return now
 
 
 def read_rows(connection: sa.Connection, numbers: Iterable[int], stamps: dict[int, float] | None = None,
@@ -176,7 +180,7 @@ def read_rows(connection: sa.Connection, numbers: Iterable[int], stamps: dict[in
     return found
 
 
-def as_part(rows: dict[int, Row], names: Iterable[int]) -> Part:
+def as_part(rows: dict[int, Row]) -> Part:
     """People as columns, terms by their first byte."""
     order = sorted(rows, reverse=True)
     listed = [rows[number] for number in order]
@@ -185,14 +189,11 @@ def as_part(rows: dict[int, Row], names: Iterable[int]) -> Part:
         FIRST_SEEN: np.array([row.first_seen for row in listed], DTYPES[FIRST_SEEN]),
         LAST_SEEN: np.array([row.last_seen for row in listed], DTYPES[LAST_SEEN]),
     }
-    numbers = [name for name in names if name >= 0]
-    if numbers:
-        matrix = codes_of(listed, max(numbers) + 1) >> 8
-        columns.update((name, matrix[:, name].astype(_CODES)) for name in numbers)
-    if MODEL in names or VECTORS in names:
-        columns[MODEL] = np.array([row.model for row in listed], DTYPES[MODEL])
-        width = max((len(row.vector) for row in listed if row.vector is not None), default=0)
-        columns[VECTORS] = packed_vectors([row.vector for row in listed], width)
+    coarse = np.ascontiguousarray((codes_of(listed, max(len(row.codes) for row in listed)) >> 8).T.astype(_CODES))
+    columns.update(enumerate(coarse))
+    columns[MODEL] = np.array([row.model for row in listed], DTYPES[MODEL])
+    width = max((len(row.vector) for row in listed if row.vector is not None), default=0)
+    columns[VECTORS] = packed_vectors([row.vector for row in listed], width)
     return Part(np.array(order, np.int64), columns)
 
 
