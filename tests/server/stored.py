@@ -7,13 +7,16 @@ import shutil
 import tempfile
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from serving import jpeg
+import httpx
+from serving import Running, jpeg
 
 from personvlm.schema import Attribute, Crop, Described, DescribeRequest, PersonDescription
 from personvlm.store import Store
 
 START = 1_750_000_000.0
+HTTP = httpx.Client(timeout=30)
 
 
 def described(row: int, *, camera: str = "gate", revision: int = 1, final: bool = False) -> Described:
@@ -59,3 +62,25 @@ def _made(count: int) -> Path:
     with Store.open(folder / "people.db") as store:
         store.add([described(row, camera="gate" if row < count // 2 else "hall") for row in range(count)])
     return folder
+
+
+class Site:
+    """A server on a store with ten people."""
+
+    def __init__(self, server: Running, url: str, people: list[Described]) -> None:
+        self.server, self.store_url, self.people = server, url, people
+
+    def get(self, path: str, **more: Any) -> httpx.Response:
+        return HTTP.get(self.server.url + path, **more)
+
+    def send(self, method: str, path: str, body: Any = None) -> httpx.Response:
+        return HTTP.request(method, self.server.url + path, json=body)
+
+    def json(self, path: str, **more: Any) -> Any:
+        answer = self.get(path, **more)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def actions(self) -> list[tuple[str, str]]:
+        with Store.open(self.store_url) as store:
+            return [(each.action, each.subject) for each in store.audited(limit=1000)]

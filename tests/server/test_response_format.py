@@ -102,14 +102,15 @@ leaves = st.sampled_from([True, {}, {"type": "string"}, {"type": "number"}, {"ty
 def nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     record = st.fixed_dictionaries(
         {"type": st.just("object"), "properties": st.dictionaries(names, inner, max_size=4)},
-        optional={"required": st.lists(names, max_size=2), "additionalProperties": st.one_of(st.booleans(), inner)},
+        optional={"required": st.lists(names, max_size=2, unique=True),
+                  "additionalProperties": st.one_of(st.booleans(), inner)},
     )  # fmt: skip
     return st.one_of(record, st.builds(lambda how, each: {how: each}, st.sampled_from(["anyOf", "oneOf"]),
                                        st.lists(inner, min_size=1, max_size=3)),
                      st.builds(lambda each: {"type": "array", "items": each}, inner))  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.recursive(leaves, nested, max_leaves=12))
 def test_what_is_accepted_is_kept(schema: Any) -> None:
     try:
