@@ -24,8 +24,9 @@ from personvlm.server.services import Services
 from personvlm.server.settings import ServerSettings
 from personvlm.server.tokens import Both, StoredTokens, TokenFile, Tokens
 
-_ROUTERS = (basics.router, describe.router, ingest.router, feed.router, people.router, search.router, rules.router,
-            erase.router, admin.router, openai.router, ollama.router, pages.router)  # fmt: skip
+# Routes are tried one after the other: what is asked for most stands first.
+_ROUTERS = (describe.router, openai.router, ollama.router, ingest.router, people.router, search.router, feed.router,
+            basics.router, rules.router, erase.router, admin.router, pages.router)  # fmt: skip
 
 
 def create_app(settings: ServerSettings | None = None, describers: Sequence[Describer] | None = None) -> FastAPI:

@@ -9,9 +9,9 @@ const WHY = { new_track: "first seen", track_update: "seen better", reid_request
 const values = (attribute) => [attribute.value].flat();
 
 function pictures(person, story) {
-  const seen = new Set();
-  const urls = [person, ...story.toReversed()].flatMap((event) => event.crops.map((each) => each.url))
-    .filter((url) => url && !seen.has(url) && seen.add(url)).slice(0, 8);
+  const seen = new Set();  // a picture belongs to several revisions; its time tells that it is the same
+  const urls = [person, ...story.toReversed()].flatMap((event) => event.crops)
+    .filter(({ url, time }) => url && !seen.has(time ?? url) && seen.add(time ?? url)).map(({ url }) => url).slice(0, 8);
   if (!urls.length) return h("div", { class: "gallery" }, crop(null));
   const big = h("div", { class: "big" }, crop(urls[0], { alt: "The person, best picture", lazy: false }));
   const show = (url, button) => {
