@@ -72,9 +72,6 @@ def fill(store: Store, described: Sequence[tuple[int, Described]]) -> None:
     alerts = Alerts(store)
     for name, (rule, words) in RULES.items():
         alerts.add_rule(name, rule, words=words)
-    events = [event for _, event in described]
-    store.add(events)
-    alerts.observe(events)
     tracks: dict[int, dict[str, None]] = {}
     for number, event in described:
         tracks.setdefault(number, {})[event.request.person] = None
@@ -82,6 +79,9 @@ def fill(store: Store, described: Sequence[tuple[int, Described]]) -> None:
         first, *others = people
         for other in others:
             store.link(first, other, 0.94)
+    events = [event for _, event in described]
+    store.add(events)
+    alerts.observe(events)
 
 
 def kill(queue: Queue, count: int) -> None:

@@ -5,13 +5,15 @@ Wants Chromium or Chrome (``BROWSER`` names another program) and Playwright. Nob
 
 from __future__ import annotations
 
+import contextlib
 import io
-import re
+import socket
 import subprocess
 import sys
 import tempfile
+import time
+import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +72,12 @@ def take(chromium: Any, url: str) -> Iterator[Path]:
 
 
 def _open_first(page: Any) -> None:
-    page.locator(".card a").first.click()
+    """The first one who was seen by several cameras."""
+    id = page.evaluate("""async () => {
+        const all = [...document.querySelectorAll(".card")].map(each => each.dataset.person);
+        for (const id of all) if ((await (await fetch(`/v1/people/${id}`)).json()).same_as.length) return id;
+        return all[0]; }""")
+    page.locator(f'[data-person="{id}"] a').click()
     page.locator(".portrait").wait_for()
 
 
@@ -111,22 +118,24 @@ def _beside(pictures: Sequence[bytes], gap: int = 24) -> Image.Image:
     return sheet
 
 
-@contextmanager
+@contextlib.contextmanager
 def served(store: str, queue: str) -> Iterator[str]:
     """A server as users start it; gives its address."""
-    command = [sys.executable, "-m", "personvlm", "serve", "--store", store, "--queue", queue, "--port", "0"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+    command = [sys.executable, "-m", "personvlm", "serve", "--store", store, "--queue", queue, "--quiet",
+               "--port", str(port)]  # fmt: skip
+    with subprocess.Popen(command) as process:
         try:
-            assert process.stderr is not None
-            for line in process.stderr:
-                found = re.search(r"serving on (http://\S+)", line)
-                if found:
-                    yield found[1]
-                    return
-            sys.exit("the server did not start")
+            for _ in range(600):
+                with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz"):
+                    break
+                time.sleep(0.1)
+            yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
-            process.communicate(timeout=30)
+            process.wait(30)
 
 
 def _describer() -> Callable[[Sequence[NDArray[np.uint8]]], PersonDescription]:

@@ -66,7 +66,8 @@ def test_a_rule_from_plain_language_is_shown_and_tried_before_it_is_saved(page: 
     assert '"backpack" in carrying' in rule
     assert 'camera == "gate"' in rule
     assert "“wibbly”" in page.locator(".note").first.inner_text()
-    assert "man-with-a-backpack-at-the-gate-wibbly" not in [each["name"] for each in shop.get("/v1/rules")["rules"]]
+    assert page.get_by_label("Name").input_value() == "man-backpack-gate-wibbly"
+    assert "man-backpack-gate-wibbly" not in [each["name"] for each in shop.get("/v1/rules")["rules"]]
 
     page.get_by_label("Understood as").fill('"backpack" in carrying')
     page.get_by_role("button", name="Try it").click()
