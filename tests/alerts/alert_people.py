@@ -51,7 +51,7 @@ class Place:
     engine: sa.Engine
     links: dict[str, set[str]] = field(default_factory=dict)
 
-    def same_as(self, person: str, connection: Any = None) -> Collection[str]:
+    def same(self, person: str, connection: Any) -> Collection[str]:
         return {person} | self.links.get(person, set())
 
 

@@ -46,7 +46,7 @@ class InStore:
         Alerts(self.place).add_rule("red", text)
 
     def observe(self, *people: Described) -> list[Alert]:
-        return [alert for person in people for alert in Alerts(self.place).observe([person])]
+        return [alert for person in people for alert in Alerts(self.place, same=self.place.same).observe([person])]
 
     def alerts(self) -> list[Alert]:
         return sorted(Alerts(self.place).alerts(rule="red"), key=lambda alert: (alert.raised_at, alert.id))

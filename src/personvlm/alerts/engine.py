@@ -28,9 +28,14 @@ from personvlm.base.errors import InputError
 from personvlm.schema import Described
 from personvlm.store import tables
 from personvlm.store.database import reading, writing
+from personvlm.store.links import all_links
 
 if TYPE_CHECKING:
     from personvlm.store import Store
+
+LINKED = 0.95
+"""Probability from which a link makes one alert of two people. A wrong link silences an alert, a missing one gives one
+more: on development scenes with near-twins links of 0.8 cost more than they saved (docs/alerts.md)."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _parsed = lru_cache(maxsize=1024)(parse_rule)
@@ -81,13 +86,14 @@ class Alerts:
     Args:
         store: whose tables hold rules, alerts and what is still to be sent.
         zone: name of the time zone of the cameras, for times of day in rules; None: that of this machine.
-        same: who is linked to whom, see :data:`personvlm.alerts.follow.Same`; None: the links of the store.
+        same: who is linked to whom, see :data:`personvlm.alerts.follow.Same`; None: the links of the store that are
+            at least :data:`LINKED`.
     """
 
     def __init__(self, store: Store, *, zone: str | None = None,
                  same: Callable[[str, Connection], Collection[str]] | None = None) -> None:  # fmt: skip
         self.store, self._zone = store, time_zone(zone)
-        self._same = same or (lambda person, connection: store.same_as(person, connection))
+        self._same = same or linked
 
     # Rules and channels.
 
@@ -280,6 +286,17 @@ class Alerts:
         with self._write() as connection:
             if not connection.execute(table.delete().where(table.c.name == name)).rowcount:
                 raise InputError(f"there is no {what} {name!r}")
+
+
+def linked(person: str, connection: Connection) -> set[str]:
+    """Everybody whom links of at least :data:`LINKED` connect with ``person``, themselves included."""
+    reached, edge = {person}, [person]
+    while edge:
+        near = {each for link in all_links(connection, edge.pop()) if link.probability >= LINKED
+                for each in (link.one, link.other)}  # fmt: skip
+        edge += near - reached
+        reached |= near
+    return reached
 
 
 def time_zone(name: str | None) -> tzinfo | None:

@@ -1,0 +1,129 @@
+"""Alerts on both databases: several workers at a time, links, erasing, a plan that uses its indexes."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alert_people import NIGHT, described
+
+from personvlm.alerts.engine import Alerts, Channel
+from personvlm.alerts.outbox import Outbox
+from personvlm.schema import Described
+from personvlm.store import Store, tables
+from services import drop_postgres, postgres_url
+
+RED = 'upper.color == "red", in 1 of 5 crops'
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    url = str(tmp_path / "store.db") if request.param == "sqlite" else postgres_url()
+    with Store.open(url, blobs=tmp_path / "crops") as opened:
+        yield opened
+    if request.param == "postgresql":
+        drop_postgres(url)
+
+
+def at_once(store: Store, shares: list[list[Described]]) -> list[str]:
+    """Every share by a worker of its own, all at the same time, stored and judged in one transaction each."""
+    found: list[str] = []
+    problems: list[BaseException] = []
+    start = threading.Barrier(len(shares))
+
+    def work(share: list[Described]) -> None:
+        try:
+            alerts = Alerts(store)
+            start.wait()
+            for one in share:
+                with store.begin() as connection:
+                    store.add([one], connection)
+                    found.extend(alert.id for alert in alerts.observe([one], connection))
+        except BaseException as error:
+            problems.append(error)
+
+    threads = [threading.Thread(target=work, args=(share,)) for share in shares]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert problems == []
+    return found
+
+
+def test_workers_that_see_one_person_at_once_raise_one_alert(store: Store) -> None:
+    Alerts(store).add_rule("red", RED)
+    Alerts(store).add_rule("bag", '"backpack" in carrying, in 1 of 5 crops')
+    people = [[described(track, revision, first=NIGHT, time=NIGHT + revision) for track in range(6)]
+              for revision in (1, 2, 3, 4)]  # fmt: skip
+    assert len(at_once(store, people)) == 12
+    assert len(Alerts(store).alerts()) == 12
+
+
+def test_linked_people_at_once_raise_one_alert(store: Store) -> None:
+    Alerts(store).add_rule("red", RED)
+    fragments = [described(track, camera=f"c{track}", time=NIGHT + track, red=0.1, backpack=0.1) for track in range(4)]
+    store.add(fragments)
+    ids = [one.request.person for one in fragments]
+    for one, other in itertools.pairwise(ids):
+        store.link(other, one, 0.95)
+    again = [described(track, 2, camera=f"c{track}", first=NIGHT + track, time=NIGHT + 10) for track in range(4)]
+    assert len(at_once(store, [[one] for one in again])) == 1
+    (alert,) = Alerts(store).alerts()
+    assert alert.person in ids
+
+
+def test_links_that_are_not_sure_silence_nobody(store: Store) -> None:
+    Alerts(store).add_rule("red", RED)
+    people = [described(track, camera=f"c{track}", time=NIGHT + track) for track in range(2)]
+    store.add(people)
+    store.link(people[1].request.person, people[0].request.person, 0.9)
+    assert len(Alerts(store).observe(people)) == 2
+
+
+def test_counts_life_cycle_and_delivery(store: Store) -> None:
+    alerts = Alerts(store)
+    alerts.add_channel(Channel("hook", "http://127.0.0.1:9/", "secret", private=True))
+    alerts.add_rule("crowd", 'upper.color == "red" && count(10m) >= 3, in 1 of 5 crops, once per 1h', channels=["hook"])
+    raised = [len(alerts.observe([described(track, time=NIGHT + 60 * track)])) for track in range(5)]
+    assert raised == [0, 0, 1, 0, 0]
+    (alert,) = alerts.alerts()
+    alerts.acknowledge(alert.id, "eve")
+    alerts.close(alert.id)
+    outbox = Outbox(store, timeout=1.0)
+    assert outbox.deliver().failed == 1
+    assert outbox.waiting().waiting == 5  # raised, two more who joined, acknowledged, closed
+
+
+def test_nothing_of_an_erased_person_is_left_with_alerts(store: Store) -> None:
+    alerts = Alerts(store)
+    alerts.add_channel(Channel("hook", "http://127.0.0.1:9/", "secret", private=True))
+    alerts.add_rule("red", RED, channels=["hook"])
+    people = [described(1), described(2, time=NIGHT + 1)]
+    store.add(people)
+    assert len(alerts.observe(people)) == 2
+    store.erase([people[0].request.person], actor="test", reason="test")
+    (left,) = alerts.alerts()
+    assert left.person == people[1].request.person
+    with store.read() as connection:
+        for table in (tables.alert_states, tables.alert_people, tables.alerts):
+            assert set(connection.scalars(sa.select(table.c.person))) == {left.person}
+        assert set(connection.scalars(sa.select(tables.deliveries.c.alert))) == {left.id}
+
+
+def test_history_of_the_store_replays_as_it_was(store: Store) -> None:
+    story: list[Any] = [
+        described(track, revision, first=NIGHT + 60 * track, time=NIGHT + 60 * track + 10 * revision,
+                  red=0.35 + 0.15 * revision) for track in range(4) for revision in (1, 2, 3)]  # fmt: skip
+    alerts = Alerts(store)
+    alerts.add_rule("red", 'upper.color == "red" && confidence >= 0.6, in 2 of 5 crops')
+    found = [alert for one in story if store.add([one]) for alert in alerts.observe([one])]
+    told = alerts.dry_run('upper.color == "red" && confidence >= 0.6, in 2 of 5 crops', store.history())
+    assert [(alert.person, alert.raised_at) for alert in told.alerts] == [(alert.person, alert.raised_at)
+                                                                          for alert in found]  # fmt: skip
+    assert len(found) == 4
