@@ -210,6 +210,17 @@ def test_what_failed_for_now_is_not_kept(serve: Serve, stand_in: StandIn) -> Non
     assert post(server, json={"image": B64}, headers=key).status_code == 200
 
 
+def test_what_is_kept_under_keys_is_bounded(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("personvlm.server.idempotency.ALL_BYTES", 2_000)
+    server = serve()
+    first = post(server, json={"image": B64}, headers={"idempotency-key": "1"})
+    for number in range(2, 12):
+        post(server, json={"image": B64}, headers={"idempotency-key": str(number)})
+    last = [post(server, json={"image": B64}, headers={"idempotency-key": "11"}).content for _ in range(2)]
+    assert last[0] == last[1]
+    assert post(server, json={"image": B64}, headers={"idempotency-key": "1"}).content != first.content
+
+
 def test_other_routes_and_methods(serve: Serve) -> None:
     server = serve()
     assert httpx.get(f"{server.url}/v1/describe").status_code == 405

@@ -309,14 +309,19 @@ def test_a_camera_keeps_for_so_long(serve: Serve, tmp_path: Path) -> None:
     assert len(left) == 5
 
 
-def test_an_event_is_accepted_once(site: Site, tmp_path: Path) -> None:
+def test_an_event_is_accepted_once(site: Site, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     import base64
 
     from personvlm.events import open_queue
 
     images = [base64.b64encode(described(row).request.crop.data or b"").decode() for row in (0, 1)]
     body = {"camera": "yard", "track_id": 7, "frame_time": START, "images": images, "final": True}
-    sent = site.send("POST", "/v1/events", body)
+    with caplog.at_level("INFO", "personvlm.server.access"):
+        sent = site.send("POST", "/v1/events", body)
+        end = time.monotonic() + 10
+        while sent.json()["event_id"] not in caplog.text and time.monotonic() < end:
+            time.sleep(0.01)
+    assert sent.json()["event_id"] in caplog.text, "the log names the event"
     assert (sent.status_code, sent.json()["outcome"]) == (202, "accepted")
     assert site.send("POST", "/v1/events", body).json() == {**sent.json(), "outcome": "duplicate"}
     queue = open_queue(f"sqlite:///{tmp_path / 'queue.db'}")

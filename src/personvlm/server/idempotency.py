@@ -20,6 +20,8 @@ KEPT_S = 24 * 3600.0
 MOST = 2_000
 MOST_BYTES = 1024 * 1024
 """A larger answer is not kept: it is not one that does anything."""
+ALL_BYTES = 64 * MOST_BYTES
+"""Of all answers together; above it the oldest are forgotten."""
 
 _METHODS = ("POST", "PUT", "PATCH", "DELETE")
 
@@ -29,6 +31,7 @@ class _Kept:
     request: str
     at: float
     messages: list[Message] | None = None
+    size: int = 0
 
 
 class Idempotency:
@@ -108,15 +111,17 @@ class Idempotency:
             await self._app(scope, receive, noting)
         finally:
             if whole and size <= MOST_BYTES and status < 500 and status not in (401, 408, 429):
-                kept.messages = messages
+                kept.messages, kept.size = messages, size
+                self._tidy()
             else:
                 self._kept = OrderedDict((name, each) for name, each in self._kept.items() if each is not kept)
 
     def _tidy(self) -> None:
         """Forget what is old, and the oldest of what is too much."""
-        now = time.monotonic()
+        now, total = time.monotonic(), sum(each.size for each in self._kept.values())
         while self._kept:
             name, oldest = next(iter(self._kept.items()))
-            if now - oldest.at < KEPT_S and len(self._kept) < MOST:
+            if now - oldest.at < KEPT_S and len(self._kept) <= MOST and total <= ALL_BYTES:
                 return
+            total -= oldest.size
             del self._kept[name]

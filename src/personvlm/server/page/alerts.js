@@ -1,6 +1,6 @@
 // Alerts: who fits a rule, why, and what an operator does about it.
 
-import { get, may, post } from "./api.js";
+import { feed, get, may, post } from "./api.js";
 import { count, h, replace, say, sentence, when } from "./dom.js";
 import { attempt, choice, crop, empty, field, heading, loading, personLink, reasons } from "./parts.js";
 
@@ -62,10 +62,13 @@ export default async function alerts(root, { query, signal }) {
       may("admin") && alert.state !== "closed" ? h("button", { type: "button", onclick: () => act(alert, "close", "Closed.") }, "Close") : null));
   }
 
+  let last = "";
   async function show() {
     await attempt(place, async () => {
       const found = await get("/v1/alerts", { state, rule, limit: 100 }, signal);
-      if (signal.aborted) return;
+      const now = JSON.stringify(found.alerts.map((alert) => [alert.id, alert.state, alert.seen_at]));
+      if (signal.aborted || (now === last && place.querySelector(".card"))) return;
+      last = now;
       if (!found.alerts.length) {
         replace(place, empty(state || rule ? "No alert is like that" : "No alert is open", "An alert is raised when somebody fits a rule.",
           h("a", { class: "button", href: "#/rules" }, "Make a rule")));
@@ -76,4 +79,14 @@ export default async function alerts(root, { query, signal }) {
     });
   }
   await show();
+
+  // What is described may raise an alert. Whoever is at one of them is not disturbed.
+  let due = 0;
+  const again = () => {
+    clearTimeout(due);
+    due = setTimeout(() => (place.contains(document.activeElement) ? again() : show()), 1500);
+  };
+  const stop = feed({}, again, () => {});
+  signal.addEventListener("abort", () => { stop(); clearTimeout(due); });
+  if (signal.aborted) stop();
 }

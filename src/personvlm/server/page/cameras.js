@@ -1,8 +1,8 @@
 // Cameras, and whether the service is well.
 
-import { get } from "./api.js";
-import { ago, h, replace, when } from "./dom.js";
-import { attempt, empty, heading, loading } from "./parts.js";
+import { get, may, put } from "./api.js";
+import { ago, h, replace, say, when } from "./dom.js";
+import { attempt, empty, field, heading, loading } from "./parts.js";
 
 const SHOWN = { shown: "Pictures are shown", blurred: "Faces are blurred", hidden: "Pictures are hidden" };
 
@@ -12,6 +12,24 @@ function kept(camera) {
   if (!camera.keep_crops) return `People are kept ${people}, pictures are not`;
   const pictures = days(camera.crop_days ?? camera.keep_days);
   return people === pictures ? `People and pictures are kept ${people}` : `People are kept ${people}, pictures ${pictures}`;
+}
+
+// How long what one camera saw is kept, for whoever may say so.
+function keeping(camera, saved) {
+  const days = (value) => h("input", { type: "number", min: "0.01", max: "36500", step: "any", value: value ?? "", placeholder: "for ever" });
+  const people = days(camera.keep_days);
+  const pictures = days(camera.crop_days);
+  const crops = h("input", { type: "checkbox", id: `crops-${camera.name}`, checked: camera.keep_crops });
+  const number = (input) => (input.value === "" ? null : Number(input.value));
+  return h("details", {}, h("summary", {}, "Change what is kept"), h("form", { class: "keeping", onsubmit: async (event) => {
+    event.preventDefault();
+    try {
+      await put(`/v1/cameras/${encodeURIComponent(camera.name)}`, { keep_days: number(people), crop_days: number(pictures), keep_crops: crops.checked });
+      say(`What ${camera.name} saw is kept as you said. Who is older is erased within the hour.`);
+      saved();
+    } catch (error) { say(error.message, "bad"); }
+  } }, field(`people-${camera.name}`, "People, days", people), field(`pictures-${camera.name}`, "Pictures, days", pictures),
+  h("p", { class: "check" }, crops, h("label", { for: crops.id }, "Keep pictures of people to come")), h("button", {}, "Save")));
 }
 
 async function health(place, signal) {
@@ -27,7 +45,7 @@ export default async function cameras(root, { signal }) {
   const state = h("div", {}, loading());
   const place = h("div", {}, loading());
   replace(root, heading("Cameras"), place, h("section", {}, h("h2", {}, "Health"), state));
-  await attempt(place, async () => {
+  const show = () => attempt(place, async () => {
     const found = await get("/v1/cameras", {}, signal);
     if (signal.aborted) return;
     if (!found.cameras.length) {
@@ -38,7 +56,9 @@ export default async function cameras(root, { signal }) {
       h("h2", {}, h("a", { href: `#/live?camera=${encodeURIComponent(camera.name)}` }, camera.name)),
       h("p", {}, h("strong", {}, camera.people.toLocaleString()), ` ${camera.people === 1 ? "person" : "people"}`),
       h("p", {}, camera.last_seen === null ? "Nobody was seen yet" : ["Last one ", when(camera.last_seen, ago(camera.last_seen))]),
-      h("p", { class: "soft" }, kept(camera)), h("p", { class: "soft" }, SHOWN[camera.crops] ?? camera.crops)))));
+      h("p", { class: "soft" }, kept(camera)), h("p", { class: "soft" }, SHOWN[camera.crops] ?? camera.crops),
+      may("admin") ? keeping(camera, show) : null))));
   });
+  await show();
   await attempt(state, () => health(state, signal));
 }

@@ -40,7 +40,7 @@ export async function attempt(place, work) {
 
 export function crop(url, { alt = "", lazy = true } = {}) {
   const none = (why) => h("div", { class: "crop none" }, h("span", {}, why));
-  if (!url) return none("No picture kept");
+  if (!url) return none("No picture");
   const image = h("img", { class: "crop", src: url, alt, loading: lazy ? "lazy" : null, decoding: "async",
                            width: 128, height: 256 });
   image.addEventListener("error", () => image.replaceWith(none("Picture is gone")), { once: true });
