@@ -12,6 +12,7 @@ from typing import Any
 from page_people import fill, kill
 from serving import Running, StandIn, free_port
 
+from personvlm.alerts.engine import Alerts
 from personvlm.events import open_queue
 from personvlm.schema import Described
 from personvlm.server.settings import ServerSettings
@@ -68,7 +69,9 @@ class Shop:
         except urllib.error.HTTPError as error:
             return error.code
 
-    def add(self, described: list[Described]) -> None:
-        """As a worker does, in another connection."""
+    def add(self, described: list[Described], judged: bool = False) -> None:
+        """As a worker does, in another connection; ``judged`` by the rules or not."""
         with Store.open(self.store_url) as store:
             store.add(described)
+            if judged:
+                Alerts(store).observe(described)

@@ -203,6 +203,29 @@ def test_cameras_and_health(page: Any, shop: Shop) -> None:
     assert page.locator(".facts dd.good").count() >= 3
 
 
+def test_how_long_a_camera_keeps_people_is_said_there(page: Any, shop: Shop) -> None:
+    page.goto(shop.view("cameras"))
+    panel = page.locator(".grid li", has=page.get_by_role("heading", name="gate", exact=True))
+    panel.get_by_text("Change what is kept").click()
+    panel.get_by_label("People, days").fill("30")
+    panel.get_by_label("Keep pictures of people to come").uncheck()
+    panel.get_by_role("button", name="Save").click()
+    panel.get_by_text("People are kept 30 days, pictures are not").wait_for()
+    kept = {each["name"]: each for each in shop.get("/v1/cameras")["cameras"]}
+    assert (kept["gate"]["keep_days"], kept["gate"]["keep_crops"], kept["hall"]["keep_days"]) == (30, False, None)
+
+
+def test_an_alert_appears_by_itself(page: Any, shop: Shop, walk: list[tuple[int, Described]]) -> None:
+    page.goto(shop.view("alerts"))
+    page.locator(".alert").first.wait_for()
+    known = shop.get("/v1/alerts")["alerts"][0]
+    like = next(event for _, event in walk if event.request.person == known["person"] and event.request.others)
+    fresh = somebody(like, 4003, "roof")
+    fresh = fresh.model_copy(update={"request": fresh.request.model_copy(update={"others": like.request.others})})
+    shop.add([fresh], judged=True)
+    page.locator(".alert", has_text="roof").wait_for(timeout=10_000)
+
+
 def somebody(like: Described, track: int, camera: str) -> Described:
     """A new person of now who looks like another."""
     request = like.request

@@ -15,11 +15,11 @@ function kept(camera) {
 }
 
 // How long what one camera saw is kept, for whoever may say so.
-function keeping(camera, saved) {
+function keeping(camera, place, saved) {
   const days = (value) => h("input", { type: "number", min: "0.01", max: "36500", step: "any", value: value ?? "", placeholder: "for ever" });
   const people = days(camera.keep_days);
   const pictures = days(camera.crop_days);
-  const crops = h("input", { type: "checkbox", id: `crops-${camera.name}`, checked: camera.keep_crops });
+  const crops = h("input", { type: "checkbox", id: `crops-${place}`, checked: camera.keep_crops });
   const number = (input) => (input.value === "" ? null : Number(input.value));
   return h("details", {}, h("summary", {}, "Change what is kept"), h("form", { class: "keeping", onsubmit: async (event) => {
     event.preventDefault();
@@ -28,7 +28,7 @@ function keeping(camera, saved) {
       say(`What ${camera.name} saw is kept as you said. Who is older is erased within the hour.`);
       saved();
     } catch (error) { say(error.message, "bad"); }
-  } }, field(`people-${camera.name}`, "People, days", people), field(`pictures-${camera.name}`, "Pictures, days", pictures),
+  } }, field(`people-${place}`, "People, days", people), field(`pictures-${place}`, "Pictures, days", pictures),
   h("p", { class: "check" }, crops, h("label", { for: crops.id }, "Keep pictures of people to come")), h("button", {}, "Save")));
 }
 
@@ -52,12 +52,12 @@ export default async function cameras(root, { signal }) {
       replace(place, empty("No camera yet", "A camera appears with the first person that it sees. Start one with ", h("code", {}, "personvlm run SOURCE --store URL")));
       return;
     }
-    replace(place, h("ul", { class: "grid" }, found.cameras.map((camera) => h("li", { class: "panel" },
+    replace(place, h("ul", { class: "grid" }, found.cameras.map((camera, place) => h("li", { class: "panel" },
       h("h2", {}, h("a", { href: `#/live?camera=${encodeURIComponent(camera.name)}` }, camera.name)),
       h("p", {}, h("strong", {}, camera.people.toLocaleString()), ` ${camera.people === 1 ? "person" : "people"}`),
       h("p", {}, camera.last_seen === null ? "Nobody was seen yet" : ["Last one ", when(camera.last_seen, ago(camera.last_seen))]),
       h("p", { class: "soft" }, kept(camera)), h("p", { class: "soft" }, SHOWN[camera.crops] ?? camera.crops),
-      may("admin") ? keeping(camera, show) : null))));
+      may("admin") ? keeping(camera, place, show) : null))));
   });
   await show();
   await attempt(state, () => health(state, signal));
