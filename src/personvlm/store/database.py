@@ -62,7 +62,7 @@ def connect(where: str | Path, *, upgrade: bool | None = None) -> sa.Engine:
     if url.get_backend_name() == "sqlite" and not url.database:
         raise InputError("a store in memory is not possible, since several connections share it; give a path")
     try:
-        engine = _sqlite(url) if url.get_backend_name() == "sqlite" else sa.create_engine(url, pool_pre_ping=True)
+        engine = _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
     except ModuleNotFoundError as error:
         raise InputError(f"PostgreSQL needs {error.name}: pip install 'personvlm[postgres]'") from None
     shown = url.render_as_string(hide_password=True)
@@ -80,6 +80,12 @@ def connect(where: str | Path, *, upgrade: bool | None = None) -> sa.Engine:
 def _reason(error: SQLAlchemyError) -> str:
     cause = getattr(error, "orig", None) or error
     return " ".join(str(cause).split())
+
+
+def _postgresql(url: sa.URL) -> sa.Engine:
+    # Compiling and sharing out queries that take milliseconds costs more than it gives.
+    return sa.create_engine(url, pool_pre_ping=True, connect_args={
+        "options": "-c jit=off -c max_parallel_workers_per_gather=0"})  # fmt: skip
 
 
 def _sqlite(url: sa.URL) -> sa.Engine:
