@@ -280,6 +280,7 @@ def test_erasing_somebody(site: Site, tmp_path: Path) -> None:
     assert set(receipt["people"]) == {one.person, other.person}
     assert (receipt["counts"]["tracks"], receipt["counts"]["pictures"], receipt["counts"]["queue"]) == (2, 2, 1)
     assert (receipt["actor"], receipt["reason"]) == ("local", "asked for it")
+    assert receipt["remaining"] == ["backups of the database file"]
     for person in (one.person, other.person):
         assert site.get(f"/v1/people/{person}").status_code == 404
     assert site.get(crop).status_code == 404

@@ -54,6 +54,7 @@ def test_people_on_postgresql(serve: Serve, database: str, tmp_path: Path) -> No
     assert site.json("/v1/queue")["queued"] == 1
     receipt = site.send("POST", "/v1/erase", {"people": [people[0].request.person, person]}).json()
     assert (receipt["counts"]["tracks"], receipt["counts"]["pictures"], receipt["counts"]["queue"]) == (1, 1, 1)
+    assert any("personvlm store scrub" in each for each in receipt["remaining"])
     assert site.json("/v1/queue")["queued"] == 0
     assert site.get(f"/v1/people/{people[0].request.person}").status_code == 404
     checked = site.json("/v1/audit/verify")

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from personvlm.server.people import CameraName, CameraRow, camera_row
 from personvlm.server.problems import Json, Problem
 from personvlm.server.services import audited, services
+from personvlm.store.database import is_sqlite
 
 router = APIRouter(tags=["admin"])
 
@@ -28,8 +29,9 @@ class EraseBody(_Shown):
     people: Annotated[list[Person], Field(min_length=1, max_length=1000)]
     identity: bool = Field(default=False, description="Also everybody who is the same person on other cameras.")
     reason: Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")] = ""
-    scrub: bool = Field(default=True, description="Overwrite the free space of the database too; takes as long as "
-                        "copying it.")  # fmt: skip
+    scrub: bool | None = Field(default=None, description="Overwrite the free space of the database too, which takes as "
+                               "long as copying it. By default SQLite's; PostgreSQL locks its tables meanwhile: there "
+                               "`personvlm store scrub` does it at a quiet hour.")  # fmt: skip
 
 
 class Erased(_Shown):
@@ -62,8 +64,9 @@ def erase(request: Request, body: EraseBody) -> Response:
     if body.identity:
         people = list(dict.fromkeys(each for one in people for each in service.store.same_as(one)))
     queued = service.queue.erase(people) if service.settings.queue is not None else 0  # first: nobody is described now
+    scrub = is_sqlite(service.store.engine) if body.scrub is None else body.scrub
     receipt = service.store.erase(people, identity=body.identity, actor=request.state.principal.id, reason=body.reason,
-                                  scrub=body.scrub)  # fmt: skip
+                                  scrub=scrub)  # fmt: skip
     number, digest = receipt.audit
     return Json({"at": receipt.at, "actor": receipt.actor, "reason": receipt.reason, "people": list(receipt.people),
                  "counts": {**receipt.counts, "queue": queued}, "remaining": list(receipt.remaining), "audit": number,
