@@ -108,13 +108,14 @@ def _wait(port: int, process: subprocess.Popen[bytes] | None, what: str, seconds
 
 
 class OwnRedis:
-    """A Redis that keeps what it accepted: append only file, fsync at every write. Stop it when done."""
+    """A Redis that keeps what it accepted: append only file, fsync at every write (or ``everysec``, which is what
+    Redis does by itself). Stop it when done."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, fsync: str = "always") -> None:
         binary = shutil.which("redis-server")
         if binary is None:
             missing("redis-server is not installed")
-        self._folder, self._binary, self.port = folder, binary, free_port()
+        self._folder, self._binary, self._fsync, self.port = folder, binary, fsync, free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
@@ -128,7 +129,7 @@ class OwnRedis:
         self._folder.mkdir(exist_ok=True)
         self._process = subprocess.Popen(
             [self._binary, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder), "--save", "",
-             "--appendonly", "yes", "--appendfsync", "always"], stdout=subprocess.DEVNULL)  # fmt: skip
+             "--appendonly", "yes", "--appendfsync", self._fsync], stdout=subprocess.DEVNULL)  # fmt: skip
         _wait(self.port, self._process, "Redis")
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:

@@ -68,6 +68,7 @@ def worker(
 
     logging.basicConfig(level=logging.ERROR if quiet else logging.INFO, stream=sys.stderr,
                         format="%(asctime)s %(levelname)s %(name)s: %(message)s")  # fmt: skip
+    logging.getLogger("aiormq").setLevel(logging.CRITICAL)  # the worker says it itself when the broker is gone
     place = None if blobs is None else Blobs.open(blobs)
     with Store.open(store, keep_crops=not no_crops) as people:
         shelf = place or people.blobs

@@ -91,7 +91,7 @@ end
 PUT = _COMMON + """
 -- ARGV: depth, now, then per event: id, person, lane, revision, final, message
 local limit, now, results = tonumber(ARGV[1]), ARGV[2], {}
-local size = depth()
+local size, accepted = depth(), 0
 for i = 3, #ARGV, 6 do
   local f = {id = ARGV[i], person = ARGV[i + 1], revision = ARGV[i + 3], final = ARGV[i + 4], attempts = '0', at = now,
              message = ARGV[i + 5]}
@@ -133,12 +133,13 @@ for i = 3, #ARGV, 6 do
     if result == 'accepted' then
       add(lane, f)
       waits(lane, f)
-      count('accepted', 1)
+      accepted = accepted + 1
       size = size + 1
     end
   end
   table.insert(results, result)
 end
+if accepted > 0 then count('accepted', accepted) end
 return results
 """
 
@@ -197,11 +198,12 @@ SETTLE = _COMMON + """
 -- ARGV: what to do (ack, fail, bury, release, extend), consumer, now, attempts, reason, then per lease: lane, entry,
 -- deliveries, id, seconds to wait
 local act, consumer, now, attempts, reason = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
-local out = {}
+local out, acked = {}, 0
 for i = 6, #ARGV, 5 do
   local lane, entry, deliveries, id, wait = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
   local ours = held(lane, entry, consumer, deliveries)
-  local f = ours and entry_fields(lane, entry)
+  local f = ours
+  if ours and act ~= 'ack' and act ~= 'extend' then f = entry_fields(lane, entry) end
   if not f then
     table.insert(out, 0)
   else
@@ -213,7 +215,7 @@ for i = 6, #ARGV, 5 do
       redis.call('XDEL', lane_key(lane), entry)
       if act == 'ack' then
         redis.call('HDEL', q .. ':where', id)
-        count('acked', 1)
+        acked = acked + 1
       else
         f.id, f.person, f.revision, f.final = id, f.person or id, f.revision or '1', f.final or '1'
         f.at = f.at or now
@@ -235,6 +237,7 @@ for i = 6, #ARGV, 5 do
     end
   end
 end
+if acked > 0 then count('acked', acked) end
 return out
 """
 

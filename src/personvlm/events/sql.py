@@ -57,6 +57,7 @@ class SqlQueue(PollingQueue):
         self._sqlite = is_sqlite(engine)
         self._sql = Statements(self._sqlite)
         self._shard = os.getpid() % 64  # so that processes seldom wait for each other's counters
+        self._plenty = False  # the last claim got all that it asked for
         self._claimer, self._claims = uuid.uuid4().hex[:12], itertools.count(1)
 
     @classmethod
@@ -102,7 +103,8 @@ class SqlQueue(PollingQueue):
         return results
 
     def _claim(self, count: int) -> list[Lease]:
-        if count < 1 or (self._sqlite and not self._anything()):  # looking does not take the writer's place
+        # Looking does not take the writer's place; where there was plenty, there will be more.
+        if count < 1 or (self._sqlite and not self._plenty and not self._anything()):
             return []
         token = f"{self._claimer}-{next(self._claims)}"
         leases = []
@@ -121,6 +123,7 @@ class SqlQueue(PollingQueue):
                     connection.execute(self._sql.bury, {**now, "row": row.id, "held": token, "why": str(error)})
             if died:
                 self.count(connection, {"died": died, "depth": -died})
+        self._plenty = len(rows) == count
         return leases
 
     def _anything(self) -> bool:

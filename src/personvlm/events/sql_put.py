@@ -69,8 +69,11 @@ class Putting:
         return [group for group in groups if group]
 
     def _part(self, items: Sequence[Item], queued: int) -> list[PutResult] | None:
-        known = set(self._connection.scalars(self._sql.known, {"ids": [item.event_id for item, _ in items]}))
-        rivals = self._rivals({item.person for item, _ in items if item.event_id not in known})
+        tight = queued + self.counts["depth"] + len(items) > self._depth
+        # Nothing older waits of somebody who is new. Without rivals the insert itself tells what was there.
+        rivals = self._rivals({item.person for item, _ in items if item.revision > 1 or is_update(item)})
+        known = set(self._connection.scalars(self._sql.known, {"ids": [item.event_id for item, _ in items]})) \
+            if rivals or tight else set()  # fmt: skip
         results: list[PutResult] = []
         rows, dropped = [], []
         for request, message in items:
@@ -88,7 +91,7 @@ class Putting:
         if dropped:
             gone = self._connection.execute(self._sql.drop, {"rows": dropped}).rowcount
             self.counts.update(superseded=gone, depth=-gone)
-        if rows and queued + self.counts["depth"] + len(rows) > self._depth:  # then there is only one item
+        if rows and tight and queued + self.counts["depth"] + len(rows) > self._depth:  # then there is only one item
             made = self._make_room(items[0][0])
             if made is not None:
                 return made or None
