@@ -83,7 +83,9 @@ class Outcome:
     def record(self) -> dict[str, Any]:
         """Fit for JSON, with rates."""
         arrived = max(1, self.arrived)
-        rates = {"per_s": round(self.described / max(self.seconds, 1e-9), 3), "shed_rate": round(self.shed / arrived, 6),
+        left = self.arrived - self.described - self.superseded - self.shed
+        rates = {"left": left, "per_s": round(self.described / max(self.seconds, 1e-9), 3),
+                 "shed_rate": round(self.shed / arrived, 6),
                  "superseded_rate": round(self.superseded / arrived, 6)}  # fmt: skip
         return {**self.__dict__, **rates}
 
