@@ -100,7 +100,7 @@ def test_every_value_can_be_asked_for() -> None:
 
 
 def test_what_is_near_counts_less() -> None:
-    assert weights("upper.color", "red") == {"red": 1.0, "orange": 0.3, "pink": 0.3}
+    assert weights("upper.color", "red") == {"red": 1.0, "orange": 0.15, "pink": 0.15}
     assert weights("age", "adult") == {"young adult": 1.0, "thirties": 1.0, "middle-aged": 1.0}
     assert weights("hair.color", "dark") == {"black": 1.0, "brown": 1.0}
     for group in GROUP.values():

@@ -11,8 +11,9 @@ from types import MappingProxyType
 
 from personvlm.schema import GROUP
 
-DISCOUNT = 0.3
-"""Of a color beside the asked one."""
+DISCOUNT = 0.15
+"""Of a color beside the asked one. This and the shares below were halved once: on PETA's validation split the first ten
+were right a little more often so (macro precision of two attributes .691 to .696; .697 without anything near)."""
 
 _NEIGHBORS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "red": ("orange", "pink"), "orange": ("red", "yellow"), "yellow": ("orange", "beige"), "pink": ("red", "purple"),
@@ -22,40 +23,40 @@ _NEIGHBORS: Mapping[str, tuple[str, ...]] = MappingProxyType({
 })  # fmt: skip
 
 _COVERED: Mapping[tuple[str, str], Mapping[str, float]] = MappingProxyType({
-    ("color", "dark blue"): {"blue": 0.6},
-    ("color", "light blue"): {"blue": 0.5},
-    ("color", "dark"): {"black": 1.0, "dark blue": 1.0, "brown": 0.5, "gray": 0.5},
-    ("color", "light"): {"white": 1.0, "beige": 1.0, "light blue": 1.0, "yellow": 0.5, "pink": 0.5},
+    ("color", "dark blue"): {"blue": 0.3},
+    ("color", "light blue"): {"blue": 0.25},
+    ("color", "dark"): {"black": 1.0, "dark blue": 1.0, "brown": 0.25, "gray": 0.25},
+    ("color", "light"): {"white": 1.0, "beige": 1.0, "light blue": 1.0, "yellow": 0.25, "pink": 0.25},
     ("hair.color", "dark"): {"black": 1.0, "brown": 1.0},
-    ("hair.color", "light"): {"blond": 1.0, "gray": 0.5, "white": 0.5},
+    ("hair.color", "light"): {"blond": 1.0, "gray": 0.25, "white": 0.25},
     ("hair.color", "beige"): {"blond": 1.0},
     ("hair.color", "yellow"): {"blond": 1.0},
     ("headwear", "hat"): {"cap": 1.0},
-    ("headwear", "hood"): {"hat": 0.2},
-    ("headwear", "headscarf"): {"hood": 0.2},
-    ("upper.garment", "jacket"): {"padded coat": 0.5, "coat": 0.4, "suit": 0.3},
-    ("upper.garment", "coat"): {"padded coat": 1.0, "jacket": 0.4},
-    ("upper.garment", "padded coat"): {"coat": 0.4, "jacket": 0.3},
-    ("upper.garment", "hoodie"): {"sweater": 0.4, "jacket": 0.2},
-    ("upper.garment", "sweater"): {"hoodie": 0.4},
-    ("upper.garment", "shirt"): {"t-shirt": 0.4, "blouse": 0.4},
-    ("upper.garment", "t-shirt"): {"shirt": 0.2},
-    ("upper.garment", "blouse"): {"shirt": 0.4},
-    ("lower.garment", "trousers"): {"jeans": 0.4, "suit trousers": 0.6, "sweatpants": 0.5, "leggings": 0.3},
-    ("lower.garment", "jeans"): {"trousers": 0.2},
-    ("lower.garment", "suit trousers"): {"trousers": 0.3},
-    ("lower.garment", "sweatpants"): {"trousers": 0.3},
-    ("lower.garment", "leggings"): {"trousers": 0.2},
-    ("lower.garment", "shorts"): {"hot pants": 1.0, "capri pants": 0.4},
-    ("footwear.type", "shoes"): {"leather shoes": 0.5, "casual shoes": 0.8, "sneakers": 0.5, "heels": 0.4},
-    ("footwear.type", "sneakers"): {"casual shoes": 0.4},
-    ("footwear.type", "sandals"): {"slippers": 0.3},
-    ("carrying", "luggage"): {"suitcase": 0.8},
-    ("carrying", "suitcase"): {"luggage": 0.8},
-    ("carrying", "shoulder bag"): {"messenger bag": 0.6, "handbag": 0.5},
-    ("carrying", "messenger bag"): {"shoulder bag": 0.6},
-    ("carrying", "handbag"): {"shoulder bag": 0.5},
-    ("carrying", "plastic bag"): {"paper bag": 0.3},
+    ("headwear", "hood"): {"hat": 0.1},
+    ("headwear", "headscarf"): {"hood": 0.1},
+    ("upper.garment", "jacket"): {"padded coat": 0.25, "coat": 0.2, "suit": 0.15},
+    ("upper.garment", "coat"): {"padded coat": 1.0, "jacket": 0.2},
+    ("upper.garment", "padded coat"): {"coat": 0.2, "jacket": 0.15},
+    ("upper.garment", "hoodie"): {"sweater": 0.2, "jacket": 0.1},
+    ("upper.garment", "sweater"): {"hoodie": 0.2},
+    ("upper.garment", "shirt"): {"t-shirt": 0.2, "blouse": 0.2},
+    ("upper.garment", "t-shirt"): {"shirt": 0.1},
+    ("upper.garment", "blouse"): {"shirt": 0.2},
+    ("lower.garment", "trousers"): {"jeans": 0.2, "suit trousers": 0.3, "sweatpants": 0.25, "leggings": 0.15},
+    ("lower.garment", "jeans"): {"trousers": 0.1},
+    ("lower.garment", "suit trousers"): {"trousers": 0.15},
+    ("lower.garment", "sweatpants"): {"trousers": 0.15},
+    ("lower.garment", "leggings"): {"trousers": 0.1},
+    ("lower.garment", "shorts"): {"hot pants": 1.0, "capri pants": 0.2},
+    ("footwear.type", "shoes"): {"leather shoes": 0.25, "casual shoes": 0.4, "sneakers": 0.25, "heels": 0.2},
+    ("footwear.type", "sneakers"): {"casual shoes": 0.2},
+    ("footwear.type", "sandals"): {"slippers": 0.15},
+    ("carrying", "luggage"): {"suitcase": 0.4},
+    ("carrying", "suitcase"): {"luggage": 0.4},
+    ("carrying", "shoulder bag"): {"messenger bag": 0.3, "handbag": 0.25},
+    ("carrying", "messenger bag"): {"shoulder bag": 0.3},
+    ("carrying", "handbag"): {"shoulder bag": 0.25},
+    ("carrying", "plastic bag"): {"paper bag": 0.15},
     ("activity", "making a phone call"): {},
 })  # fmt: skip
 
