@@ -41,7 +41,7 @@ def test_people_are_seen_within_a_second(page: Any, open_shop: Callable[..., Sho
         assert store.people(limit=1).items
     taken: dict[str, list[float]] = {}
     for view in ("live", "search", "alerts"):
-        for _ in range(7 if people >= 10_000 else 5):
+        for _ in range(7 if people >= 10_000 else 3):
             page.goto("about:blank")
             page.goto(shop.view(view))
             page.locator("main .card, main .state h2").first.wait_for()

@@ -182,9 +182,31 @@ def test_what_is_described_appears_by_itself(page: Any, shop: Shop, walk: list[t
     assert cards(page).first.get_attribute("data-person") == later.request.person
 
 
+def test_a_page_that_nobody_sees_holds_no_connection_and_catches_up(page: Any, shop: Shop,
+                                                                    walk: list[tuple[int, Described]]) -> None:
+    page.goto(shop.view("live"))
+    page.locator("span.live", has_text="Live").wait_for()
+    cards(page).first.wait_for()
+    listening = shop.running.app.state.feed._listeners
+    turn = """hidden => { Object.defineProperty(document, "hidden", {value: hidden, configurable: true});
+              document.dispatchEvent(new Event("visibilitychange")); }"""
+    page.evaluate(turn, True)
+    end = time.monotonic() + 10
+    while listening and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not listening
+    missed = somebody(walk[0][1], 4004, "yard")
+    shop.add([missed])
+    page.evaluate(turn, False)
+    page.locator(f'[data-person="{missed.request.person}"]').wait_for()
+    later = somebody(walk[0][1], 4005, "yard")
+    shop.add([later])
+    page.locator(f'[data-person="{later.request.person}"]').wait_for(timeout=10_000)
+
+
 def test_the_audit_shows_what_was_done_and_that_it_is_whole(page: Any, shop: Shop) -> None:
     page.goto(shop.view("search?q=green%20elephant"))
-    page.locator(".results p, .results .state").first.wait_for()
+    page.locator(".results p[role=status], .results .state h2").first.wait_for()
     page.goto(shop.view("audit"))
     row = page.locator("tbody tr", has_text="green elephant").first
     row.wait_for()

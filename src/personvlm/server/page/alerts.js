@@ -86,7 +86,7 @@ export default async function alerts(root, { query, signal }) {
     clearTimeout(due);
     due = setTimeout(() => (place.contains(document.activeElement) ? again() : show()), 1500);
   };
-  const stop = feed({}, again, () => {});
+  const stop = feed({}, again, (state) => { if (state === "gap") again(); });
   signal.addEventListener("abort", () => { stop(); clearTimeout(due); });
   if (signal.aborted) stop();
 }

@@ -74,10 +74,21 @@ export async function signOut() {
 
 // ---- the live feed
 
+// A page that nobody sees lets go of it: a browser has few connections to one server. Seen again, it is told of the gap.
 export function feed(query, onEvent, onState) {
-  const source = new EventSource(address("/v1/events/stream", query));
-  source.addEventListener("open", () => onState("live"));
-  source.addEventListener("error", () => onState(source.readyState === EventSource.CLOSED ? "closed" : "waiting"));
-  source.addEventListener("described", (message) => onEvent(JSON.parse(message.data)));
-  return () => source.close();
+  let source = null;
+  const open = () => {
+    source = new EventSource(address("/v1/events/stream", query));
+    source.addEventListener("open", () => onState("live"));
+    source.addEventListener("error", () => onState(source?.readyState === EventSource.CLOSED ? "closed" : "waiting"));
+    source.addEventListener("described", (message) => onEvent(JSON.parse(message.data)));
+  };
+  const close = () => { source?.close(); source = null; };
+  const turn = () => {
+    if (document.hidden) close();
+    else if (!source) { open(); onState("gap"); }
+  };
+  document.addEventListener("visibilitychange", turn);
+  if (!document.hidden) open();
+  return () => { document.removeEventListener("visibilitychange", turn); close(); };
 }

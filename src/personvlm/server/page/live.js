@@ -18,6 +18,7 @@ export async function live(root, { query, signal }) {
   let held = [];
   let fresh = 0;
   let ready = false;
+  let missed = false;
 
   function shown() {
     if (list.isConnected || !list.children.length) return;
@@ -52,13 +53,21 @@ export async function live(root, { query, signal }) {
     mark(paused ? "paused" : "live");
     if (paused) { waiting(); return; }
     pause.textContent = "Pause";
+    if (missed) load();
+    missed = false;
     for (const event of held.splice(0)) put(event);
   }
 
   function mark(name) {
+    if (name === "gap") {
+      missed = paused;
+      if (!paused) load();
+      return;
+    }
     if (paused && name !== "paused") return;
     state.className = `live ${name}`;
     state.textContent = STATES[name];
+    told.className = name === "closed" ? "note" : "unseen";
     if (name === "closed") replace(told, "The live feed was refused. ", h("a", { href: "" }, "Load the page again"), ".");
   }
 
@@ -78,7 +87,7 @@ export async function live(root, { query, signal }) {
     location.hash = event.target.value ? `#/live?camera=${encodeURIComponent(event.target.value)}` : "#/live";
   }, signal).then((select) => replace(choose, field("camera", "Camera", select)), () => {});
 
-  await attempt(place, async () => {
+  const load = () => attempt(place, async () => {
     const { people } = await get("/v1/people", { camera, limit: 24 }, signal);
     if (signal.aborted) return;
     replace(list, people.map((event) => {
@@ -93,6 +102,7 @@ export async function live(root, { query, signal }) {
       "People appear here as soon as they are described. Start a camera with ",
       h("code", {}, "personvlm run SOURCE --store URL")));
   });
+  await load();
   if (signal.aborted) stop();
 }
 
