@@ -31,7 +31,7 @@ class Identity:
 
     expiry: float = 3600.0
     known: float = 0.6
-    sure: float = 0.7
+    sure: float = 0.6
     travel: Mapping[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
     overlapping: frozenset[frozenset[str]] = frozenset()
     most: int = 2000
