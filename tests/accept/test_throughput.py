@@ -109,18 +109,18 @@ def test_queue_and_store_cost_little_beside_describing(tmp_path: Path) -> None:
     describer = model.describer
     count, shares = 320, []
 
-    def alone() -> float:
-        began = time.perf_counter()
+    def alone() -> tuple[float, float]:
+        began = time.perf_counter(), time.process_time()
         for start in range(0, count, BATCH):
             some = [pictures[number % len(pictures)] for number in range(start, start + BATCH)]
             model.describe_all([[(describer.transform.fit(describer._read(data)), 1.0)] for data in some])
-        return time.perf_counter() - began
+        return time.perf_counter() - began[0], time.process_time() - began[1]
 
-    def through_queue_and_store(number: int) -> float:
+    def through_queue_and_store(number: int) -> tuple[float, float]:
         place = tmp_path / f"{number}.db"
         with Store.open(place) as store:
             queue = open_queue(str(place), store=store)
-            began = time.perf_counter()
+            began = time.perf_counter(), time.process_time()
             for start in range(0, count, BATCH):
                 queue.put([DescribeRequest.build("gate", each, "new_track", time.time(),
                                                  Crop(data=pictures[each % len(pictures)]))
@@ -129,14 +129,16 @@ def test_queue_and_store_cost_little_beside_describing(tmp_path: Path) -> None:
             thread = threading.Thread(target=lambda: worker.run(until_empty=True))
             thread.start()
             while queue.stats().acked < count:
-                time.sleep(0.02)
-            seconds = time.perf_counter() - began
+                time.sleep(0.1)
+            seconds = time.perf_counter() - began[0], time.process_time() - began[1]
             thread.join()
         return seconds
 
     alone()
     for number in range(5):
-        both = through_queue_and_store(number), alone()
-        shares.append(both[0] / both[1] - 1)
-        print(f"\n{count} crops: {both[0]:.2f} s through queue and store, {both[1]:.2f} s alone: {shares[-1]:+.1%}")
+        (wall, cores), (wall_alone, cores_alone) = through_queue_and_store(number), alone()
+        shares.append(wall / wall_alone - 1)
+        # Time of the cores tells where others work on the machine too.
+        print(f"\n{count} crops: {wall:.2f} s through queue and store, {wall_alone:.2f} s alone: {shares[-1]:+.1%}; "
+              f"time of the cores {cores / cores_alone - 1:+.1%}")
     assert statistics.median(shares) <= 0.10, shares
