@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,15 @@ def page(browser: Any) -> Iterator[Any]:
     yield opened
     context.close()
     assert [line for line in errors if line and not any(part in line for part in opened.expected)] == []
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    """The script of axe-core."""
+    found = find_spec("axe_playwright_python")
+    if found is None or found.origin is None:
+        missing("no axe here: pip install 'personvlm[dev]'")
+    return Path(found.origin).with_name("axe.min.js").read_text("utf-8")
 
 
 @pytest.fixture(scope="session")

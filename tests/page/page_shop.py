@@ -27,6 +27,16 @@ def until(page: Any, condition: str, seconds: float = 20.0) -> None:
         time.sleep(0.02)
 
 
+def serious(page: Any, axe: str, *rules: str) -> list[str]:
+    """What axe finds that hinders somebody: everything but what it calls minor; by these rules, or by all."""
+    if page.evaluate("typeof axe") == "undefined":
+        page.evaluate(axe)
+    options = {"resultTypes": ["violations"], **({"runOnly": rules} if rules else {})}
+    found = page.evaluate("options => axe.run(document, options)", options)
+    return [f"{each['impact']} {each['id']}: {node['html'][:120]} {node['failureSummary'][:200]}"
+            for each in found["violations"] if each["impact"] != "minor" for node in each["nodes"]]  # fmt: skip
+
+
 class Shop:
     """A server that runs over a store and a queue in ``folder``."""
 

@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import pytest
-from page_shop import Shop, until
+from page_shop import Shop, serious, until
 
 from personvlm.schema import Described
-from services import missing
 
 VIEWS = ("live", "search?q=man+with+a+backpack", "person", "alerts", "rules", "cameras", "queue", "audit", "nowhere")
 PHONE = {"width": 360, "height": 740}
-
-
-@pytest.fixture(scope="module")
-def axe() -> str:
-    """The script of axe-core."""
-    found = find_spec("axe_playwright_python")
-    if found is None or found.origin is None:
-        missing("no axe here: pip install 'personvlm[dev]'")
-    return Path(found.origin).with_name("axe.min.js").read_text("utf-8")
 
 
 def visit(page: Any, shop: Shop, view: str) -> None:
@@ -38,16 +26,6 @@ def visit(page: Any, shop: Shop, view: str) -> None:
         page.get_by_label("Tell me when there is").fill("man with a backpack")
         page.get_by_role("button", name="Read it").click()
         page.locator(".outcome").wait_for()
-
-
-def serious(page: Any, axe: str, *rules: str) -> list[str]:
-    """What axe finds that hinders somebody: everything but what it calls minor; by these rules, or by all."""
-    if page.evaluate("typeof axe") == "undefined":
-        page.evaluate(axe)
-    options = {"resultTypes": ["violations"], **({"runOnly": rules} if rules else {})}
-    found = page.evaluate("options => axe.run(document, options)", options)
-    return [f"{each['impact']} {each['id']}: {node['html'][:120]} {node['failureSummary'][:200]}"
-            for each in found["violations"] if each["impact"] != "minor" for node in each["nodes"]]  # fmt: skip
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -68,6 +46,19 @@ def test_everybody_can_use_it_in_the_light_in_the_dark_and_on_a_phone(page: Any,
         return box.width > 1 && out && !each.closest(".unseen, .hidden, thead");
     }).map(each => each.outerHTML.slice(0, 100))""")
     assert past == []
+
+
+def test_axe_finds_nothing_in_a_question_and_in_what_follows(page: Any, shop: Shop, axe: str) -> None:
+    visit(page, shop, "person")
+    page.get_by_role("button", name="Erase …").click()
+    page.get_by_role("dialog").wait_for()
+    assert serious(page, axe) == []
+    page.get_by_role("dialog").get_by_role("button", name="Erase").click()
+    page.get_by_role("heading", name="Erased").wait_for()
+    assert serious(page, axe) == []
+    visit(page, shop, "cameras")
+    page.get_by_text("Change what is kept").first.click()
+    assert serious(page, axe) == []
 
 
 def test_axe_would_find_something(page: Any, shop: Shop, axe: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from page_shop import Shop, until
+from page_shop import Shop, serious, until
 
 from personvlm.schema import Described
 from personvlm.server.tokens import TokenFile, create
@@ -39,11 +39,13 @@ def sign_in(page: Any, shop: Shop, token: str) -> None:
     page.get_by_role("button", name="Sign in").click()
 
 
-def test_a_token_opens_a_session_and_is_kept_nowhere(page: Any, closed: Shop, secrets: dict[str, Any]) -> None:
+def test_a_token_opens_a_session_and_is_kept_nowhere(page: Any, closed: Shop, secrets: dict[str, Any],
+                                                     axe: str) -> None:  # fmt: skip
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     sign_in(page, closed, "pv_wrong_token")
     page.get_by_text("This token is not good (any more)").wait_for()
+    assert serious(page, axe) == []
     page.get_by_label("Token").fill(secrets["boss"])
     page.get_by_role("button", name="Sign in").click()
     page.locator(".card").first.wait_for()
