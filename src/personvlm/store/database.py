@@ -83,9 +83,10 @@ def _reason(error: SQLAlchemyError) -> str:
 
 
 def _postgresql(url: sa.URL) -> sa.Engine:
-    # Compiling and sharing out queries that take milliseconds costs more than it gives.
+    # Compiling and sharing out queries that take milliseconds costs more than it gives, and so does a plan that must
+    # suit frequent words and rare ones alike.
     return sa.create_engine(url, pool_pre_ping=True, connect_args={
-        "options": "-c jit=off -c max_parallel_workers_per_gather=0"})  # fmt: skip
+        "options": "-c jit=off -c max_parallel_workers_per_gather=0 -c plan_cache_mode=force_custom_plan"})  # fmt: skip
 
 
 def _sqlite(url: sa.URL) -> sa.Engine:

@@ -46,7 +46,9 @@ LIKELY = 0.5
 """From this probability on somebody is counted, in :attr:`Results.likely` and in facets."""
 
 _CANDIDATES = 200
-_TEXT_PAGES, _TEXT_ENOUGH = (250, 1000, 2000, 4000, 4000), 150
+_FEW = 3000
+"""People, to whom filters leave a search, who are looked at one by one for words."""
+_TEXT_PAGES, _TEXT_ENOUGH = (150, 1000, 2000, 4000, 4000), 150
 
 
 @dataclass(frozen=True)
@@ -233,10 +235,11 @@ class _Allowed:
     def __init__(self, parts: list[Part], masks: list[NDArray[np.bool_]]) -> None:
         self._masks: dict[int, NDArray[np.bool_]] = {}
         self._loose: set[int] = set()
-        self._low, self._high = 2**62, 0
+        self._low, self._high, self._count = 2**62, 0, 0
         for part, mask in zip(parts, masks, strict=True):
             if not mask.any():
                 continue
+            self._count += int(np.count_nonzero(mask))
             ends = int(part.numbers[0]), int(part.numbers[-1])  # recent people stand in reverse
             self._low, self._high = min(self._low, *ends), max(self._high, *ends)
             if part.segment is None:
@@ -251,12 +254,18 @@ class _Allowed:
     def page(self, connection: sa.Connection, words: Sequence[str], phrase: bool) -> list[int]:
         """The newest people who pass and have ``words`` in their text: about :data:`_TEXT_ENOUGH`, if there are
         among the first ten thousand whose text fits."""
+        if self._count <= _FEW:
+            masks = [np.flatnonzero(mask) + (segment << BITS) for segment, mask in self._masks.items()]
+            few = [*self._loose, *(int(number) for numbers in masks for number in numbers)]
+            chosen = texts.those(connection, words, few, phrase=phrase) if few else []
+            if chosen is not None:
+                return chosen[:_TEXT_ENOUGH]
         found: list[int] = []
         below = self._high + 1
         for size in _TEXT_PAGES:
             some = texts.find(connection, words, phrase=phrase, lowest=self._low, below=below, limit=size)
             found += [number for number in some if number in self]
-            if len(some) < size or len(found) >= _TEXT_ENOUGH:
+            if len(some) != size or len(found) >= _TEXT_ENOUGH:
                 break
             below = some[-1]
         return found[:_TEXT_ENOUGH]

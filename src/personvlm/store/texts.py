@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -48,7 +49,7 @@ def find(connection: sa.Connection, words: Sequence[str], *, phrase: bool = Fals
     Args:
         words: letters and digits only; see :func:`personvlm.language.tokens.split`.
         lowest, below: only numbers from ``lowest`` on, and under ``below``.
-        limit: how many at most.
+        limit: how many at most; of what few have, everybody comes at once.
     """
     if is_sqlite(connection):
         quoted = [f'"{word}"' for word in words]
@@ -61,7 +62,16 @@ def find(connection: sa.Connection, words: Sequence[str], *, phrase: bool = Fals
     return _Postgres(connection, " ".join(words), phrase and len(words) > 1, lowest, limit).newest(below)
 
 
-_WINDOW, _LARGEST = 4000, 40_000
+def those(connection: sa.Connection, words: Sequence[str], numbers: Sequence[int], *,
+          phrase: bool = False) -> list[int] | None:  # fmt: skip
+    """Those of ``numbers``, a few thousand at most, whose text has the words, the newest first. None on SQLite, whose
+    index is walked from the newest on faster than it is asked about single people."""
+    if is_sqlite(connection):
+        return None
+    return _Postgres(connection, " ".join(words), phrase and len(words) > 1).those(numbers)
+
+
+_WINDOW, _LARGEST, _FREQUENT = 4000, 12_000, 20
 
 
 class _Postgres:
@@ -71,45 +81,50 @@ class _Postgres:
     fetch all of them. The planner cannot tell which is which, so that the first thousands of rows do.
     """
 
-    def __init__(self, connection: sa.Connection, words: str, phrase: bool, lowest: int, limit: int) -> None:
+    def __init__(self, connection: sa.Connection, words: str, phrase: bool, lowest: int = 0, limit: int = 0) -> None:
         self._connection, self._words, self._lowest, self._limit = connection, words, lowest, limit
         self._query = "plainto_tsquery('english', %s)"
         if phrase:
             self._query = ("(SELECT string_agg(quote_literal(pair), ' & ')::tsquery "
                            "FROM unnest(search_pairs(%s)) AS pair)")  # fmt: skip
 
+    def those(self, numbers: Sequence[int]) -> list[int]:
+        """Those of ``numbers`` who have the words, the newest first."""
+        found = self._ask("track = ANY (%s::bigint[])", list(numbers), bitmap=False)
+        return sorted(found, reverse=True)
+
     def newest(self, below: int) -> list[int]:
+        """See :func:`find`; of frequent words it looks no further than the newest 16,000 numbers."""
         highest = self._connection.exec_driver_sql("SELECT max(track) FROM search_text").scalar()
         below = min(below, (highest or 0) + 1)
         found, below = self._among(below, _WINDOW)
-        if found and len(found) < self._limit:
+        frequent = len(found) >= _FREQUENT
+        if frequent and len(found) < self._limit:
             size = int(1.2 * _WINDOW * (self._limit - len(found)) / len(found)) + _WINDOW
-            if size <= _LARGEST:
-                more, below = self._among(below, size)
-                found += more
-        if len(found) < self._limit and below > self._lowest:
-            found += self._by_index(below)
-        return found[: self._limit]
+            more, below = self._among(below, min(size, _LARGEST))
+            found += more
+        if frequent or len(found) >= self._limit:
+            return found[: self._limit]
+        return found + self._by_index(below) if below > self._lowest else found
 
     def _among(self, below: int, size: int) -> tuple[list[int], int]:
         """Who of the ``size`` numbers under ``below`` has the words, and where they end."""
         first = max(self._lowest, below - size)
-        return self._ask(first, below, bitmap=False, limit=self._limit), first
+        where = f"track >= %s AND track < %s ORDER BY track DESC LIMIT {self._limit}"
+        return self._ask(where, first, below, bitmap=False), first
 
     def _by_index(self, below: int) -> list[int]:
-        return sorted(self._ask(self._lowest, below, bitmap=True, limit=None), reverse=True)
+        # Without a range of numbers, which the planner would rather go by.
+        found = self._ask("true", bitmap=True)
+        return sorted((number for number in found if self._lowest <= number < below), reverse=True)
 
-    def _ask(self, first: int, below: int, *, bitmap: bool, limit: int | None) -> list[int]:
+    def _ask(self, where: str, *values: Any, bitmap: bool) -> list[int]:
         connection, on, off = self._connection, "on" if bitmap else "off", "off" if bitmap else "on"
-        connection.exec_driver_sql(f"SET LOCAL enable_bitmapscan = {on}")
-        connection.exec_driver_sql(f"SET LOCAL enable_indexscan = {off}")
-        connection.exec_driver_sql(f"SET LOCAL enable_seqscan = {off}")
-        order = "" if limit is None else f" ORDER BY track DESC LIMIT {limit}"
+        settings = {"bitmapscan": on, "indexscan": off, "seqscan": off}
+        connection.exec_driver_sql("; ".join(f"SET LOCAL enable_{name} = {value}" for name, value in settings.items()))
         found = connection.exec_driver_sql(
-            f"SELECT track FROM search_text WHERE words @@ {self._query} AND track >= %s AND track < %s{order}",
-            (self._words, first, below),
+            f"SELECT track FROM search_text WHERE words @@ {self._query} AND {where}", (self._words, *values)
         )
         numbers = [row[0] for row in found]
-        for name in ("bitmapscan", "indexscan", "seqscan"):
-            connection.exec_driver_sql(f"SET LOCAL enable_{name} = on")
+        connection.exec_driver_sql("; ".join(f"SET LOCAL enable_{name} = on" for name in settings))
         return numbers
