@@ -145,8 +145,10 @@ def test_files_of_postgresql_hold_no_byte(tmp_path: Path, own_postgres: services
         traces = marked.traces(store)
         store.add(crowd_around(marked))
         store.fold()
-        places = [tmp_path / "cluster", tmp_path / "crops"]
         with psycopg.connect(own_postgres.url, autocommit=True) as connection:
+            row = connection.execute("SHOW data_directory").fetchone()
+            assert row is not None
+            places = [Path(row[0]), tmp_path / "crops"]
             connection.execute("CHECKPOINT")
             connection.execute("ANALYZE")
         assert found(places, traces) >= {"picture", "text", "vector", "scores", "attributes", "searched vector"}
