@@ -70,7 +70,7 @@ def worker(
                         format="%(asctime)s %(levelname)s %(name)s: %(message)s")  # fmt: skip
     logging.getLogger("aiormq").setLevel(logging.CRITICAL)  # the worker says it itself when the broker is gone
     place = None if blobs is None else Blobs.open(blobs)
-    with Store.open(store, keep_crops=not no_crops) as people:
+    with Store.open(store, blobs=place, keep_crops=not no_crops) as people:
         shelf = place or people.blobs
         events = open_queue(queue, blobs=shelf, store=people)
         ahead = batch * (concurrency + 2)
