@@ -70,7 +70,8 @@ def worker(
                         format="%(asctime)s %(levelname)s %(name)s: %(message)s")  # fmt: skip
     logging.getLogger("aiormq").setLevel(logging.CRITICAL)  # the worker says it itself when the broker is gone
     place = None if blobs is None else Blobs.open(blobs)
-    with Store.open(store, blobs=place, keep_crops=not no_crops) as people:
+    shelved = place if store.startswith("postgresql") else None  # SQLite has a folder of its own beside it
+    with Store.open(store, blobs=shelved, keep_crops=not no_crops) as people:
         shelf = place or people.blobs
         events = open_queue(queue, blobs=shelf, store=people)
         ahead = batch * (concurrency + 2)
