@@ -30,8 +30,8 @@ class Identity:
     """
 
     expiry: float = 3600.0
-    known: float = 0.6
-    sure: float = 0.6
+    known: float = 0.7
+    sure: float = 0.55
     travel: Mapping[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
     overlapping: frozenset[frozenset[str]] = frozenset()
     most: int = 2000
