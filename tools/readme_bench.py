@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from readme_table import filled
+
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 BENCH = ROOT / "docs" / "bench.json"
@@ -52,9 +54,7 @@ def block(result: Mapping[str, Any]) -> str:
 def wanted() -> str:
     """The README as it should be."""
     text = block(json.loads(BENCH.read_text("utf-8"))) if BENCH.is_file() else NOTHING
-    before, rest = README.read_text("utf-8").split(BEGIN)
-    _, after = rest.split(END)
-    return f"{before}{BEGIN}\n{text}\n{END}{after}"
+    return filled(README.read_text("utf-8"), text, BEGIN, END)
 
 
 def _ms(milliseconds: float) -> str:

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from readme_table import filled
+
 from personvlm.evaluation.report import percent
 
 ROOT = Path(__file__).parents[1]
@@ -58,9 +60,7 @@ def block(study: Mapping[str, Any]) -> str:
 def wanted() -> str:
     """The README as it should be."""
     text = block(json.loads(STUDY.read_text("utf-8"))) if STUDY.is_file() else NOTHING
-    before, rest = README.read_text("utf-8").split(BEGIN)
-    _, after = rest.split(END)
-    return f"{before}{BEGIN}\n{text}\n{END}{after}"
+    return filled(README.read_text("utf-8"), text, BEGIN, END)
 
 
 def _line(name: str, parameters: str, row: Mapping[str, Any]) -> str:

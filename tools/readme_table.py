@@ -55,11 +55,11 @@ def table(metrics: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def filled(document: str, block: str) -> str:
+def filled(document: str, block: str, begin: str = BEGIN, end: str = END) -> str:
     """``document`` with ``block`` between the two markers."""
-    before, rest = document.split(BEGIN)
-    _, after = rest.split(END)
-    return f"{before}{BEGIN}\n{block}\n{END}{after}"
+    before, rest = document.split(begin)
+    _, after = rest.split(end)
+    return f"{before}{begin}\n{block}\n{end}{after}"
 
 
 def wanted(document: Path = README) -> str:
@@ -71,6 +71,6 @@ def wanted(document: Path = README) -> str:
 if __name__ == "__main__":
     if "--check" in sys.argv[1:]:
         stale = [path.name for path in (README, CARD) if path.read_text("utf-8") != wanted(path)]
-        sys.exit(stale and f"{' and '.join(stale)}: the table is stale; run `make table`")
+        sys.exit(f"{' and '.join(stale)}: the table is stale; run `make table`" if stale else None)
     for path in (README, CARD):
         path.write_text(wanted(path), "utf-8")

@@ -30,7 +30,7 @@ from personvlm.alerts.rule import (
     Sure,
     parts,
 )
-from personvlm.base.errors import InputError
+from personvlm.base.errors import InputError, extra
 from personvlm.language.lexicon import Phrase
 from personvlm.language.matching import segment
 from personvlm.schema.groups import GROUP, UNKNOWN
@@ -136,10 +136,8 @@ def _check_bounds(text: str) -> None:
 
 @lru_cache(maxsize=1)
 def _parser() -> Any:
-    try:
+    with extra("an alert rule", "service"):
         from lark import Lark
-    except ModuleNotFoundError:
-        raise InputError("alert rules need lark: pip install 'personvlm[service]'") from None
     return Lark(_GRAMMAR, parser="lalr", maybe_placeholders=False)
 
 

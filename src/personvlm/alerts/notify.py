@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from personvlm.base.errors import InputError
+from personvlm.base.errors import InputError, extra
 from personvlm.base.guarded import AddressError
 
 
@@ -38,10 +38,8 @@ def notify(url: str, title: str, body: str, picture: bytes | None) -> None:
 
 
 def _service(url: str) -> Any:
-    try:
+    with extra("a notification", "notify"):
         import apprise
-    except ModuleNotFoundError:
-        raise InputError("notifications need apprise: pip install 'personvlm[notify]'") from None
     service = apprise.Apprise()
     if not service.add(url):
         raise InputError(f"{url.split('://')[0][:20]}: Apprise does not understand this address; "

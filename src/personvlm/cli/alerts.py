@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from personvlm.base.errors import InputError
+from personvlm.base.errors import InputError, extra
 from personvlm.cli.describe import Quiet
 from personvlm.cli.output import print_json, print_table, printable
 from personvlm.cli.store import DEFAULT, At, Camera, Json, Since, Until, moment, open_store
@@ -36,12 +36,8 @@ def _alerts(url: str, zone: str | None = None, *, make: bool = False) -> Alerts:
 
 def open_new(url: str) -> None:
     """Make the store at ``url`` if it is not there. Raises InputError where it cannot be, or a package is missing."""
-    try:
+    with extra("`personvlm alerts`", "service"):
         from personvlm.store import Store
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] == "personvlm":
-            raise
-        raise InputError(f"`personvlm alerts` needs {error.name}: pip install 'personvlm[service]'") from None
     Store.open(url).close()
 
 

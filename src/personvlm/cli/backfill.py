@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from personvlm.base.errors import InputError
+from personvlm.base.errors import extra
 from personvlm.cli.describe import Model, Quiet
 from personvlm.cli.output import print_json, printable
 
@@ -46,13 +46,9 @@ def backfill(
     """
     if (store is None) == (queue is None):
         raise typer.BadParameter("give one of --store and --queue")
-    try:
+    with extra("`personvlm backfill`", "service"):
         from personvlm.pipeline.backfill_sources import pieces
         from personvlm.store import Store
-    except ModuleNotFoundError as error:
-        if error.name not in ("sqlalchemy", "alembic"):
-            raise
-        raise InputError(f"`personvlm backfill` needs {error.name}: pip install 'personvlm[service]'") from None
     found = pieces(source, camera)
     if queue is not None:
         done = _enqueue(found, queue, blobs, quiet)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from personvlm.cli.describe import Model, Quiet
+from personvlm.cli.describe import Model, Quiet, Saying
 from personvlm.cli.progress import progress
 from personvlm.schema import DescribeResult
 
 if TYPE_CHECKING:
     from personvlm.pipeline.demo import DemoResult
+    from personvlm.runtime.calibration import Say
 
 _VIDEO = (".mp4", ".mkv", ".avi", ".mov", ".webm", ".yaml", ".yml")
 
@@ -30,10 +31,7 @@ def demo(
     clip: Annotated[bool, typer.Option("--clip", help="A real clip (3 MB, fetched if it is not there).")] = False,
     stay: Annotated[bool, typer.Option("--stay", help="Then serve the web page with them, until Ctrl-C.")] = False,
     out: Annotated[Path, typer.Option(help="Folder for report.html, answers.jsonl and people.db.")] = Path("out/demo"),
-    say: Annotated[
-        Literal["confident", "all"],
-        typer.Option(help="Say what is certain enough, or the most probable value of every group."),
-    ] = "confident",
+    say: Saying = "confident",
     seed: Annotated[int, typer.Option(help="Other numbers render other people.")] = 7,
     model: Model = None,
     quiet: Quiet = False,
@@ -42,13 +40,14 @@ def demo(
     videos = [path for path in paths or () if path.lower().endswith(_VIDEO) or path.startswith(("rendered:", "rtsp:"))]
     if videos and len(videos) < len(paths or ()):
         raise typer.BadParameter("give videos or pictures, not both")
+    watching = bool(videos) or clip or (not paths and num_samples is None)
+    if stay and not watching:
+        raise typer.BadParameter("--stay shows what cameras saw; leave pictures and --num-samples out")
     start = time.monotonic()
-    if videos or clip or (not paths and num_samples is None):
+    if watching:
         done = _cameras(videos, clip, out, say, seed, model, quiet)
     else:
         done = _pictures(paths, num_samples or 12, out, say, seed, model, quiet)
-    if stay and done.store is None:
-        raise typer.BadParameter("--stay shows what cameras saw; leave pictures and --num-samples out")
     if not quiet:
         people = "1 person" if done.people == 1 else f"{done.people} people"
         unread = f", {done.failed} pictures could not be read" if done.failed and done.store is None else ""
@@ -66,7 +65,7 @@ def demo(
         serve(str(done.store))
 
 
-def _cameras(videos: list[str], clip: bool, out: Path, say: Literal["confident", "all"], seed: int, model: Path | None,
+def _cameras(videos: list[str], clip: bool, out: Path, say: Say, seed: int, model: Path | None,
              quiet: bool) -> DemoResult:  # fmt: skip
     import contextlib
     import sys
@@ -87,7 +86,7 @@ def _cameras(videos: list[str], clip: bool, out: Path, say: Literal["confident",
                             kind="clip" if clip else "cameras" if videos else "scene", report=note)  # fmt: skip
 
 
-def _pictures(paths: list[str] | None, num_samples: int, out: Path, say: Literal["confident", "all"], seed: int,
+def _pictures(paths: list[str] | None, num_samples: int, out: Path, say: Say, seed: int,
               model: Path | None, quiet: bool) -> DemoResult:  # fmt: skip
     from personvlm.pipeline.demo import demo as run_demo
     from personvlm.pipeline.inputs import expand

@@ -15,6 +15,12 @@ Model = Annotated[
     Path | None, typer.Option("--model", help="A folder with another model (default: the one that ships).")
 ]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress and no notes; errors are still printed.")]
+Saying = Annotated[
+    Literal["confident", "all"],
+    typer.Option(help="Say what is certain enough, or the most probable value of every group."),
+]
+NoGender = Annotated[bool, typer.Option("--no-gender", help="Neither say nor output gender.")]
+NoAge = Annotated[bool, typer.Option("--no-age", help="Neither say nor output age.")]
 
 
 def describe(
@@ -24,16 +30,13 @@ def describe(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,
     as_jsonl: Annotated[bool, typer.Option("--jsonl", help="Print one JSON object per input, as they come.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print a table with one row per input.")] = False,
-    say: Annotated[
-        Literal["confident", "all"],
-        typer.Option(help="Say what is certain enough, or the most probable value of every group."),
-    ] = "confident",
+    say: Saying = "confident",
     min_precision: Annotated[
         float | None,
         typer.Option(metavar="0.5..0.99", help="Say only what is right this often, as in --min-precision 0.9."),
     ] = None,
-    no_gender: Annotated[bool, typer.Option("--no-gender", help="Neither say nor output gender.")] = False,
-    no_age: Annotated[bool, typer.Option("--no-age", help="Neither say nor output age.")] = False,
+    no_gender: NoGender = False,
+    no_age: NoAge = False,
     batch: Annotated[int, typer.Option(min=1, help="Pictures per batch.")] = 16,
     candidates: Annotated[
         int, typer.Option(min=1, metavar="N", help="Also give up to N different texts, the likeliest first.")

@@ -10,7 +10,7 @@ import typer
 from personvlm.base.errors import InputError
 from personvlm.cli.describe import Quiet
 from personvlm.cli.output import print_json, print_table
-from personvlm.cli.train import _first_process, _known_encoder, _pair, training_extra
+from personvlm.cli.train import _first_process, _pair, start_of, training_extra
 
 if TYPE_CHECKING:
     from personvlm.data.sample import Sample
@@ -42,16 +42,14 @@ def distill(
         from personvlm.runtime.release import release
         from personvlm.training.distill import Distillation, compared
         from personvlm.training.recipe import Recipe
-        from personvlm.training.run import Start, train_edge
+        from personvlm.training.run import train_edge
 
         onnx = [str(teacher) for teacher in teachers if teacher.suffix == ".onnx"]
         edges = [teacher for teacher in teachers if teacher.suffix != ".onnx"]
         taught = Distillation(tuple(map(str, edges)), temperature, weight, similarity, tuple(onnx), looks)
         recipe = Recipe().with_settings(dict(_pair(text) for text in settings or []))
         more = _pictures(unlabelled) if unlabelled is not None else []
-        if encoder is not None and start is not None:
-            raise typer.BadParameter("choose one of --encoder and --from")
-        begin = Start(None if start else encoder or _known_encoder(), start)
+        begin = start_of(encoder, start)
         trained = train_edge(data, out, recipe, begin, distillation=taught, unlabelled=more, quiet=quiet or as_json)
         if not _first_process():
             return

@@ -11,12 +11,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from personvlm.base.errors import InputError
-from personvlm.cli.describe import Model, Quiet
+from personvlm.base.errors import InputError, extra
+from personvlm.cli.describe import Model, NoAge, NoGender, Quiet, Saying
 from personvlm.cli.output import print_json, printable
 
 if TYPE_CHECKING:
@@ -43,12 +43,9 @@ def frigate(
     store: Annotated[str | None, typer.Option(metavar="URL", help="Keep people here, for `personvlm search`.")] = None,
     jsonl: Annotated[Path | None, typer.Option(help="Append every event to this file, one per line.")] = None,
     as_jsonl: Annotated[bool, typer.Option("--json", help="Print every event as one line of JSON.")] = False,
-    say: Annotated[
-        Literal["confident", "all"],
-        typer.Option(help="Say what is certain enough, or the most probable value of every group."),
-    ] = "confident",
-    no_gender: Annotated[bool, typer.Option("--no-gender", help="Neither say nor output gender.")] = False,
-    no_age: Annotated[bool, typer.Option("--no-age", help="Neither say nor output age.")] = False,
+    say: Saying = "confident",
+    no_gender: NoGender = False,
+    no_age: NoAge = False,
     model: Model = None,
     quiet: Quiet = False,
 ) -> None:
@@ -108,13 +105,11 @@ def _line(told: Told) -> str:
 
 
 def _storing(url: str, stack: contextlib.ExitStack) -> Callable[[Told], None]:
-    try:
+    with extra("`personvlm frigate --store`", "service"):
         from sqlalchemy.exc import InterfaceError, OperationalError
 
         from personvlm.alerts.engine import Alerts
         from personvlm.store import Store
-    except ModuleNotFoundError as error:
-        raise InputError(f"`personvlm frigate --store` needs {error.name}: pip install 'personvlm[service]'") from None
     from personvlm.integrations.frigate_api import AwayError
 
     store = Store.open(url)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from personvlm.base.errors import InputError
-from personvlm.cli.describe import Model, Quiet
+from personvlm.base.errors import extra
+from personvlm.cli.describe import Model, NoAge, NoGender, Quiet, Saying
 from personvlm.cli.output import print_json
 from personvlm.cli.run_screen import counts, line, screen, summary, truth_lines
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from personvlm.pipeline.run_cameras import Camera
     from personvlm.pipeline.run_events import PersonEvent
     from personvlm.video.describing import TrackDescriber
-
-_EXTRA = {"av", "cv2", "supervision", "trackers", "yaml"}
 
 
 def run(
@@ -64,26 +62,19 @@ def run(
     truth: Annotated[
         bool, typer.Option("--truth", help="Compare with the truth at the end: rendered scenes, MOT sequences.")
     ] = False,
-    say: Annotated[
-        Literal["confident", "all"],
-        typer.Option(help="Say what is certain enough, or the most probable value of every group."),
-    ] = "confident",
-    no_gender: Annotated[bool, typer.Option("--no-gender", help="Neither say nor output gender.")] = False,
-    no_age: Annotated[bool, typer.Option("--no-age", help="Neither say nor output age.")] = False,
+    say: Saying = "confident",
+    no_gender: NoGender = False,
+    no_age: NoAge = False,
     model: Model = None,
     quiet: Quiet = False,
 ) -> None:
     """Detect, follow and describe the people on cameras. Exit status 1 if a camera failed; the others went on."""
-    try:
+    with extra("`personvlm run`", "video"):
         from personvlm.pipeline.run import Run, check_output
         from personvlm.pipeline.run_cameras import cameras, identity
         from personvlm.pipeline.run_sinks import queueing, storing
         from personvlm.pipeline.run_truth import Referee
         from personvlm.video.describing import TrackDescriber
-    except ModuleNotFoundError as error:
-        if error.name not in _EXTRA:
-            raise
-        raise InputError(f"`personvlm run` needs {error.name}: pip install 'personvlm[video]'") from None
     from personvlm.runtime.describer import Describer
 
     if store is not None and queue is not None:

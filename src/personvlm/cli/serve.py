@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from personvlm.base.errors import InputError
+from personvlm.base.errors import InputError, extra
 from personvlm.cli.describe import Model, Quiet
 from personvlm.cli.output import print_json, print_table, printable
 
 if TYPE_CHECKING:
     from personvlm.server.tokens import Token, Tokens
 
-_EXTRA = {"fastapi", "uvicorn", "sqlalchemy", "prometheus_client", "python_multipart", "starlette", "multipart"}
 
 token = typer.Typer(no_args_is_help=True, help="Tokens for `personvlm serve`: make, list, revoke.")
 
@@ -56,17 +55,13 @@ def serve(
     quiet: Quiet = False,
 ) -> None:
     """Serve REST, OpenAI- and Ollama-compatible endpoints. Ctrl-C ends it after what was begun is answered."""
-    try:
+    with extra("`personvlm serve`", "service"):
         import uvicorn
 
         from personvlm.server.app import create_app
         from personvlm.server.describing import PeopleDescriber
         from personvlm.server.running import OrderlyServer
         from personvlm.server.settings import ServerSettings
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] not in _EXTRA:
-            raise
-        raise InputError(f"`personvlm serve` needs {error.name}: pip install 'personvlm[service]'") from None
     settings = ServerSettings(
         host=host, port=port, store=store, queue=queue, blobs=blobs, token_file=token_file, model=model,
         gender=not no_gender, age=not no_age, blur=tuple(blur or ()), hide=tuple(hide or ()), fetch_urls=fetch_urls,
@@ -171,13 +166,9 @@ def _kept(token_file: Path | None, store: str | None) -> Iterator[Tokens]:
     """The place that was named."""
     if (token_file is None) == (store is None):
         raise typer.BadParameter("say where tokens are kept: --file FILE or --store URL")
-    try:
+    with extra("`personvlm token`", "service"):
         from personvlm.server.tokens import StoredTokens, TokenFile
         from personvlm.store import Store
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] not in _EXTRA:
-            raise
-        raise InputError(f"`personvlm token` needs {error.name}: pip install 'personvlm[service]'") from None
     if token_file is not None:
         yield TokenFile(token_file)
     else:

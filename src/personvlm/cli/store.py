@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from personvlm.base.errors import InputError
+from personvlm.base.errors import InputError, extra
 from personvlm.cli.describe import Quiet
 from personvlm.cli.output import print_json, printable
 from personvlm.cli.progress import progress
@@ -43,13 +43,9 @@ def open_store(url: str, command: str, *, blobs: str | None = None, upgrade: boo
     Raises:
         InputError: it is not there, or a package is missing.
     """
-    try:
+    with extra(f"`personvlm {command}`", "service"):
         from personvlm.store import Store
         from personvlm.store.database import as_url
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] == "personvlm":
-            raise
-        raise InputError(f"`personvlm {command}` needs {error.name}: pip install 'personvlm[service]'") from None
     where = as_url(url)
     if where.get_backend_name() == "sqlite" and not Path(where.database or "").is_file():
         raise InputError(f"{where.database}: no store there; `personvlm run ... --store {where.database}` makes one")
@@ -198,10 +194,8 @@ def upgrade(
     store: At = DEFAULT,
 ) -> None:
     """Bring the tables of a database to this program's version. Stop workers first."""
-    try:
+    with extra("`personvlm store upgrade`", "service"):
         from personvlm.store import database, migrate
-    except ModuleNotFoundError as error:
-        raise InputError(f"`personvlm store upgrade` needs {error.name}: pip install 'personvlm[service]'") from None
     engine = database.connect(store, upgrade=True)
     if to is not None:
         migrate.move(engine, to)

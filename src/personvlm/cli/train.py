@@ -7,12 +7,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from personvlm.base.errors import InputError, PersonVLMError
 from personvlm.cli.describe import Quiet
+
+if TYPE_CHECKING:
+    from personvlm.training.run import Start
 
 
 def train(
@@ -73,14 +76,12 @@ def _train_edge(
     from personvlm.training.recipe import Recipe
     from personvlm.training.run import Start, train_edge
 
-    if encoder is not None and start is not None:
-        raise typer.BadParameter("choose one of --encoder and --from")
+    begin = start_of(encoder, start)
     recipe = Recipe().with_settings(changes)
-    encoder = encoder or _known_encoder()
-    if encoder is None and start is None and not quiet:
+    if begin == Start() and not quiet:
         print("personvlm: the encoder starts from chance; --encoder DIR with ImageNet weights does far better",
               file=sys.stderr)  # fmt: skip
-    trained = train_edge(data, out, recipe, Start(None if start else encoder, start), quiet=quiet)
+    trained = train_edge(data, out, recipe, begin, quiet=quiet)
     if _first_process():
         release(out, trained.validation, trained.taught)
 
@@ -159,6 +160,15 @@ def _pair(text: str) -> tuple[str, str]:
     if not equals or not name:
         raise typer.BadParameter(f"--set {text}: give it as KEY=VALUE, as in --set lr=0.0005")
     return name.strip(), value.strip()
+
+
+def start_of(encoder: Path | None, model: Path | None) -> Start:
+    """Where edge's weights come from: what was named, else ImageNet weights in the folder of assets, else chance."""
+    from personvlm.training.run import Start
+
+    if encoder is not None and model is not None:
+        raise typer.BadParameter("choose one of --encoder and --from")
+    return Start(None if model else encoder or _known_encoder(), model)
 
 
 def _known_encoder() -> Path | None:

@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from personvlm.base.errors import InputError
-from personvlm.cli.describe import Model, Quiet
+from personvlm.base.errors import InputError, extra
+from personvlm.cli.describe import Model, NoAge, NoGender, Quiet, Saying
 from personvlm.cli.output import print_json
 
 if TYPE_CHECKING:
     from personvlm.store import Blobs
-
-_EXTRA = {"sqlalchemy": "service", "alembic": "service", "prometheus_client": "service", "lark": "service"}
 
 
 def worker(
@@ -39,12 +37,9 @@ def worker(
     drain: Annotated[float, typer.Option(min=0.0, help="Seconds to finish in after SIGTERM.")] = 30.0,
     until_empty: Annotated[bool, typer.Option("--until-empty", help="End when the queue is empty.")] = False,
     no_crops: Annotated[bool, typer.Option("--no-crops", help="Store no pictures of people.")] = False,
-    say: Annotated[
-        Literal["confident", "all"],
-        typer.Option(help="Say what is certain enough, or the most probable value of every group."),
-    ] = "confident",
-    no_gender: Annotated[bool, typer.Option("--no-gender", help="Neither say nor output gender.")] = False,
-    no_age: Annotated[bool, typer.Option("--no-age", help="Neither say nor output age.")] = False,
+    say: Saying = "confident",
+    no_gender: NoGender = False,
+    no_age: NoAge = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what became of the events at the end.")] = False,
     model: Model = None,
     quiet: Quiet = False,
@@ -52,25 +47,22 @@ def worker(
     """Describe events until SIGTERM or Ctrl-C, then finish what was claimed. Any number of workers share a queue."""
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = str(gpu)
-    try:
+    with extra("`personvlm worker`", "service"):
         from personvlm.alerts.engine import Alerts
         from personvlm.events import open_queue
         from personvlm.events.describing import EventEngine
         from personvlm.events.worker import Worker, WorkerSettings
         from personvlm.events.worker_http import WorkerServer
         from personvlm.store import Blobs, Store
-    except ModuleNotFoundError as error:
-        if error.name not in _EXTRA:
-            raise
-        raise InputError(f"`personvlm worker` needs {error.name}: "
-                         f"pip install 'personvlm[{_EXTRA[error.name]}]'") from None  # fmt: skip
+        from personvlm.store.database import as_url
     from personvlm.runtime.batching_queue import BatchSettings
 
     logging.basicConfig(level=logging.ERROR if quiet else logging.INFO, stream=sys.stderr,
                         format="%(asctime)s %(levelname)s %(name)s: %(message)s")  # fmt: skip
     logging.getLogger("aiormq").setLevel(logging.CRITICAL)  # the worker says it itself when the broker is gone
     place = None if blobs is None else Blobs.open(blobs)
-    shelved = place if store.startswith("postgresql") else None  # SQLite has a folder of its own beside it
+    beside = as_url(store).get_backend_name() == "sqlite"  # has a folder of its own
+    shelved = None if beside else place
     with Store.open(store, blobs=shelved, keep_crops=not no_crops) as people:
         shelf = place or people.blobs
         events = open_queue(queue, blobs=shelf, store=people)

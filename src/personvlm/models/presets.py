@@ -19,16 +19,16 @@ from personvlm.models.config import FILE, SCHEMA_VERSION
 BUDGET = 100_000_000
 """Parameters that a model may have at most."""
 
-_IMAGENET: dict[str, Any] = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+IMAGENET: dict[str, Any] = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 _RAW_BGR: dict[str, Any] = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0), "channels": "BGR"}
 
 TRANSFORMS: Mapping[str, Transform] = MappingProxyType({
     "mobilevit_xs": Transform(**_RAW_BGR),
     "mobilevit_s": Transform(**_RAW_BGR),
     "mobilenet_v2": Transform(),
-    "mobilenet_v3_small": Transform(**_IMAGENET),
-    "efficientnet_b0": Transform(**_IMAGENET),
-    "dinov2_small": Transform(height=252, width=126, **_IMAGENET),
+    "mobilenet_v3_small": Transform(**IMAGENET),
+    "efficientnet_b0": Transform(**IMAGENET),
+    "dinov2_small": Transform(height=252, width=126, **IMAGENET),
 })  # fmt: skip
 """What pixels each encoder's published weights were trained with. Sizes are multiples of the encoder's stride: 32 (and
 an even grid, or MobileViT interpolates), for DINOv2 14."""

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from personvlm.base.errors import InputError
+from personvlm.base.errors import InputError, extra
 from personvlm.pipeline.backfill import Backfilled, fresh, parts, store_all
 from personvlm.pipeline.backfill_sources import Piece, read
 from personvlm.schema import PersonDescription
@@ -71,10 +71,8 @@ def backfill_ray(found: Iterable[Piece], store: Store, model_name: str, *, model
     Raises:
         InputError: Ray is missing.
     """
-    try:
+    with extra("--engine ray", "ray"):
         import ray.data  # type: ignore[import-not-found,unused-ignore]
-    except ModuleNotFoundError as error:
-        raise InputError(f"--engine ray needs {error.name}: pip install 'personvlm[ray]'") from None
     done, began = Backfilled(), time.monotonic()
     for part in parts(fresh(found, store, model_name, done), PART):
         rows = [{"place": piece.place, "camera": piece.camera, "time": piece.time} for piece in part]

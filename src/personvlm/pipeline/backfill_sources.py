@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from personvlm.base.errors import InputError
+from personvlm.base.errors import InputError, extra
 from personvlm.pipeline.inputs import SUFFIXES
 from personvlm.schema.events import Crop, DescribeRequest
 
@@ -84,10 +84,8 @@ def read(place: str) -> bytes:
 
 
 def _fsspec() -> Any:
-    try:
+    with extra("an address of an archive", "s3"):
         import fsspec  # type: ignore[import-untyped]
-    except ModuleNotFoundError:
-        raise InputError("addresses of archives need fsspec: pip install 'personvlm[s3]'") from None
     return fsspec
 
 

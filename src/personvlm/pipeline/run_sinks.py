@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from personvlm.base.errors import InputError
+from personvlm.base.errors import InputError, extra
 from personvlm.pipeline.run_events import Occasions, PersonEvent, Tell, Waiting, person_of
 from personvlm.pipeline.run_requests import described_of, request_of
 from personvlm.schema import Described, DescribeRequest
@@ -128,16 +128,12 @@ def storing(url: str, *, blobs: str | None = None, crops: bool = True,
     Raises:
         InputError: it cannot be opened, or sqlalchemy is missing.
     """
-    try:
+    with extra("--store", "service"):
         from sqlalchemy.exc import InterfaceError, OperationalError
         from sqlalchemy.exc import TimeoutError as NoConnectionError
 
         from personvlm.alerts.engine import Alerts
         from personvlm.store import Store
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("personvlm"):
-            raise
-        raise InputError(f"--store needs {error.name}: pip install 'personvlm[service]'") from None
     patient = Patience("the store", (OperationalError, InterfaceError, NoConnectionError, OSError), report, ending)
     with Store.open(url, blobs=blobs, keep_crops=crops) as store:
         alerts = Alerts(store)

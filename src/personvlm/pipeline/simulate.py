@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from personvlm.base.errors import InputError
+from personvlm.base.errors import InputError, extra
 from personvlm.pipeline.simulate_load import Arrivals
 from personvlm.pipeline.simulate_times import ServiceTimes
 from personvlm.runtime.batching_queue import BatchSettings, Priority, Request, RequestQueue
@@ -101,10 +101,8 @@ def simulate(arrivals: Arrivals, pool: Pool, times: ServiceTimes, *, warm_up: fl
     """
     if not len(arrivals.time):
         raise InputError("nobody comes: more cameras, more people or more time are needed")
-    try:
+    with extra("`personvlm simulate`", "service"):
         import simpy
-    except ModuleNotFoundError:
-        raise InputError("`personvlm simulate` needs simpy: pip install 'personvlm[service]'") from None
     return _Simulation(simpy.Environment(), arrivals, pool, times, warm_up, seed).run()
 
 

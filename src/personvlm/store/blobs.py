@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-from personvlm.base.errors import InputError
+from personvlm.base.errors import InputError, extra
 
 _HOUR = 3600
 _REFERENCE = re.compile(r"(?:keep|until/\d{1,12})/[0-9a-f]{2}/[0-9a-zA-Z._-]{1,128}")
@@ -150,10 +150,8 @@ class _Folder:
 
 class _Remote:
     def __init__(self, url: str) -> None:
-        try:
+        with extra(url, "s3"):
             import fsspec  # type: ignore[import-untyped,unused-ignore]
-        except ModuleNotFoundError:
-            raise InputError(f"{url} needs fsspec: pip install 'personvlm[s3]'") from None
         try:
             self._system, self._root = _connected(fsspec, url)
         except (ImportError, ValueError) as error:

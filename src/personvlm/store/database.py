@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from personvlm.base.errors import InputError
+from personvlm.base.errors import InputError, extra
 from personvlm.store import migrate
 
 BUSY_SECONDS = 60.0
@@ -61,10 +61,8 @@ def connect(where: str | Path, *, upgrade: bool | None = None) -> sa.Engine:
     url = as_url(where)
     if url.get_backend_name() == "sqlite" and not url.database:
         raise InputError("a store in memory is not possible, since several connections share it; give a path")
-    try:
+    with extra("PostgreSQL", "postgres"):
         engine = _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
-    except ModuleNotFoundError as error:
-        raise InputError(f"PostgreSQL needs {error.name}: pip install 'personvlm[postgres]'") from None
     shown = url.render_as_string(hide_password=True)
     try:
         migrate.check(engine, shown, upgrade)

@@ -8,20 +8,20 @@ from __future__ import annotations
 import csv
 import json
 import xml.sax.saxutils as escaping
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from datetime import datetime, timezone
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, TextIO
 
-from personvlm.base.errors import InputError
+from personvlm.base.errors import InputError, extra
 from personvlm.schema import GROUP, Described
 from personvlm.schema.mappings.onvif import to_xml
+from personvlm.store.bulk import chunks
 
 Format = Literal["jsonl", "csv", "parquet", "onvif"]
 
-_PART = 1000
 _PLAIN = ("person", "revision", "event", "event_id", "camera", "track", "time", "first_seen", "final", "described_at",
           "text", "quality", "model", "picture")  # fmt: skip
 _NUMBERS = frozenset(("time", "first_seen", "described_at", "quality"))
@@ -95,11 +95,9 @@ def _csv(people: Iterable[Described], out: TextIO) -> int:
 
 
 def _parquet(people: Iterable[Described], path: Path) -> int:
-    try:
+    with extra("Parquet", "parquet"):
         import pyarrow as pa  # type: ignore[import-untyped,unused-ignore]
         import pyarrow.parquet as pq  # type: ignore[import-untyped,unused-ignore]
-    except ModuleNotFoundError:
-        raise InputError("Parquet needs pyarrow: pip install 'personvlm[parquet]'") from None
 
     def kind(name: str) -> Any:
         if name in _NUMBERS or name.endswith(".confidence"):
@@ -109,7 +107,7 @@ def _parquet(people: Iterable[Described], path: Path) -> int:
     schema = pa.schema([(name, kind(name)) for name in _header()])
     half, count = path.with_name(path.name + ".part"), 0
     with pq.ParquetWriter(half, schema) as file:
-        for part in _parts(people):
+        for part in chunks(people):
             file.write_table(pa.Table.from_pylist([_flat(one) for one in part], schema=schema))
             count += len(part)
     half.replace(path)
@@ -138,17 +136,6 @@ def _onvif(people: Iterable[Described], out: TextIO) -> int:
         )  # fmt: skip
     out.write("</tt:MetadataStream>\n")
     return count
-
-
-def _parts(people: Iterable[Described]) -> Iterator[list[Described]]:
-    part: list[Described] = []
-    for one in people:
-        part.append(one)
-        if len(part) == _PART:
-            yield part
-            part = []
-    if part:
-        yield part
 
 
 _WRITERS: MappingProxyType[str, Callable[[Iterable[Described], TextIO], int]] = MappingProxyType({

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from personvlm.base.errors import InputError
+from personvlm.base.errors import extra
 from personvlm.schema import Described
 from personvlm.store.export import record
 
@@ -24,10 +24,8 @@ class HotCache:
     """
 
     def __init__(self, url: str, keep: int = 100, seconds: int = 86_400) -> None:
-        try:
+        with extra("a cache in Redis", "redis"):
             import redis
-        except ModuleNotFoundError:
-            raise InputError("a cache in Redis needs redis: pip install 'personvlm[redis]'") from None
         self._redis: Any = redis.Redis.from_url(url, socket_timeout=5)
         self._keep, self._seconds = keep, seconds
 

@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from personvlm.base.errors import InputError
+from personvlm.data.transform import Transform
+from personvlm.models.presets import IMAGENET
 from personvlm.training.dataset import TrainingSet
-
-_MEAN, _STD = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32)
 
 
 class Looks:
@@ -80,21 +80,14 @@ def _vectors(model: Path, data: TrainingSet, cache: Path, quiet: bool) -> NDArra
     if not path.is_file():
         planar = shape[1] == 3
         size = (shape[2], shape[3]) if planar else (shape[1], shape[2])
-        found = [_look(session, given.name, picture, size, planar)
-                 for picture in track(data.pixels, f"looks: {model.stem}", disable=quiet)]  # fmt: skip
+        transform = Transform(*size, **IMAGENET)
+        found = []
+        for picture in track(data.pixels, f"looks: {model.stem}", disable=quiet):
+            pixels = transform([picture]) if planar else transform.fit(picture)[None, :, :, ::-1].astype(np.float32)
+            vector = np.ravel(session.run(None, {given.name: pixels})[0])
+            found.append(vector / max(1e-9, float(np.linalg.norm(vector))))
         part = path.with_suffix(".part.npy")
         np.save(part, np.stack(found).astype(np.float16))
         part.replace(path)
     loaded: NDArray[np.float16] = np.load(path, allow_pickle=False)
     return loaded
-
-
-def _look(session: object, name: str, picture: NDArray[np.uint8], size: tuple[int, int],
-          planar: bool) -> NDArray[np.float32]:  # fmt: skip
-    pixels = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float()
-    if pixels.shape[2:] != size:
-        pixels = F.interpolate(pixels, size, mode="bilinear", align_corners=False, antialias=True)
-    values = pixels[0].permute(1, 2, 0).numpy()
-    values = ((values / 255.0 - _MEAN) / _STD).transpose(2, 0, 1) if planar else values[:, :, ::-1]
-    vector = np.ravel(session.run(None, {name: np.ascontiguousarray(values[None], np.float32)})[0])  # type: ignore[attr-defined]
-    return np.asarray(vector / max(1e-9, float(np.linalg.norm(vector))), np.float32)
