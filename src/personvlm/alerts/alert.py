@@ -6,13 +6,12 @@ import hashlib
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from personvlm.alerts.rule import Crops
+from personvlm.alerts.rule import MOST_CROPS, Crops
 from personvlm.schema import Described
 
 State = Literal["raised", "updated", "acknowledged", "closed"]
 Kind = Literal["raised", "updated", "acknowledged", "closed"]
 
-_KEPT = 20
 
 
 @dataclass(frozen=True)
@@ -110,7 +109,7 @@ class Evidence:
         # Crops without a time of their own are as many different moments.
         times = [crop.time if crop.time is not None else request.frame_time + 1e-6 * index
                  for index, crop in enumerate(request.crops)]  # fmt: skip
-        crops = sorted({**dict(self.crops), **dict.fromkeys(times, holds)}.items())[-_KEPT:]
+        crops = sorted({**dict(self.crops), **dict.fromkeys(times, holds)}.items())[-MOST_CROPS:]
         return replace(self, revision=request.revision, crops=tuple(crops))
 
     def enough(self, crops: Crops) -> bool:

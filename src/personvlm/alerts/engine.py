@@ -6,7 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from functools import lru_cache
@@ -28,7 +28,7 @@ from personvlm.base.errors import InputError
 from personvlm.schema import Described
 from personvlm.store import tables
 from personvlm.store.database import reading, writing
-from personvlm.store.links import all_links
+from personvlm.store.links import same_as
 
 if TYPE_CHECKING:
     from personvlm.store import Store
@@ -133,7 +133,7 @@ class Alerts:
 
     def rules(self, connection: Connection | None = None) -> list[StoredRule]:
         """All rules, by name."""
-        with self._read() if connection is None else nullcontext(connection) as opened:
+        with self._read(connection) as opened:
             rows = opened.execute(sa.select(tables.alert_rules).order_by(tables.alert_rules.c.name)).mappings().all()
         return [StoredRule(row["name"], _parsed(row["rule"]), row["words"], tuple(json.loads(row["channels"])),
                            bool(row["enabled"])) for row in rows]  # fmt: skip
@@ -266,8 +266,8 @@ class Alerts:
     def _write(self, connection: Connection | None = None) -> AbstractContextManager[Connection]:
         return writing(self.store.engine, connection)
 
-    def _read(self) -> AbstractContextManager[Connection]:
-        return reading(self.store.engine)
+    def _read(self, connection: Connection | None = None) -> AbstractContextManager[Connection]:
+        return reading(self.store.engine, connection)
 
     def _get(self, connection: Connection, id: str) -> Alert:
         if not re.fullmatch(r"[0-9a-f]{4,32}", id):
@@ -288,15 +288,9 @@ class Alerts:
                 raise InputError(f"there is no {what} {name!r}")
 
 
-def linked(person: str, connection: Connection) -> set[str]:
+def linked(person: str, connection: Connection) -> tuple[str, ...]:
     """Everybody whom links of at least :data:`LINKED` connect with ``person``, themselves included."""
-    reached, edge = {person}, [person]
-    while edge:
-        near = {each for link in all_links(connection, edge.pop()) if link.probability >= LINKED
-                for each in (link.one, link.other)}  # fmt: skip
-        edge += near - reached
-        reached |= near
-    return reached
+    return same_as(connection, person, LINKED)
 
 
 def time_zone(name: str | None) -> tzinfo | None:

@@ -45,7 +45,6 @@ class MemoryLedger:
     states: dict[tuple[str, str], Evidence] = field(default_factory=dict)
     alerts: dict[str, Alert] = field(default_factory=dict)
     people: dict[str, set[str]] = field(default_factory=dict)
-    told: list[tuple[Kind, Alert]] = field(default_factory=list)
 
     def evidence(self, rule: str, person: str) -> Evidence | None:
         """See :class:`Ledger`."""
@@ -69,8 +68,6 @@ class MemoryLedger:
         """See :class:`Ledger`."""
         self.alerts[alert.id] = alert
         self.people.setdefault(alert.id, set()).add(person)
-        if kind is not None:
-            self.told.append((kind, alert))
 
     def matched(self, rule: str, after: float, until: float) -> set[str]:
         """See :class:`Ledger`."""
@@ -92,13 +89,13 @@ def follow(name: str, rule: Rule, described: Described, ledger: Ledger, same: Sa
     if before is not None and before.revision >= request.revision:
         return None
     evidence = (before or Evidence(name, request.person, request.camera)).seen(described, verdict.holds)
+    fits = verdict.holds and evidence.enough(rule.crops or CROPS)
+    if fits:
+        evidence = replace(evidence, matched_at=request.frame_time)
     ledger.keep(evidence)
-    why = reasons(rule.condition, described.description)
-    if not (verdict.holds and evidence.enough(rule.crops or CROPS)):
-        _update(evidence, described, verdict, ledger, why)
+    if not fits:
+        _update(evidence, rule, described, verdict, ledger)
         return None
-    evidence = replace(evidence, matched_at=request.frame_time)
-    ledger.keep(evidence)
     linked = frozenset(same(request.person)) | {request.person}
     if rule.count is not None:
         recent = ledger.matched(name, request.frame_time - rule.count.seconds, request.frame_time)
@@ -106,14 +103,15 @@ def follow(name: str, rule: Rule, described: Described, ledger: Ledger, same: Sa
             return None
     last = _last(name, rule, request.camera, linked, ledger)
     if last is not None and not _again(rule, last, request.frame_time):
-        ledger.keep(replace(evidence, alert=last.id))
-        _told(last, described, verdict, ledger, why)
+        if evidence.alert != last.id:
+            ledger.keep(replace(evidence, alert=last.id))
+        _told(last, rule, described, verdict, ledger)
         return None
     number = evidence.number + 1
     raised = Alert(
         alert_id(name, request.person, number), name, request.person, request.camera, "raised", True, request.final,
         request.event_id, request.revision, verdict.low, described.description.text, request.crop.reference,
-        request.crop.data, why, request.frame_time, request.frame_time,
+        request.crop.data, reasons(rule.condition, described.description), request.frame_time, request.frame_time,
     )  # fmt: skip
     ledger.put(raised, request.person, "raised")
     ledger.keep(replace(evidence, alert=raised.id, number=number))
@@ -131,17 +129,17 @@ def _again(rule: Rule, last: Alert, now: float) -> bool:
     return rule.once.seconds is not None and now - last.raised_at >= rule.once.seconds
 
 
-def _update(evidence: Evidence, described: Described, verdict: Verdict, ledger: Ledger, why: dict[str, float]) -> None:
+def _update(evidence: Evidence, rule: Rule, described: Described, verdict: Verdict, ledger: Ledger) -> None:
     alert = ledger.alert(evidence.alert) if evidence.alert is not None else None
     if alert is not None:
-        _told(alert, described, verdict, ledger, why)
+        _told(alert, rule, described, verdict, ledger)
 
 
-def _told(alert: Alert, described: Described, verdict: Verdict, ledger: Ledger, why: dict[str, float]) -> None:
+def _told(alert: Alert, rule: Rule, described: Described, verdict: Verdict, ledger: Ledger) -> None:
     """Add a description to an alert; worth telling where it says something else, fits no more, or is the last."""
     if alert.state == "closed":
         return
-    now = alert.seen(described, verdict.holds, verdict.low, why)
+    now = alert.seen(described, verdict.holds, verdict.low, reasons(rule.condition, described.description))
     news = (now.text, now.holds, now.ended) != (alert.text, alert.holds, alert.ended)
     kind: Kind = "closed" if now.state == "closed" else "updated"
     ledger.put(now, described.request.person, kind if news else None)

@@ -13,6 +13,8 @@ from typing import Any
 
 from personvlm.alerts.rule import (
     DAYS,
+    MOST_CROPS,
+    UNITS,
     And,
     At,
     Clear,
@@ -44,7 +46,6 @@ DEEPEST = 16
 MOST_TOKENS = 240
 _DIGITS = 9
 _MONTH = 30 * 86400
-_MOST_CROPS = 20
 
 _GRAMMAR = r"""
 start: either (","? qualifier)*
@@ -94,7 +95,6 @@ _PRETTY = {"_AND": "&&", "_OR": "||", "_NOT": "!", "_LEAST": ">=", "NAME": "an a
            "LPAR": "(", "RPAR": ")", "LSQB": "[", "RSQB": "]", "COMMA": ",", "EQUAL": "== or !=", "MINUS": "-",
            "$END": "the end"}  # fmt: skip
 _TOKEN = re.compile(r'"[^"]*"|[\w.:]+|\S')
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def parse_rule(text: str) -> Rule:
@@ -272,8 +272,8 @@ def _meant_value(name: str, value: str) -> str:
 
 def _crops(tree: Any) -> Crops:
     least, of = (_integer(child, "crops") for child in tree.children)
-    if not 1 <= least <= of <= _MOST_CROPS:
-        raise InputError(f"`in K of N crops` needs 1 <= K <= N <= {_MOST_CROPS}")
+    if not 1 <= least <= of <= MOST_CROPS:
+        raise InputError(f"`in K of N crops` needs 1 <= K <= N <= {MOST_CROPS}")
     return Crops(least, of)
 
 
@@ -307,7 +307,7 @@ def _share(text: str, name: str) -> float:
 
 
 def _seconds(text: str) -> int:
-    seconds = _integer(text[:-1], "duration") * _SECONDS[text[-1]]
+    seconds = _integer(text[:-1], "duration") * UNITS[text[-1]]
     if not 1 <= seconds <= _MONTH:
         raise InputError(f"{text[:20]}: durations are 1s to 30d")
     return seconds

@@ -12,7 +12,11 @@ from typing import Literal
 from personvlm.schema.groups import GROUP
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
+MOST_CROPS = 20
+"""Crops of one person that are remembered, and so the most that a rule can ask about."""
+
+UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+"""Seconds of each unit of time, the longest first."""
 
 
 @dataclass(frozen=True)
@@ -207,7 +211,7 @@ def quoted(text: str) -> str:
 
 def duration(seconds: int) -> str:
     """``600`` as ``10m``: in the largest unit that fits."""
-    unit, size = next((unit, size) for unit, size in _UNITS if seconds % size == 0)
+    unit, size = next((unit, size) for unit, size in UNITS.items() if seconds % size == 0)
     return f"{seconds // size}{unit}"
 
 

@@ -13,7 +13,10 @@ from typing import Any, Protocol
 from personvlm.base.errors import InputError, extra
 
 _HOUR = 3600
-_REFERENCE = re.compile(r"(?:keep|until/\d{1,12})/[0-9a-f]{2}/[0-9a-zA-Z._-]{1,128}")
+REFERENCE = r"(?:keep|until/\d{1,12})/[0-9a-f]{2}/[0-9a-zA-Z._-]{1,128}"
+"""What references look like."""
+
+_REFERENCE = re.compile(REFERENCE)
 
 
 class BlobMissingError(InputError, FileNotFoundError):

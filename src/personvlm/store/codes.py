@@ -52,15 +52,16 @@ class Terms:
     Attributes:
         ids: number of each (group, value) that the database has ever known.
         size: one more than the highest number.
+        groups: the same by group: number of each value.
     """
 
     def __init__(self, ids: Mapping[tuple[str, str], int]) -> None:
         self.ids = dict(ids)
         self.size = max(self.ids.values(), default=-1) + 1
         self._listed: dict[tuple[str, ...], list[int]] = {}
-        self._groups: dict[str, dict[str, int]] = {}
+        self.groups: dict[str, dict[str, int]] = {}
         for (group, value), number in self.ids.items():
-            self._groups.setdefault(group, {})[value] = number
+            self.groups.setdefault(group, {})[value] = number
 
     def encode(self, description: PersonDescription) -> Codes | None:
         """Codes ``[size]`` of everything that a description has scores for.
@@ -92,7 +93,7 @@ class Terms:
         return self._listed[key]
 
     def _from_attribute(self, name: str, attribute: Attribute) -> dict[int, float]:
-        group, ids = GROUP[name], self._groups[name]
+        group, ids = GROUP[name], self.groups[name]
         said = {leaf for value in attribute.values if value != UNKNOWN for leaf in group.leaves(value)}
         if not said:
             return {}

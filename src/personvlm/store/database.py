@@ -114,8 +114,12 @@ def is_sqlite(connection: sa.Connection | sa.Engine) -> bool:
 
 
 @contextlib.contextmanager
-def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """One snapshot of the database: whatever others commit meanwhile is not seen."""
+def reading(engine: sa.Engine, connection: sa.Connection | None = None) -> Iterator[sa.Connection]:
+    """One snapshot of the database: whatever others commit meanwhile is not seen. Or the transaction of
+    ``connection``, which somebody else ends."""
+    if connection is not None:
+        yield connection
+        return
     options: dict[str, Any] = {"reading": True}
     if not is_sqlite(engine):
         options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}

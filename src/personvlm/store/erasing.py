@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from personvlm.store import audit, bulk, fold, links, texts, writing
-from personvlm.store.blobs import Blobs
+from personvlm.store.blobs import REFERENCE, Blobs
 from personvlm.store.codes import Terms
 from personvlm.store.database import is_sqlite
 from personvlm.store.tables import (
@@ -29,7 +29,7 @@ from personvlm.store.tables import (
 )
 from personvlm.store.tables import links as links_table
 
-_REFERENCE = re.compile(rb"(?:keep|until/\d{1,12})/[0-9a-f]{2}/[0-9a-zA-Z._-]{1,128}")
+_REFERENCE = re.compile(REFERENCE.encode())
 _REWRITTEN = ("descriptions", "tracks", "attributes", "embeddings", "search_text", "search_columns", "search_recent",
               "alerts", "alert_people", "alert_states", "deliveries", "queue_events", "links")  # fmt: skip
 

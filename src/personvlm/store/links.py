@@ -66,13 +66,14 @@ def all_links(connection: sa.Connection, person: str | None = None, *, undone: b
             for row in connection.execute(query)]  # fmt: skip
 
 
-def same_as(connection: sa.Connection, person: str) -> tuple[str, ...]:
-    """Everybody whom links connect with ``person``, itself first."""
+def same_as(connection: sa.Connection, person: str, least: float = 0.0) -> tuple[str, ...]:
+    """Everybody whom links of at least probability ``least`` connect with ``person``, itself first."""
     reached, edge = {person: None}, [person]
     while edge:
         query = sa.select(links.c.one, links.c.other).where(
-            links.c.undone_at.is_(None), sa.or_(links.c.one.in_(edge), links.c.other.in_(edge))
-        )
+            links.c.undone_at.is_(None), links.c.probability >= least,
+            sa.or_(links.c.one.in_(edge), links.c.other.in_(edge)),
+        )  # fmt: skip
         near = [each for pair in connection.execute(query) for each in pair]
         edge = [each for each in dict.fromkeys(near) if each not in reached]
         reached.update(dict.fromkeys(edge))

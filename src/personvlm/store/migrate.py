@@ -62,9 +62,8 @@ def move(engine: sa.Engine, target: str = HEAD) -> list[str]:
     """
     from alembic.config import Config
     from alembic.runtime.environment import EnvironmentContext
-    from alembic.script import ScriptDirectory
 
-    script = ScriptDirectory(str(Path(__file__).parent / "migrations"))
+    script = scripts()
     known = {revision.revision for revision in script.walk_revisions()}
     if target not in (*known, "base"):
         raise InputError(f"{target!r} is not a version of the tables; there are {', '.join(sorted(known))} and base")
@@ -87,7 +86,7 @@ def move(engine: sa.Engine, target: str = HEAD) -> list[str]:
 
 
 def scripts() -> ScriptDirectory:
-    """The migrations, for tests and tools."""
+    """The migrations."""
     from alembic.script import ScriptDirectory
 
     return ScriptDirectory(str(Path(__file__).parent / "migrations"))

@@ -81,8 +81,3 @@ class Query:
     words: tuple[str, ...] = ()
     phrases: tuple[tuple[str, ...], ...] = ()
     notes: tuple[str, ...] = field(default=())
-
-    @property
-    def empty(self) -> bool:
-        """Whether nothing is asked for."""
-        return not (self.terms or self.words or self.phrases)

@@ -110,7 +110,7 @@ def search(connection: sa.Connection, segments: Segments, numbers: Terms, query:
             raise InputError(f"{name!r} is no facet; legal: camera, {', '.join(GROUP)}")
     asked = parse_query(query) if isinstance(query, str) else query
     judge = Judge(asked.terms, numbers, looks)
-    facet_names = [number for (group, _), number in numbers.ids.items() if group in facets]
+    facet_names = [number for name in facets for number in numbers.groups.get(name, {}).values()]
     parts = _parts(connection, segments, filters, [*judge.names, *facet_names])
     where = _where(connection, filters)
     masks = [_mask(part, filters, where) for part in parts]
@@ -132,9 +132,7 @@ def search(connection: sa.Connection, segments: Segments, numbers: Terms, query:
         fits = score >= LIKELY
         likely += int(np.count_nonzero(fits))
         _count(counts, part, fits, numbers)
-    candidates = best.numbers()
-    if found is not None:
-        candidates = [*candidates, *(number for number in found if number not in set(candidates))]
+    candidates = list(dict.fromkeys((*best.numbers(), *(found or ()))))
     hits = _hits(connection, candidates, judge, asked, found, numbers, looks, offset, limit)
     named = _named(connection, counts, numbers)
     return Results(asked, hits, None if only_text else likely, named, time.perf_counter() - began)
@@ -323,8 +321,8 @@ def _count(counts: dict[str, dict[int, int]], part: Part, fits: NDArray[np.bool_
             for camera, people in zip(*np.unique(part[CAMERA][places], return_counts=True), strict=True):
                 counted[int(camera)] = counted.get(int(camera), 0) + int(people)
             continue
-        for (group, _), number in numbers.ids.items():
-            if group == name and number in part.columns:
+        for number in numbers.groups.get(name, {}).values():
+            if number in part.columns:
                 people = int(np.count_nonzero(part.columns[number][places] >= 128))  # the code of probability .5
                 counted[number] = counted.get(number, 0) + people
 

@@ -138,9 +138,7 @@ class Store:
     def _without_crops(self, connection: sa.Connection | None) -> set[str]:
         if self.blobs is None:
             return set()
-        if connection is not None:
-            return retention.without_crops(connection)
-        with self.read() as own:
+        with database.reading(self.engine, connection) as own:
             return retention.without_crops(own)
 
     def _refused(self, old: Sequence[Described], connection: sa.Connection | None) -> None:
@@ -148,11 +146,8 @@ class Store:
         if self.blobs is None or not old:
             return
         people = {one.request.person for one in old}
-        if connection is not None:
-            gone = writing.erased_people(connection, people)
-        else:
-            with self.read() as own:
-                gone = writing.erased_people(own, people)
+        with database.reading(self.engine, connection) as own:
+            gone = writing.erased_people(own, people)
         for one in old:
             for number in range(len(one.request.crops) if one.request.person in gone else 0):
                 self.blobs.delete(Blobs.reference(f"{one.request.event_id}-{number}"))
@@ -282,9 +277,7 @@ class Store:
 
     def same_as(self, person: str, connection: sa.Connection | None = None) -> tuple[str, ...]:
         """Everybody whom links connect with ``person``, itself first."""
-        if connection is not None:
-            return links.same_as(connection, person)
-        with self.read() as own:
+        with database.reading(self.engine, connection) as own:
             return links.same_as(own, person)
 
     # ---- forgetting
