@@ -131,6 +131,10 @@ class DeadLetter:
     died_at: float
 
 
+COUNTERS = ("accepted", "acked", "superseded", "shed", "erased")
+"""What :class:`QueueStats` counts since the beginning."""
+
+
 @dataclass(frozen=True)
 class QueueStats:
     """A queue at one moment.

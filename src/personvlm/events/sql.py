@@ -22,6 +22,7 @@ from personvlm.base.errors import InputError
 from personvlm.events.message import Blobs, decode
 from personvlm.events.polling import PollingQueue, chunks, run_out
 from personvlm.events.port import (
+    COUNTERS,
     LANES,
     Capabilities,
     DeadLetter,
@@ -35,7 +36,7 @@ from personvlm.events.sql_put import Putting
 from personvlm.events.sql_statements import COUNTED, NOW, Statements
 from personvlm.schema.events import DescribeRequest
 from personvlm.store.database import connect, is_sqlite, reading
-from personvlm.store.tables import queue_counts, queue_events
+from personvlm.store.tables import queue_events
 
 _ROWS = queue_events.c
 
@@ -80,10 +81,11 @@ class SqlQueue(PollingQueue):
             dead = connection.scalar(self._sql.count_dead) or 0
             counts = connection.execute(self._sql.sum_counts).one()._mapping
         waiting = {LANES[row.lane]: int(row.waiting or 0) for row in lanes}
+        leased = sum(row.queued for row in lanes) - sum(waiting.values())
         return QueueStats(
-            waiting={lane: waiting.get(lane, 0) for lane in LANES}, leased=sum(int(row.leased or 0) for row in lanes),
-            dead=dead, oldest_s=max((max(0.0, float(row.age or 0.0)) for row in lanes), default=0.0),
-            **{name: int(counts[name] or 0) for name in ("accepted", "acked", "superseded", "shed", "erased")},
+            waiting={lane: waiting.get(lane, 0) for lane in LANES}, leased=leased, dead=dead,
+            oldest_s=max((max(0.0, float(row.age or 0.0)) for row in lanes), default=0.0),
+            **{name: int(counts[name] or 0) for name in COUNTERS},
         )  # fmt: skip
 
     def dead(self, limit: int = 100) -> list[DeadLetter]:
@@ -211,10 +213,6 @@ class SqlQueue(PollingQueue):
         if self._own:
             self.engine.dispose()
 
-    def shares(self, engine: sa.Engine) -> bool:
-        """Whether a transaction of ``engine`` is one of this queue's."""
-        return engine is self.engine
-
     def count(self, connection: sa.Connection, counts: Mapping[str, int]) -> None:
         """Add to the counters, as the last thing of a transaction: others may wait for it."""
         changed = {name: value for name, value in counts.items() if value}
@@ -264,11 +262,3 @@ def _told(engine: sa.Engine) -> Iterator[None]:
         cause = error.orig if isinstance(error, DBAPIError) else error
         shown = engine.url.render_as_string(hide_password=True)
         raise QueueDownError(f"{shown}: {' '.join(str(cause).split())}") from error
-
-
-def drop_counts(connection: sa.Connection) -> None:
-    """Begin to count again at what is queued now; for a queue whose rows were changed by hand."""
-    depth = connection.scalar(sa.select(sa.func.count()).where(_ROWS.dead.is_(sa.false()))) or 0
-    dead = connection.scalar(sa.select(sa.func.count()).where(_ROWS.dead.is_(sa.true()))) or 0
-    connection.execute(queue_counts.delete())
-    connection.execute(queue_counts.insert().values(shard=0, depth=depth, accepted=depth + dead, died=dead))

@@ -87,7 +87,7 @@ class Statements:
         self.count_dead = sa.select(sa.func.count()).where(_row.dead.is_(sa.true()))
         idle = _row.token.is_(None) | (_row.due <= now)  # a lease that has run out waits for whoever comes
         self.lanes = sa.select(
-            _row.lane, sa.func.sum(sa.case((idle, 1), else_=0)).label("waiting"),
-            sa.func.sum(sa.case((idle, 0), else_=1)).label("leased"),
+            # The clock goes on between two readings of it: who waits is asked once, the others are leased.
+            _row.lane, sa.func.count().label("queued"), sa.func.sum(sa.case((idle, 1), else_=0)).label("waiting"),
             (now - sa.func.min(sa.case((idle, _row.put_at)))).label("age"),
         ).where(alive).group_by(_row.lane)  # fmt: skip
