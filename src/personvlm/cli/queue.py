@@ -25,6 +25,7 @@ def queue(
 ) -> None:
     """Print depth and counters of a queue; list dead letters, replay them."""
     from personvlm.events import open_queue
+    from personvlm.events.port import COUNTERS
 
     opened = open_queue(url)
     try:
@@ -53,7 +54,7 @@ def queue(
     rows = {**{f"waiting: {name}": count for name, count in stats.waiting.items()}, "leased": stats.leased,
             "dead": stats.dead, "oldest, seconds": round(stats.oldest_s, 1)}  # fmt: skip
     if opened.capabilities.counts:
-        rows |= {name: answer[name] for name in ("accepted", "acked", "superseded", "shed", "erased")}
+        rows |= {name: answer[name] for name in COUNTERS}
     print_table("", {name: (str(value),) for name, value in rows.items()}, ("", "events"))
     for letter in answer.get("letters", ()):
         when = datetime.fromtimestamp(letter["died_at"]).isoformat(" ", "seconds")

@@ -180,8 +180,7 @@ def _kept(token_file: Path | None, store: str | None) -> Iterator[Tokens]:
 def _shown(each: Token) -> dict[str, Any]:
     import time
 
-    over = each.revoked is not None or (each.expires is not None and each.expires <= time.time())
-    state = "revoked" if each.revoked is not None else "expired" if over else "good"
+    state = "revoked" if each.revoked is not None else "expired" if each.over(time.time()) else "good"
     return {"id": each.id, "name": each.name, "scopes": list(each.scopes), "state": state,
             "created": _time(each.created),
             "expires": None if each.expires is None else _time(each.expires)}  # fmt: skip

@@ -14,6 +14,7 @@ from personvlm.base.errors import InputError
 from personvlm.events.message import Blobs, decode
 from personvlm.events.polling import PollingQueue, run_out
 from personvlm.events.port import (
+    COUNTERS,
     LANES,
     Capabilities,
     DeadLetter,
@@ -25,8 +26,6 @@ from personvlm.events.port import (
 )
 from personvlm.runtime.batching_queue import Priority
 from personvlm.schema.events import DescribeRequest
-
-_COUNTED = ("accepted", "acked", "superseded", "shed", "erased")
 
 
 @dataclass(eq=False)
@@ -210,7 +209,7 @@ class MemoryQueue(PollingQueue):
             return QueueStats(
                 waiting={lane: by[lane] for lane in LANES}, leased=len(alive) - len(waiting),
                 dead=len(self._rows) - len(alive), oldest_s=max((now - row.put_at for row in waiting), default=0.0),
-                **{name: self._counts[name] for name in _COUNTED},
+                **{name: self._counts[name] for name in COUNTERS},
             )  # fmt: skip
 
     def close(self) -> None:

@@ -14,12 +14,13 @@ import time
 from collections import Counter, deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from personvlm.base.errors import InputError
 from personvlm.events.message import Blobs, decode, encode
 from personvlm.events.polling import PollingQueue
 from personvlm.events.port import (
+    COUNTERS,
     LANES,
     Capabilities,
     DeadLetter,
@@ -32,8 +33,6 @@ from personvlm.events.port import (
 )
 from personvlm.events.rabbitmq_link import Link, Sent
 from personvlm.schema.events import DescribeRequest
-
-Outcome = Literal["sent", "refused"]
 
 
 @dataclass(eq=False)
@@ -251,7 +250,7 @@ class RabbitQueue(PollingQueue):
             leased = len(self._held)
         dead = counts.pop("dead")
         waiting = {name: count + ahead.get(name, 0) for name, count in counts.items()}
-        counted = {name: self._counts[name] for name in ("accepted", "acked", "superseded", "shed", "erased")}
+        counted = {name: self._counts[name] for name in COUNTERS}
         return QueueStats(waiting=waiting, leased=leased, dead=dead,
                           oldest_s=0.0 if oldest is None else max(0.0, time.time() - oldest), **counted)  # fmt: skip
 

@@ -24,6 +24,7 @@ from personvlm.events import redis_scripts as scripts
 from personvlm.events.message import Blobs, decode
 from personvlm.events.polling import PollingQueue, chunks, split
 from personvlm.events.port import (
+    COUNTERS,
     LANES,
     Capabilities,
     DeadLetter,
@@ -38,7 +39,6 @@ from personvlm.schema.events import DescribeRequest
 
 _GROUP = "workers"
 _PAGE = 500
-_COUNTED = ("accepted", "acked", "superseded", "shed", "erased")
 
 
 class RedisQueue(PollingQueue):
@@ -222,7 +222,7 @@ class RedisQueue(PollingQueue):
             if waiting[LANES[lane]] and first:  # the oldest may be leased: an upper bound
                 oldest = max(oldest, time.time() - float(first[0][1].get(b"at", b"inf")))
         return QueueStats(waiting=waiting, leased=leased, dead=dead, oldest_s=oldest,
-                          **{name: int(counts.get(name.encode(), 0)) for name in _COUNTED})  # fmt: skip
+                          **{name: int(counts.get(name.encode(), 0)) for name in COUNTERS})  # fmt: skip
 
     def put_raw(self, payload: bytes) -> None:
         """Add bytes as another program would: ``XADD KEY * message BYTES``."""

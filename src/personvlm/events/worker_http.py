@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-from personvlm.events.port import QueueDownError, QueueStats
+from personvlm.events.port import COUNTERS, QueueDownError, QueueStats
 from personvlm.events.worker import OUTCOMES, Worker
 from personvlm.runtime.batching_metrics import BOUNDS_MS, Histogram
 
@@ -85,7 +85,7 @@ def _queue(stats: QueueStats) -> Iterator[Any]:
     yield GaugeMetricFamily("personvlm_queue_dead", "Dead letters.", stats.dead)
     yield GaugeMetricFamily("personvlm_queue_oldest_seconds", "Age of the oldest event that waits.", stats.oldest_s)
     events = CounterMetricFamily("personvlm_queue_events", "Events so far by what became of them.", labels=["outcome"])
-    for outcome in ("accepted", "acked", "superseded", "shed", "erased"):
+    for outcome in COUNTERS:
         events.add_metric([outcome], getattr(stats, outcome))
     yield events
 

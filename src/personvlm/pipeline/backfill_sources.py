@@ -126,10 +126,9 @@ def _list(path: Path, camera: str) -> Iterator[Piece]:
 
 
 def _remote(source: str, camera: str) -> Iterator[Piece]:
-    from fsspec.core import url_to_fs  # type: ignore[import-untyped]
-
+    fsspec = _fsspec()
     try:
-        system, path = url_to_fs(source)
+        system, path = fsspec.core.url_to_fs(source)
         if glob.has_magic(path):
             found = ((name, system.info(name)) for name in sorted(system.glob(path)))
         else:

@@ -32,7 +32,7 @@ def erase(store: Store, people: Sequence[str], *, identity: bool = False, actor:
             queued = port.erase(wanted)
         finally:
             port.close()
-        if queue.startswith("amqp"):
+        if not port.capabilities.erases:
             remaining.append("RabbitMQ's own files, until the broker rewrites them")
     cached = 0
     if cache is not None:

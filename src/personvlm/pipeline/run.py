@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,7 +48,7 @@ class _Watched:
     annotator: Annotator | None = None
     problem: str | None = None
     texts: dict[int, str] = field(default_factory=dict)
-    times: list[float] = field(default_factory=list)
+    times: deque[float] = field(default_factory=deque)
     done: bool = False
 
 
@@ -277,7 +278,8 @@ class Run:
                 one.state = "failed"
             if camera.watch is not None:
                 one.people, one.fleeting = camera.watch.tracks, camera.watch.triggers.fleeting
-            camera.times = [at for at in camera.times if now - at < 5.0]
+            while camera.times and now - camera.times[0] >= 5.0:
+                camera.times.popleft()
             one.fps = len(camera.times) / min(5.0, max(0.5, now - self._begun))
         status.waiting, status.described, status.failed = describing.waiting, describing.described, describing.failed
         status.superseded, status.shed, status.unchanged = describing.superseded, describing.shed, describing.unchanged

@@ -14,6 +14,7 @@ from personvlm.pipeline.run import Run
 from personvlm.pipeline.run_cameras import Camera
 from personvlm.pipeline.run_events import PersonEvent
 from personvlm.pipeline.run_status import Status
+from personvlm.runtime.bench_load import largest
 from personvlm.video.describing import TrackDescriber
 
 WARM_UP = 3.0
@@ -117,13 +118,6 @@ def capacity(cameras: Mapping[str, Camera], describer: TrackDescriber, *, second
         tried(trials[-1])
         return trials[-1].keeps_up
 
-    good, bad, count = 0, None, 1
-    while bad is None and count <= most:
-        if fits(count):
-            good, count = count, 2 * count
-        else:
-            bad = count
-    while bad is not None and bad - good > 1:
-        middle = (good + bad) // 2
-        good, bad = (middle, bad) if fits(middle) else (good, middle)
+    good = largest(fits, 1, fraction=0.0, most=most)
+    bad = min((trial.cameras for trial in trials if not trial.keeps_up), default=None)
     return {"cameras": good, "fails_at": bad, "tried": [asdict(trial) for trial in trials]}

@@ -41,11 +41,6 @@ class Crowd:
         if not (0 <= self.news <= 1 and 0 <= self.reid <= 1):
             raise InputError(f"{self}: news and reid are shares between 0 and 1")
 
-    @property
-    def events_per_person(self) -> float:
-        """On average: the first, the last, and updates between."""
-        return 2 + self.reid + self.news * self.stay / self.every
-
 
 @dataclass(frozen=True)
 class Arrivals:

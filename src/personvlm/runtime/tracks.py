@@ -78,7 +78,7 @@ class TrackModel:
         return [Look(seen.tokens[row], seen.logits[row], seen.embedding[row], float(seen.quality[row]))
                 for row in range(len(images))]  # fmt: skip
 
-    def say(self, looks: Sequence[Look], scores: Sequence[float], engine: Engine | None = None,
+    def say(self, looks: Sequence[Look], scores: Sequence[float],
             moving: Mapping[str, Mapping[str, float]] | None = None) -> PersonDescription:  # fmt: skip
         """What pictures of one person say together, and what else is known of the track.
 
@@ -98,7 +98,7 @@ class TrackModel:
             judged.scores[name] = dict(probable)
             if probable[value] >= SURE:
                 judged.attributes[name] = Attribute(value=value, confidence=probable[value], source="track")
-        return self._words([judged], engine or self.describer.engine)[0]
+        return self._words([judged], self.describer.engine)[0]
 
     def describe_all(self, people: Sequence[Sequence[Scored]]) -> list[PersonDescription]:
         """One batch of people, each with one picture or more. An answer does not depend on the others.

@@ -162,7 +162,7 @@ class Access:
         secret = _cookie(headers)
         id = self._sessions.token(secret, time.time()) if secret else None
         known = await run_in_threadpool(self._tokens.find, id) if id else None
-        if known is None or known.revoked is not None or (known.expires or time.time() + 1) <= time.time():
+        if known is None or known.over(time.time()):
             return None
         return Principal(known.id, known.name, known.scopes, secret)
 
@@ -171,7 +171,7 @@ class Access:
         assert self._tokens is not None
         digest, now = _digest(token), time.monotonic()
         known, at = self._checked.get(digest, (None, -_RECHECK_S))
-        if known is None or now - at >= _RECHECK_S or (known.expires is not None and known.expires <= time.time()):
+        if known is None or now - at >= _RECHECK_S or known.over(time.time()):
             known = await run_in_threadpool(check, token, self._tokens)
             self._checked.pop(digest, None)
             if known is not None:

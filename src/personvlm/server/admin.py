@@ -6,7 +6,6 @@ import time
 from dataclasses import asdict
 from typing import Annotated, Any
 
-import sqlalchemy as sa
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,7 +14,6 @@ from personvlm.events.port import QueueStats
 from personvlm.server.people import Limit
 from personvlm.server.problems import Json
 from personvlm.server.services import audited, services
-from personvlm.store import tables
 
 router = APIRouter(tags=["admin"])
 
@@ -111,9 +109,8 @@ def audit(request: Request, after: Number = 0, before: Annotated[
         rows = store.audited(after, limit)
         end = rows[-1].id if rows else after
     else:
-        with store.read() as connection:
-            last = connection.scalar(sa.select(sa.func.max(tables.audit.c.id))) or 0
-        top = min(before, last + 1)
+        newest = store.last_audited()
+        top = min(before, newest[0] + 1 if newest else 1)
         rows = [each for each in reversed(store.audited(max(0, top - 1 - limit), limit)) if each.id < top]
         end = rows[-1].id if rows else 1
     return Json({"entries": [{**asdict(each), "detail": dict(each.detail)} for each in rows], "next": end})
@@ -124,9 +121,7 @@ def verify(request: Request, last_hash: SeenHash = None) -> Response:
     """Goes through all of it. Any row that was changed, added or taken out by somebody else than this program shows."""
     store = services(request).store
     problem = store.verify_audit(last_hash)
-    count, last = 0, None
-    while part := store.audited(count, 1000):
-        count, last = part[-1].id, part[-1].hash
+    count, last = store.last_audited() or (0, None)
     return Json({"intact": problem is None, "problem": problem, "entries": count, "last_hash": last})
 
 

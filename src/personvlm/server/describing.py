@@ -65,7 +65,6 @@ class PeopleDescriber(BatchDescriber):
 
     def __init__(self, describers: Sequence[Describer], settings: ServerSettings) -> None:
         self.name = describers[0].name if describers else ""
-        self.words = describers[0].max_words if describers else 0
         self._deployment = settings
         batching = BatchSettings(queue=settings.waiting, when_full="refuse", timeout_s=settings.answer_s)
         super().__init__(describers, batching)

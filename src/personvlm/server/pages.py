@@ -6,7 +6,6 @@ decided by the API; the page of somebody without a token can do no more than ask
 
 from __future__ import annotations
 
-import hashlib
 from functools import lru_cache
 from importlib import resources
 from pathlib import PurePosixPath
@@ -14,7 +13,7 @@ from pathlib import PurePosixPath
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from personvlm.server.problems import Problem
+from personvlm.server.problems import Problem, tag_of, unless_known
 
 router = APIRouter(include_in_schema=False)
 
@@ -31,7 +30,7 @@ def files() -> dict[str, tuple[bytes, str, str]]:
         kind = _KINDS.get(PurePosixPath(each.name).suffix)
         if kind is not None:
             data = each.read_bytes()
-            found[each.name] = (data, kind, f'"{hashlib.sha256(data).hexdigest()[:32]}"')
+            found[each.name] = (data, kind, tag_of(data))
     return found
 
 
@@ -52,7 +51,4 @@ def _file(name: str, request: Request) -> Response:
         raise Problem(404, "no_file", "the page has no such part; load it again")
     data, kind, tag = files()[name]
     # Asked for each time, so that a server of a new version is never met by an old page; unchanged costs a header.
-    headers = {"ETag": tag, "Cache-Control": "no-cache"}
-    if tag in [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]:
-        return Response(status_code=304, headers=headers)
-    return Response(data, media_type=kind, headers=headers)
+    return unless_known(request, data, tag, kind, "no-cache")

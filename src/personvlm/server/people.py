@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
@@ -10,7 +9,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from personvlm.schema.groups import GROUP
-from personvlm.server.problems import Json, Problem
+from personvlm.server.problems import Json, Problem, tag_of, unless_known
 from personvlm.server.services import audited, services
 from personvlm.server.settings import ServerSettings, named
 from personvlm.server.wire import Event, People, event, hidden
@@ -127,10 +126,11 @@ def person(request: Request, id: PersonId) -> Response:
     if not story:
         raise _nobody(id)
     audited(request, "view", id)
-    latest = service.store.latest(id) or story[-1]
-    linked = [service.store.latest(other) for other in service.store.same_as(id)[1:200]]
-    return Json({"person": event(latest, service.settings), "story": [event(each, service.settings) for each in story],
-                 "same_as": [event(each, service.settings) for each in linked if each is not None]})  # fmt: skip
+    ids = service.store.same_as(id)[:200]
+    held = {each.request.person: each for each in service.store.people(Filters(people=ids), limit=len(ids)).items}
+    return Json({"person": event(held.get(id) or story[-1], service.settings),
+                 "story": [event(each, service.settings) for each in story],
+                 "same_as": [event(held[other], service.settings) for other in ids[1:] if other in held]})  # fmt: skip
 
 
 @router.get("/v1/cameras", response_model=Cameras, summary="Cameras")
@@ -157,11 +157,7 @@ def crop(request: Request, reference: Annotated[str, Path(max_length=200, patter
     seen any longer."""
     data = services(request).picture(reference)
     audited(request, "view crop", reference)
-    tag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
-    if tag in [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]:
-        return Response(status_code=304, headers=headers)
-    return Response(data, media_type=_media_type(data), headers=headers)
+    return unless_known(request, data, tag_of(data), _media_type(data), "private, no-cache")
 
 
 def _media_type(data: bytes) -> str:

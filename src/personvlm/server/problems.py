@@ -6,6 +6,7 @@ Ours are problem details (RFC 9457). The OpenAI-compatible routes answer ``{"err
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
@@ -44,6 +45,19 @@ class Json(JSONResponse):
     def render(self, content: Any) -> bytes:
         """See :class:`fastapi.responses.JSONResponse`."""
         return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
+
+
+def tag_of(data: bytes) -> str:
+    """The ETag of ``data``."""
+    return f'"{hashlib.sha256(data).hexdigest()[:32]}"'
+
+
+def unless_known(request: Request, data: bytes, tag: str, kind: str, cache: str) -> Response:
+    """The bytes ``data`` of media type ``kind``, or 304 where the client has what ``tag`` names."""
+    headers = {"ETag": tag, "Cache-Control": cache}
+    if tag in [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]:
+        return Response(status_code=304, headers=headers)
+    return Response(data, media_type=kind, headers=headers)
 
 
 class Problem(HTTPException):
@@ -84,10 +98,6 @@ def handlers(app: FastAPI) -> None:
     async def known(request: Request, error: Exception) -> JSONResponse:
         return answer(request.url.path, as_problem(error, request.url.path))
 
-    async def defect(request: Request, error: Exception) -> JSONResponse:
-        _log.error("defect in %s %s", request.method, request.url.path, exc_info=error)
-        return answer(request.url.path, Problem(500, "defect", "a defect of the server; its log has the details"))
-
     async def database(request: Request, error: Exception) -> JSONResponse:
         _log.error("database: %s", type(error).__name__, exc_info=error)
         down = Problem(503, "database_down", "the database does not answer; try again", headers={"Retry-After": "5"})
@@ -96,7 +106,6 @@ def handlers(app: FastAPI) -> None:
     app.add_exception_handler(OperationalError, database)
     for kind in (HTTPException, RequestValidationError, PersonVLMError):
         app.add_exception_handler(kind, known)
-    app.add_exception_handler(Exception, defect)
 
 
 def as_problem(error: Exception, path: str = "") -> HTTPException:

@@ -42,10 +42,14 @@ class Token:
     expires: float | None = None
     revoked: float | None = None
 
+    def over(self, now: float) -> bool:
+        """Revoked, or past its time."""
+        return self.revoked is not None or (self.expires is not None and self.expires <= now)
+
     def good(self, token: str, now: float) -> bool:
         """Whether ``token`` is this one, and still good."""
         same = hmac.compare_digest(hashlib.sha256(token.encode()).hexdigest(), self.digest)
-        return same and self.revoked is None and (self.expires is None or now < self.expires)
+        return same and not self.over(now)
 
 
 class Tokens(Protocol):

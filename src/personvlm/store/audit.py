@@ -40,8 +40,8 @@ def add(connection: sa.Connection, actor: str, action: str, subject: str, detail
     """Write a row in the transaction of ``connection``: it stands if and only if what it tells of does."""
     if not is_sqlite(connection):
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-    last = connection.execute(sa.select(audit.c.id, audit.c.hash).order_by(audit.c.id.desc()).limit(1)).first()
-    number, previous = (last.id + 1, last.hash) if last else (1, _BEGINNING)
+    newest = last(connection)
+    number, previous = (newest[0] + 1, newest[1]) if newest else (1, _BEGINNING)
     when = round(time.time() if at is None else at, 6)
     text = json.dumps(detail, ensure_ascii=False, sort_keys=True, allow_nan=False)
     row = {"id": number, "at": when, "actor": actor, "action": action, "subject": subject, "detail": text,
@@ -49,6 +49,12 @@ def add(connection: sa.Connection, actor: str, action: str, subject: str, detail
     digest = _digest(row)
     connection.execute(audit.insert().values(**row, hash=digest))
     return Entry(number, when, actor, action, subject, json.loads(text), digest)
+
+
+def last(connection: sa.Connection) -> tuple[int, str] | None:
+    """Number and hash of the latest row."""
+    row = connection.execute(sa.select(audit.c.id, audit.c.hash).order_by(audit.c.id.desc()).limit(1)).first()
+    return None if row is None else (row.id, row.hash)
 
 
 def entries(connection: sa.Connection, after: int = 0, limit: int = 100) -> list[Entry]:

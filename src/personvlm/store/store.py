@@ -332,6 +332,11 @@ class Store:
         with self.read() as connection:
             return audit.entries(connection, after, limit)
 
+    def last_audited(self) -> tuple[int, str] | None:
+        """Number and hash of the latest row of the audit."""
+        with self.read() as connection:
+            return audit.last(connection)
+
     def verify_audit(self, last_hash: str | None = None) -> str | None:
         """What is wrong with the audit, or None; see :func:`personvlm.store.audit.verify`."""
         with self.read() as connection:

@@ -156,7 +156,8 @@ class Gallery:
         groups = self._people(None if linked else sighting.id)
         own = next((group for group in groups if any(one.id == sighting.id for one in group)), [sighting])
         own = [sighting, *(one for one in own if one.id != sighting.id)]
-        possible = [group for group in groups if group[0].id not in {one.id for one in own}
+        mine = {one.id for one in own}
+        possible = [group for group in groups if group[0].id not in mine
                     and all(self._may_be_one(one, other) for one in own for other in group)]  # fmt: skip
         known = [(number, one) for number, group in enumerate(possible) for one in group if one.looks is not None]
         if not known:
