@@ -13,7 +13,7 @@ from stage_folders import LONG, SHORT, write_gpt2_tokenizer  # noqa: E402
 from personvlm.base.errors import InputError  # noqa: E402
 from personvlm.language.vocabulary import PersonVocabulary  # noqa: E402
 from personvlm.models.presets import PRESETS  # noqa: E402
-from personvlm.training.loop import make_accelerator, train  # noqa: E402
+from personvlm.training.loop import fast_precision, make_accelerator, train  # noqa: E402
 from personvlm.training.recipe import Phase, Recipe  # noqa: E402
 from personvlm.training.stage_recipe import StageRecipe, with_encoder, with_settings  # noqa: E402
 from personvlm.training.stopping import EarlyStopping  # noqa: E402
@@ -125,3 +125,14 @@ def test_a_run_that_diverges_says_so(tmp_path: Path) -> None:
     stopping = EarlyStopping(tmp_path, "val.loss", patience=0)
     with pytest.raises(InputError, match=r"val\.loss is nan, the run has diverged; .* lower learning rate"):
         stopping.after({"val.loss": float("nan")}, {}, make_accelerator(Recipe(precision="no")))
+
+
+@pytest.mark.parametrize(("gpu", "instructions", "asked", "expected"), [
+    (False, False, "bf16", "no"), (False, True, "bf16", "bf16"), (False, True, "fp16", "no"),
+    (True, False, "fp16", "fp16"), (True, False, "bf16", "bf16"), (False, True, "no", "no"),
+])  # fmt: skip
+def test_half_precision_only_where_it_is_faster(monkeypatch: pytest.MonkeyPatch, gpu: bool, instructions: bool,
+                                                asked: str, expected: str) -> None:  # fmt: skip
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: instructions)
+    assert fast_precision(asked) == expected

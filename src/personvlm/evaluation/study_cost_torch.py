@@ -17,6 +17,7 @@ from personvlm.models.edge import EdgeVLM
 from personvlm.models.person_vlm import PersonVLM
 from personvlm.models.prefix import slots
 from personvlm.models.presets import preset
+from personvlm.training.loop import fast_precision
 from personvlm.training.recipe import Recipe
 from personvlm.training.run import domain_vocabulary
 from personvlm.training.stage_recipe import StageRecipe, with_settings
@@ -50,7 +51,7 @@ def seconds_per_crop(entry: Entry, edge_recipe: Recipe) -> float:
         recipe, config = with_settings(StageRecipe.of(entry.model), preset(entry.model), entry.settings)
         model: nn.Module = PersonVLM(config).train()
         inputs = (torch.rand(CROPS, 3, config.height, config.width), torch.zeros(CROPS, WORDS, dtype=torch.int64))
-        return _timed(model, [inputs], [1.0], recipe.precision == "bf16")
+        return _timed(model, [inputs], [1.0], recipe.precision)
     recipe_ = edge_recipe.with_settings(dict(entry.settings))
     last = recipe_.phases[-1]
     edge = EdgeVLM(EdgeConfig(len(domain_vocabulary()), height=last.height, width=last.width)).train()
@@ -58,10 +59,10 @@ def seconds_per_crop(entry: Entry, edge_recipe: Recipe) -> float:
     batches = [(torch.rand(CROPS, 3, phase.height, phase.width), prefix,
                 torch.zeros(CROPS, WORDS if phase.text else 0, dtype=torch.int64))
                for phase in recipe_.phases]  # fmt: skip
-    return _timed(edge, batches, [phase.steps / recipe_.steps for phase in recipe_.phases], recipe_.precision == "bf16")
+    return _timed(edge, batches, [phase.steps / recipe_.steps for phase in recipe_.phases], recipe_.precision)
 
 
-def _timed(model: nn.Module, batches: list[Any], shares: list[float], half: bool) -> float:
+def _timed(model: nn.Module, batches: list[Any], shares: list[float], precision: str) -> float:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model.to(device)
     optimizer = torch.optim.AdamW([each for each in model.parameters() if each.requires_grad])
@@ -69,7 +70,7 @@ def _timed(model: nn.Module, batches: list[Any], shares: list[float], half: bool
     for batch, share in zip(batches, shares, strict=True):
         for turn in range(2):
             began = time.perf_counter()
-            with torch.autocast(device, torch.bfloat16, enabled=half):
+            with torch.autocast(device, torch.bfloat16, enabled=fast_precision(precision) == "bf16"):
                 out = model(*(each.to(device) for each in batch))
             loss = out.float().mean() if isinstance(out, torch.Tensor) else (
                 out[0].logits.float().mean() + out[0].embedding.mean() + out[1].float().sum()

@@ -130,7 +130,19 @@ def make_accelerator(recipe: Recipe) -> Accelerator:
     unused = DistributedDataParallelKwargs(find_unused_parameters=True)
     # Without `cpu`, accelerate ignores torchrun where there is no GPU, and each process would train on its own.
     several_on_cpu = int(os.environ.get("WORLD_SIZE", "1")) > 1 and not torch.cuda.is_available()
-    return Accelerator(mixed_precision=recipe.precision, cpu=several_on_cpu, kwargs_handlers=[unused])
+    return Accelerator(mixed_precision=fast_precision(recipe.precision), cpu=several_on_cpu, kwargs_handlers=[unused])
+
+
+def fast_precision(asked: str) -> str:
+    """``asked`` (``bf16``, ``fp16`` or ``no``), or ``no`` where the processor would only imitate it.
+
+    Half precision is there for speed. Without instructions of its own (x86 before AVX-512) a step of edge in bfloat16
+    took four times as long as in float32, one of stage 1 fifteen times.
+    """
+    if torch.cuda.is_available() or asked == "no":
+        return asked
+    on_cpu = asked == "bf16" and torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return asked if on_cpu else "no"
 
 
 def finish(accelerator: Accelerator) -> None:

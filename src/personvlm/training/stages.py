@@ -52,8 +52,7 @@ def run_stage(stage: str, data: Path, out: Path, settings: Mapping[str, str] | N
     recipe, config = with_settings(recipe or StageRecipe.of(stage), preset(stage), settings or {})
     check_budget(config)
     train_samples, val_samples = read_study(data, images)
-    half_on_gpu_only = recipe.precision == "fp16" and not torch.cuda.is_available()
-    accelerator = make_accelerator(Recipe(precision="no" if half_on_gpu_only else recipe.precision))
+    accelerator = make_accelerator(Recipe(precision=recipe.precision))
     tell = report if accelerator.is_main_process else lambda sentence: None
     with accelerator.main_process_first():  # fetches what is on the hub; the others find it
         found = start.found(config, tell)
