@@ -20,6 +20,7 @@ from personvlm.store.tables import (
     alert_people,
     alert_states,
     alerts,
+    corrections,
     deliveries,
     descriptions,
     embeddings,
@@ -30,8 +31,9 @@ from personvlm.store.tables import (
 from personvlm.store.tables import links as links_table
 
 _REFERENCE = re.compile(REFERENCE.encode())
-_REWRITTEN = ("descriptions", "tracks", "attributes", "embeddings", "search_text", "search_columns", "search_recent",
-              "alerts", "alert_people", "alert_states", "deliveries", "queue_events", "links")  # fmt: skip
+_REWRITTEN = ("descriptions", "tracks", "attributes", "embeddings", "corrections", "search_text", "search_columns",
+              "search_recent", "alerts", "alert_people", "alert_states", "deliveries", "queue_events",
+              "links")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,7 @@ def _erase(connection: sa.Connection, blobs: Blobs | None, terms: Terms, people:
     writing.unindex(connection, [(row.id, row.text, row.attributes) for row in held if row.text is not None], terms)
     fold.blank(connection, numbers)
     gone = {
+        "corrections": corrections.c.track.in_(numbers),
         "embeddings": embeddings.c.track.in_(numbers), "descriptions": descriptions.c.track.in_(numbers),
         "tracks": tracks.c.id.in_(numbers), "deliveries": deliveries.c.alert.in_(raised),
         "alert_people": alert_people.c.alert.in_(raised), "alerts": alerts.c.id.in_(raised),

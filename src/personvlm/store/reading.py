@@ -143,8 +143,8 @@ def people(connection: sa.Connection, terms: Terms, filters: Filters, after: str
 
 
 def history(connection: sa.Connection, terms: Terms, filters: Filters, part: int = 500) -> Iterator[Described]:
-    """Everything that was said between the times of ``filters``, by time of the frame, then as it was stored."""
-    query = _events()
+    """Everything that models said between the times of ``filters``, by time of the frame, then as it was stored."""
+    query = _events().where(descriptions.c.corrects.is_(None))
     if filters.cameras:
         query = query.where(cameras.c.name.in_(filters.cameras))
     if filters.people is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from personvlm.schema import GROUP, UNKNOWN, Attribute, Crop, Described, DescribeRequest, PersonDescription
-from personvlm.store.codes import Codes, Terms
+from personvlm.store.codes import Codes, Terms, decode
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Said:
         vector = None
         if description.embedding is not None:
             vector = np.asarray(description.embedding, "<f2").tobytes()
-        return cls(description.text, description.model, description.quality, _json(listed),
+        return cls(description.text, description.model, description.quality, compact(listed),
                    terms.encode(description), facts, vector)  # fmt: skip
 
 
@@ -78,7 +79,7 @@ class Seen:
         first = request.frame_time if request.first_seen is None else request.first_seen
         last = max([request.frame_time, *(crop.time for crop in request.crops if crop.time is not None)])
         return cls(request.event_id, request.person, request.camera, request.track_id, request.trigger,
-                   request.frame_time, first, last, request.revision, request.final, _json(crops),
+                   request.frame_time, first, last, request.revision, request.final, compact(crops),
                    described_at)  # fmt: skip
 
 
@@ -114,5 +115,19 @@ def _legal(name: str, value: str | list[str]) -> bool:
     return name in GROUP and all(each == UNKNOWN or each in GROUP[name].values for each in values)
 
 
-def _json(value: Any) -> str:
+def facts(listed: Mapping[str, Any], codes: Codes | None, terms: Terms) -> tuple[tuple[int, float], ...]:
+    """:attr:`Said.facts` of attributes as they are stored, and of their codes."""
+    known = decode(codes).tolist() if codes is not None else []
+    found = []
+    for name, (given, confidence, _) in listed.items():
+        for value in dict.fromkeys([given] if isinstance(given, str) else given):
+            number = terms.ids.get((name, value))
+            if number is not None and value != UNKNOWN:
+                p = known[number] if number < len(known) else float("nan")
+                found.append((number, confidence if math.isnan(p) else p))
+    return tuple(found)
+
+
+def compact(value: Any) -> str:
+    """JSON as it is stored."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

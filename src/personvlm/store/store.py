@@ -13,9 +13,22 @@ import sqlalchemy as sa
 
 from personvlm.base.errors import InputError
 from personvlm.schema import Described
-from personvlm.store import audit, database, erasing, fold, links, reading, retention, search, writing
+from personvlm.store import (
+    audit,
+    corrections,
+    database,
+    erasing,
+    fold,
+    links,
+    pictures,
+    reading,
+    retention,
+    search,
+    writing,
+)
 from personvlm.store.audit import Entry
 from personvlm.store.blobs import Blobs
+from personvlm.store.corrections import Correction
 from personvlm.store.erasing import Receipt
 from personvlm.store.judge import Looks
 from personvlm.store.links import StoredLink
@@ -109,11 +122,12 @@ class Store:
         """
         if not described:
             return []
-        bare = self._without_crops(connection)
-        rows = [(Seen.of(one.request, one.described_at, self._keep(one, bare)), Said.of(one.description, self.terms))
-                for one in described]  # fmt: skip
+        kept = pictures.keep(self.engine, self.blobs, described, connection)
+        rows = [(Seen.of(one.request, one.described_at, references), Said.of(one.description, self.terms))
+                for one, references in zip(described, kept, strict=True)]  # fmt: skip
         new = self.insert(rows, connection)
-        self._refused([one for one, is_new in zip(described, new, strict=True) if not is_new], connection)
+        old = [one for one, is_new in zip(described, new, strict=True) if not is_new]
+        pictures.refuse(self.engine, self.blobs, old, connection)
         return new
 
     def insert(self, rows: Sequence[tuple[Seen, Said]], connection: sa.Connection | None = None) -> list[bool]:
@@ -134,42 +148,6 @@ class Store:
         """
         with self.begin() as connection:
             return fold.fold(connection, everybody=True)
-
-    def _without_crops(self, connection: sa.Connection | None) -> set[str]:
-        if self.blobs is None:
-            return set()
-        with database.reading(self.engine, connection) as own:
-            return retention.without_crops(own)
-
-    def _refused(self, old: Sequence[Described], connection: sa.Connection | None) -> None:
-        """Delete the pictures again of those who are not stored because they were erased."""
-        if self.blobs is None or not old:
-            return
-        people = {one.request.person for one in old}
-        with database.reading(self.engine, connection) as own:
-            gone = writing.erased_people(own, people)
-        for one in old:
-            for number in range(len(one.request.crops) if one.request.person in gone else 0):
-                self.blobs.delete(Blobs.reference(f"{one.request.event_id}-{number}"))
-
-    def _keep(self, one: Described, bare: set[str]) -> tuple[str | None, ...]:
-        """References of the pictures, which are put into the blobs first.
-
-        Their names follow from the event, so that doing it again replaces them, and a transaction that fails leaves
-        nothing that could not be found again.
-        """
-        if self.blobs is None or one.request.camera in bare:
-            return tuple(None for _ in one.request.crops)
-        kept: list[str | None] = []
-        for number, crop in enumerate(one.request.crops):
-            data = crop.data
-            if data is None and crop.reference is not None and crop.reference.startswith("until/"):
-                data = self.blobs.get(crop.reference)  # it would expire
-            if data is not None:
-                kept.append(self.blobs.put(data, name=f"{one.request.event_id}-{number}"))
-            else:
-                kept.append(crop.reference)
-        return tuple(kept)
 
     def known(self, event_ids: Sequence[str], model: str) -> set[str]:
         """Those of ``event_ids`` that ``model`` has described."""
@@ -195,7 +173,7 @@ class Store:
 
     def history(self, since: float | None = None, until: float | None = None, cameras: Sequence[str] = (),
                 people: Sequence[str] | None = None) -> Iterator[Described]:  # fmt: skip
-        """Everything that was ever said, by time of the frame; times in seconds since the epoch, both included."""
+        """Everything that models ever said, by time of the frame; times in seconds since the epoch, both included."""
         asked = Filters(tuple(cameras), since, until, None if people is None else tuple(people))
         with self.read() as connection:
             yield from reading.history(connection, self.terms, asked)
@@ -279,6 +257,33 @@ class Store:
         """Everybody whom links connect with ``person``, itself first."""
         with database.reading(self.engine, connection) as own:
             return links.same_as(own, person)
+
+    # ---- putting right
+
+    def correct(self, person: str, group: str, value: str | Sequence[str], by: str = "somebody",
+                connection: sa.Connection | None = None) -> Correction:  # fmt: skip
+        """Put one attribute of a person right. From now on it holds with probability 1, source ``given``, whatever a
+        model says later, in lists, search, facets and the live feed; what was said before stays in the story. Said
+        twice, it is kept once. ``value`` is one, several of a set, or ``unknown``.
+
+        Raises:
+            InputError: nobody has this id, or there is no such group or value (with the legal ones).
+        """
+        with database.writing(self.engine, connection) as own, writing.correcting(own, person, self.terms):
+            return corrections.correct(own, person, group, value, by)
+
+    def undo_correction(self, number: int, by: str = "somebody", connection: sa.Connection | None = None) -> Correction:
+        """Take a correction back: what was put right before it holds again, or what the model says. ``InputError``
+        where there is none of this number, or it was undone before."""
+        with database.writing(self.engine, connection) as own:
+            person = corrections.person_of(own, number)
+            with writing.correcting(own, person, self.terms):
+                return corrections.undo(own, number, by)
+
+    def corrections(self, person: str | None = None, *, undone: bool = False) -> list[Correction]:
+        """What was put right of one person, or of all, the oldest first. Of each person and group the latest holds."""
+        with self.read() as connection:
+            return corrections.kept(connection, person, undone=undone)
 
     # ---- forgetting
 

@@ -71,11 +71,30 @@ descriptions = sa.Table(
     sa.Column("scores", sa.LargeBinary, doc="uint16 by terms.id; see personvlm.store.codes"),
     sa.Column("quality", _Time, nullable=False),
     sa.Column("crops", sa.Text, nullable=False, doc="JSON: [reference, box, time, score] of each, the best first"),
+    sa.Column("corrects", sa.BigInteger, doc="descriptions.id of what a model said and people put right here"),
     sa.UniqueConstraint("event_id", "model", name="descriptions_event_model"),
     sa.Index("descriptions_track", "track", "revision"),
     sa.Index("descriptions_time", "frame_time"),
 )  # fmt: skip
-"""Everything that was ever said: one row per event and model, however often it was delivered."""
+"""Everything that was ever said: one row per event and model, however often it was delivered; and each time that
+somebody put something right, what holds since then."""
+
+corrections = sa.Table(
+    "corrections", metadata,
+    sa.Column("id", _Key, primary_key=True),
+    sa.Column("track", sa.BigInteger, nullable=False, doc="tracks.id"),
+    _text("group_name"),
+    sa.Column("value", sa.Text, nullable=False, doc="JSON: a value, a list of a set's values, or unknown"),
+    _time("made_at"),
+    _text("made_by"),
+    sa.Column("event_id", sa.Text, nullable=False, doc="of what held then, as the model said it"),
+    _text("model"),
+    sa.Column("said", sa.Text, nullable=False, doc="JSON: [value or values, confidence, source], or null: nothing"),
+    _time("undone_at", null=True),
+    _text("undone_by", null=True),
+    sa.Index("corrections_track", "track"),
+)  # fmt: skip
+"""What people put right. Of each person and group the latest that was not undone holds."""
 
 terms = sa.Table(
     "terms", metadata,

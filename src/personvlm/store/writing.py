@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from personvlm.store import bulk, texts
+from personvlm.store import bulk, corrections, texts
 from personvlm.store.codes import Terms
 from personvlm.store.database import is_sqlite
 from personvlm.store.rows import Said, Seen
@@ -34,6 +35,7 @@ class _Held:
     text: str | None
     attributes: str | None
     description: int
+    corrected: bool
     said: Said | None = None
 
 
@@ -41,12 +43,31 @@ def insert(connection: sa.Connection, rows: Sequence[Row], terms: Terms) -> list
     """Store ``rows`` in the transaction of ``connection``; False for each that was stored before, or is about
     somebody who was erased."""
     new: list[bool] = []
-    if not is_sqlite(connection):
-        # Whoever erases waits for those who write, and they for him: nobody comes back by being written meanwhile.
-        connection.execute(sa.text("SELECT pg_advisory_xact_lock_shared(:key)"), {"key": ERASING})
+    _keep_erasers_out(connection)
     for part in bulk.chunks(rows):
         new += _insert(connection, part, terms)
     return new
+
+
+def _keep_erasers_out(connection: sa.Connection) -> None:
+    """Whoever erases waits for those who write, and they for him: nobody comes back by being written meanwhile."""
+    if not is_sqlite(connection):
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock_shared(:key)"), {"key": ERASING})
+
+
+@contextlib.contextmanager
+def correcting(connection: sa.Connection, person: str, terms: Terms) -> Iterator[None]:
+    """Let what people put right hold of ``person``, and nothing that was taken back, as they leave it at the end.
+    Whoever else writes about the person waits."""
+    _keep_erasers_out(connection)
+    held = _tracks(connection, [person]).get(person)
+    yield
+    base = corrections.base_of(connection, terms, person)
+    if held is None or base is None:
+        return
+    held.description, held.said = corrections.rewrite(connection, terms, *base) or base[1:]
+    connection.execute(tracks.update().where(tracks.c.id == held.id).values(description=held.description))
+    _index(connection, [held], terms)
 
 
 def known(connection: sa.Connection, keys: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
@@ -71,7 +92,7 @@ def _insert(connection: sa.Connection, rows: Sequence[Row], terms: Terms) -> lis
         return [False] * len(rows)
     held = _held(connection, [seen for seen, _ in fresh.values()])
     ids = _describe(connection, fresh, held)
-    changed = _settle(connection, ids, fresh, held)
+    changed = _settle(connection, ids, fresh, held, terms)
     _index(connection, changed, terms)
     stored, result = set(ids), []
     for seen, said in rows:
@@ -102,16 +123,23 @@ def _held(connection: sa.Connection, seen: Sequence[Seen]) -> dict[str, _Held]:
             [(number, one.person, known_cameras[one.camera], one.track_id, one.first_seen, one.last_seen, False, 0, 0)
              for number, one in zip(numbers, new, strict=True)], "ignore",
         )  # fmt: skip
+    return _tracks(connection, people)
+
+
+def _tracks(connection: sa.Connection, people: Collection[str]) -> dict[str, _Held]:
+    """Tracks by person, locked where others could change them."""
     columns = (tracks.c.id, tracks.c.person, tracks.c.revision, tracks.c.first_seen, tracks.c.last_seen, tracks.c.final,
                tracks.c.description, descriptions.c.described_at, descriptions.c.text,
-               descriptions.c.attributes)  # fmt: skip
+               descriptions.c.attributes, descriptions.c.corrects)  # fmt: skip
     query = sa.select(*columns).join_from(tracks, descriptions, descriptions.c.id == tracks.c.description, isouter=True)
-    query = query.where(tracks.c.person.in_(people)).order_by(tracks.c.id)
+    query = query.where(tracks.c.person.in_(people))
     if not is_sqlite(connection):
-        query = query.with_for_update(of=tracks)
+        # First the locks: what others changed while one waited for them is seen by the statement that follows.
+        lock = sa.select(tracks.c.id).where(tracks.c.person.in_(people)).order_by(tracks.c.id)
+        connection.execute(lock.with_for_update())
     return {
         row.person: _Held(row.id, row.revision, row.described_at or 0.0, row.first_seen, row.last_seen, row.final,
-                          row.text, row.attributes, row.description)
+                          row.text, row.attributes, row.description, row.corrects is not None)
         for row in connection.execute(query)
     }  # fmt: skip
 
@@ -141,7 +169,7 @@ def _describe(connection: sa.Connection, fresh: dict[tuple[str, str], Row],
 
 
 def _settle(connection: sa.Connection, ids: dict[tuple[str, str], int], fresh: dict[tuple[str, str], Row],
-            held: dict[str, _Held]) -> list[_Held]:  # fmt: skip
+            held: dict[str, _Held], terms: Terms) -> list[_Held]:  # fmt: skip
     """Bring tracks up to date; those whose latest description is another one now."""
     touched: dict[int, _Held] = {}
     for key, number in ids.items():
@@ -154,6 +182,10 @@ def _settle(connection: sa.Connection, ids: dict[tuple[str, str], int], fresh: d
         if (seen.revision, seen.described_at) >= (track.revision, track.described_at):
             track.revision, track.described_at = seen.revision, seen.described_at
             track.description, track.said = number, said
+    for track in touched.values():
+        if track.corrected and track.said is not None:  # what people put right stays right
+            right = corrections.rewrite(connection, terms, track.id, track.description, track.said)
+            track.description, track.said = right or (track.description, track.said)
     bulk.update(connection, tracks, "id", ("first_seen", "last_seen", "final", "revision", "description"),
                 [(one.id, one.first_seen, one.last_seen, one.final, one.revision, one.description)
                  for one in touched.values()])  # fmt: skip
