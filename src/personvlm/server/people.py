@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
@@ -12,7 +13,8 @@ from personvlm.schema.groups import GROUP
 from personvlm.server.problems import Json, Problem, tag_of, unless_known
 from personvlm.server.services import audited, services
 from personvlm.server.settings import ServerSettings, named
-from personvlm.server.wire import Event, People, event, hidden
+from personvlm.server.wire import Event, People, ShownCorrection, corrections, event, hidden
+from personvlm.store.corrections import checked
 from personvlm.store.reading import Camera as KnownCamera
 from personvlm.store.reading import Filters
 
@@ -24,6 +26,7 @@ Camera = Annotated[list[CameraName] | None, Query(max_length=100, description="O
 Attributes = Annotated[list[str] | None, Query(max_length=20, description="GROUP:VALUE, as in upper.color:red.")]
 Time = Annotated[float | None, Query(ge=0, le=1e11, allow_inf_nan=False, description="Seconds since the epoch.")]
 Limit = Annotated[int, Query(ge=1, le=200)]
+Word = Annotated[str, StringConstraints(max_length=100)]
 After = Annotated[str | None, Query(pattern=r"^0x[01]\.[0-9a-f]{1,13}p[+-]\d{1,2}_\d{1,18}$",
                                     description="`next` of the part before.")]  # fmt: skip
 
@@ -56,6 +59,22 @@ class Story(BaseModel):
     person: Event
     story: list[Event]
     same_as: list[Event] = Field(description="The same person on other cameras, or seen again.")
+    corrections: list[ShownCorrection] = Field(description="What somebody put right of this person, and holds.")
+
+
+class CorrectionBody(BaseModel):
+    """What is right: one value, several of a set, or `unknown`. GET /v1/schema has the groups and their values."""
+
+    model_config = ConfigDict(extra="forbid")
+    group: Annotated[str, Field(max_length=100)]
+    value: Word | Annotated[list[Word], Field(max_length=100)]
+
+
+class Corrections(BaseModel):
+    """The oldest first, those that were undone included."""
+
+    model_config = ConfigDict(extra="forbid")
+    corrections: list[ShownCorrection]
 
 
 class CameraRow(BaseModel):
@@ -95,6 +114,15 @@ def filters(settings: ServerSettings, camera: list[str] | None, since: float | N
     return Filters(tuple(camera or ()), since, until, attributes=wanted)
 
 
+def check_shown(groups: Iterable[str], settings: ServerSettings) -> None:
+    """Raises :class:`Problem` 422 where one of ``groups`` is not shown by this deployment."""
+    off = hidden(settings)
+    secret = [name for name in groups if name in off]
+    if secret:
+        there = ", ".join(name for name in GROUP if name not in off)
+        raise Problem(422, "bad_attribute", f"{secret[0]} is switched off here; there is {there}")
+
+
 @router.get("/v1/people", response_model=People, summary="People, who was seen last first")
 def people(request: Request, camera: Camera = None, since: Time = None, until: Time = None,
            attribute: Attributes = None, after: After = None, limit: Limit = 50) -> Response:  # fmt: skip
@@ -130,7 +158,48 @@ def person(request: Request, id: PersonId) -> Response:
     held = {each.request.person: each for each in service.store.people(Filters(people=ids), limit=len(ids)).items}
     return Json({"person": event(held.get(id) or story[-1], service.settings),
                  "story": [event(each, service.settings) for each in story],
-                 "same_as": [event(held[other], service.settings) for other in ids[1:] if other in held]})  # fmt: skip
+                 "same_as": [event(held[other], service.settings) for other in ids[1:] if other in held],
+                 "corrections": [each for each in corrections(service.store.corrections(id), service.settings)
+                                 if each["holds"]]})  # fmt: skip
+
+
+@router.get("/v1/people/{id}/corrections", response_model=Corrections, summary="What was put right of a person")
+def list_corrections(request: Request, id: PersonId) -> Response:
+    """Who said so and when, and what the model had said. 404 where nobody has the id (any more)."""
+    service = services(request)
+    if service.store.latest(id) is None:
+        raise _nobody(id)
+    audited(request, "list corrections", id)
+    found = service.store.corrections(id, undone=True)
+    return Json({"corrections": corrections(found, service.settings)})
+
+
+@router.post("/v1/people/{id}/corrections", response_model=ShownCorrection, summary="Put an attribute right")
+def correct(request: Request, id: PersonId, body: CorrectionBody) -> Response:
+    """It holds from then on, with probability 1, in lists, search, facets and the live feed, whatever is described
+    later; corrections are kept as data to train on. Said twice, it is kept once. 422 names what is legal."""
+    service = services(request)
+    check_shown([body.group], service.settings)
+    checked(body.group, body.value)
+    if service.store.latest(id) is None:
+        raise _nobody(id)
+    audited(request, "correct", id, {"group": body.group})  # not the value: the audit outlives whoever is erased
+    done = service.store.correct(id, body.group, body.value, request.state.principal.name)
+    return Json(next(each for each in corrections(service.store.corrections(id), service.settings)
+                     if each["number"] == done.number))  # fmt: skip
+
+
+@router.delete("/v1/people/{id}/corrections/{number}", status_code=204, summary="Take a correction back")
+def undo_correction(request: Request, id: PersonId, number: Annotated[int, Path(ge=1, le=2**53)]) -> Response:
+    """What was put right before it holds again, or what the model says. 404 where it is none of this person's, or was
+    undone before."""
+    service = services(request)
+    mine = {each.number: each.group for each in service.store.corrections(id)}
+    if number not in mine or mine[number] in hidden(service.settings):
+        raise Problem(404, "not_found", f"there is no correction {number} of this person that holds")
+    audited(request, "undo correction", id, {"group": mine[number]})
+    service.store.undo_correction(number, request.state.principal.name)
+    return Response(status_code=204)
 
 
 @router.get("/v1/cameras", response_model=Cameras, summary="Cameras")

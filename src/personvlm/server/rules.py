@@ -15,8 +15,7 @@ from personvlm.alerts.grammar import parse_rule
 from personvlm.alerts.plain import compile_words
 from personvlm.alerts.rule import attributes
 from personvlm.base.errors import InputError
-from personvlm.schema.groups import GROUP
-from personvlm.server.people import CameraName, Limit, filters
+from personvlm.server.people import CameraName, Limit, check_shown, filters
 from personvlm.server.problems import Json, Problem
 from personvlm.server.services import Services, audited, services
 from personvlm.server.settings import ServerSettings
@@ -237,10 +236,7 @@ def _check(text: str, settings: ServerSettings) -> str:
         Problem: 422, it asks for what is not shown.
     """
     rule = parse_rule(text)
-    secret = [each.group for each in attributes(rule.condition) if each.group in hidden(settings)]
-    if secret:
-        raise Problem(422, "bad_attribute", f"{secret[0]} is switched off here; there is "
-                      f"{', '.join(name for name in GROUP if name not in hidden(settings))}")  # fmt: skip
+    check_shown((each.group for each in attributes(rule.condition)), settings)
     return str(rule)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -13,6 +13,7 @@ from personvlm.schema import Attribute, Described
 from personvlm.schema.description import values_of
 from personvlm.server.describe import Value
 from personvlm.server.settings import ServerSettings, named
+from personvlm.store.corrections import Correction
 
 
 class _Shown(BaseModel):
@@ -44,9 +45,27 @@ class Event(_Shown):
     described_at: float
     text: str
     attributes: dict[str, Value]
+    corrected: list[str] = Field(description="Groups that somebody put right; see `corrections` of the person.")
     quality: float
     model: str
     crops: list[ShownCrop]
+
+
+class ShownCorrection(_Shown):
+    """One attribute of one person, put right. Times are seconds since the epoch."""
+
+    number: int
+    person: str
+    group: str
+    value: str | list[str]
+    at: float
+    by: str = Field(description="Name of the token that said so.")
+    holds: bool = Field(description="It was not undone, and nothing later was said about the group.")
+    said: Value | None = Field(description="What the model had said; null: nothing.")
+    model: str
+    event_id: str = Field(description="Of the description that held then.")
+    undone_at: float | None
+    undone_by: str | None
 
 
 class People(_Shown):
@@ -73,11 +92,32 @@ def event(described: Described, settings: ServerSettings, number: int | None = N
         "person": request.person, "event_id": request.event_id, "camera": request.camera, "track": request.track_id,
         "trigger": request.trigger, "revision": request.revision, "final": request.final, "time": request.frame_time,
         "first_seen": first, "described_at": described.described_at, "text": text, "attributes": attributes,
+        "corrected": [name for name, item in said.attributes.items() if item.source == "given" and name in attributes],
         "quality": round(said.quality, 4), "model": said.model,
         "crops": [{"url": crop_url(crop.reference, request.camera, settings),
                    "box": None if crop.box is None else list(crop.box), "time": crop.time, "score": crop.score}
                   for crop in request.crops],
     }  # fmt: skip
+
+
+def corrections(found: Sequence[Correction], settings: ServerSettings) -> list[dict[str, Any]]:
+    """:class:`ShownCorrection` of each of one person, the oldest first, without what this deployment does not show."""
+    off, last = hidden(settings), {each.group: each.number for each in found if each.undone_at is None}
+    return [
+        {"number": each.number, "person": each.person, "group": each.group, "value": _plain(each.value), "at": each.at,
+         "by": each.by, "holds": last.get(each.group) == each.number, "said": None if each.said is None else
+         _attribute(each.said), "model": each.model, "event_id": each.event_id, "undone_at": each.undone_at,
+         "undone_by": each.undone_by}
+        for each in found if each.group not in off
+    ]  # fmt: skip
+
+
+def _attribute(item: Attribute) -> dict[str, Any]:
+    return {"value": _plain(item.value), "confidence": round(item.confidence, 4)}
+
+
+def _plain(value: str | tuple[str, ...]) -> str | list[str]:
+    return value if isinstance(value, str) else list(value)
 
 
 def shown(text: str, attributes: Mapping[str, Attribute],
@@ -88,8 +128,7 @@ def shown(text: str, attributes: Mapping[str, Attribute],
     if off & attributes.keys():
         attributes = {name: item for name, item in attributes.items() if name not in off}
         text = realise(values_of(attributes))
-    return text, {name: {"value": item.value if isinstance(item.value, str) else list(item.value),
-                         "confidence": round(item.confidence, 4)} for name, item in attributes.items()}  # fmt: skip
+    return text, {name: _attribute(item) for name, item in attributes.items()}
 
 
 def hidden(settings: ServerSettings) -> frozenset[str]:
