@@ -61,6 +61,48 @@ def test_axe_finds_nothing_in_a_question_and_in_what_follows(page: Any, shop: Sh
     assert serious(page, axe) == []
 
 
+def test_axe_finds_nothing_where_something_is_put_right(page: Any, shop: Shop, axe: str) -> None:
+    visit(page, shop, "person")
+    page.get_by_role("button", name="Put Top color right").click()
+    page.get_by_role("dialog").wait_for()
+    assert serious(page, axe) == []
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Put Gender right").click()
+    page.get_by_role("dialog").wait_for()
+    assert serious(page, axe) == []
+    page.get_by_role("button", name="Cannot be told").click()
+    page.locator(".attributes .right").wait_for()
+    assert serious(page, axe) == []
+    page.emulate_media(color_scheme="dark")
+    page.set_viewport_size(PHONE)
+    assert serious(page, axe, "color-contrast") == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def test_something_is_put_right_by_keyboard_alone(page: Any, shop: Shop) -> None:
+    visit(page, shop, "person")
+    id = page.url.rpartition("/")[2]
+    group, name = "upper.garment", "Put Top right"
+    was = shop.get(f"/v1/people/{id}")["person"]["attributes"][group]["value"]
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.ariaLabel") == name:
+            break
+    assert focused(page)["outline"]
+    page.keyboard.press("Enter")
+    page.get_by_role("dialog").wait_for()
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if focused(page)["text"] == "vest":
+            break
+    assert focused(page)["outline"]
+    page.keyboard.press("Enter")
+    page.locator(f'[data-group="{group}"] .right').wait_for()
+    until(page, f"document.activeElement.ariaLabel === '{name}'")
+    person = shop.get(f"/v1/people/{id}")
+    assert (person["person"]["attributes"][group]["value"], person["corrections"][-1]["said"]["value"]) == ("vest", was)
+
+
 def test_axe_would_find_something(page: Any, shop: Shop, axe: str) -> None:
     """A check that cannot fail is none."""
     visit(page, shop, "cameras")

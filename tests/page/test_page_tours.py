@@ -115,6 +115,61 @@ def test_an_alert_is_acknowledged_and_closed(page: Any, shop: Shop) -> None:
     assert shop.get(f"/v1/alerts/{id}")["state"] == "closed"
 
 
+def test_a_wrong_attribute_is_put_right_and_back(page: Any, shop: Shop) -> None:
+    people = shop.get("/v1/people?limit=200")["people"]
+    one = next(each for each in people if "upper.garment" in each["attributes"] and "gloves" not in each["attributes"])
+    id, was = one["person"], one["attributes"]["upper.garment"]
+    right = "vest" if was["value"] != "vest" else "dress"
+    page.goto(shop.view(f"person/{id}"))
+    page.get_by_role("button", name="Put Top right", exact=True).click()
+    dialog = page.get_by_role("dialog", name="Top: what is right?")
+    pressed = dialog.locator("[aria-pressed=true]")
+    assert pressed.inner_text() == was["value"]
+    dialog.get_by_role("button", name="Keep").click()
+    assert shop.get(f"/v1/people/{id}/corrections")["corrections"] == []
+
+    page.get_by_role("button", name="Put Top right", exact=True).click()
+    dialog.get_by_role("button", name=right, exact=True).click()
+    page.get_by_text(f"Top is now {right}.").wait_for()
+    (kept,) = shop.get(f"/v1/people/{id}/corrections")["corrections"]
+    assert (kept["group"], kept["value"], kept["said"]) == ("upper.garment", right, was)
+    row = page.locator('.attributes [data-group="upper.garment"]')
+    assert row.locator("dd").first.inner_text().startswith(right)
+    assert "Put right by somebody at this machine" in row.inner_text()
+    assert f"the model said {was['value']}" in row.inner_text()
+    assert row.evaluate("each => each.contains(document.activeElement)")
+    assert right in page.locator(".sentence.large").inner_text()
+    assert page.locator(".story li", has_text="put right: Top").count() == 1
+    hit = shop.get(f"/v1/search?q={right}&limit=1")["hits"][0]
+    assert (hit["person"]["attributes"]["upper.garment"]["value"], hit["probability"] > 0.9) == (right, True)
+
+    # Several at once, and something that was not said at all.
+    page.get_by_role("button", name="Put Top color right").click()
+    colors = page.get_by_role("dialog", name="Top color: what is right?")
+    for box in colors.get_by_role("checkbox", checked=True).all():
+        box.uncheck()
+    colors.get_by_role("checkbox", name="Cannot be told").check()
+    colors.get_by_role("checkbox", name="pink").check()
+    assert not colors.get_by_role("checkbox", name="Cannot be told").is_checked(), "it goes with nothing else"
+    colors.get_by_role("checkbox", name="green").check()
+    colors.get_by_role("button", name="Put right").click()
+    page.get_by_text("Top color is now green, pink.").wait_for()
+    page.get_by_label("Something is missing:").select_option("gloves")
+    page.get_by_role("button", name="Say it …").click()
+    page.get_by_role("dialog", name="Gloves: what is right?").get_by_role("button", name="gloves", exact=True).click()
+    page.get_by_text("Gloves is now gloves.").wait_for()
+    now = shop.get(f"/v1/people/{id}")["person"]
+    assert now["attributes"]["upper.color"] == {"value": ["green", "pink"], "confidence": 1.0}
+    assert sorted(now["corrected"]) == ["gloves", "upper.color", "upper.garment"]
+
+    for name in ("Gloves", "Top color", "Top"):
+        page.get_by_role("button", name=f"Undo: {name}", exact=True).click()
+        page.get_by_text(f"{name} is as it was before.").wait_for()
+    back = shop.get(f"/v1/people/{id}")["person"]
+    assert (back["attributes"], back["text"], back["corrected"]) == (one["attributes"], one["text"], [])
+    assert page.locator(".attributes .right").count() == 0
+
+
 def test_a_person_is_erased_everywhere_after_a_question(page: Any, shop: Shop) -> None:
     people = shop.get("/v1/people?limit=200")["people"]
     stories = [shop.get(f"/v1/people/{each['person']}") for each in people]

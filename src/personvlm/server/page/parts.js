@@ -105,15 +105,16 @@ export async function cameraChoice(chosen, onchange, signal) {
   return choice([["", "All cameras"], ...cameras.map((each) => [each.name, each.name])], chosen ?? "", onchange);
 }
 
-// A question before something that cannot be taken back. Resolves to what `read` says, or null.
+// A question before something is done. Resolves to what `read` makes of the button's value, or null. Without `yes` the
+// answers are buttons of `content`.
 export function ask(title, content, yes, read = () => true) {
   return new Promise((resolve) => {
     const dialog = h("dialog", { "aria-labelledby": "ask-title" }, h("form", { method: "dialog" },
       h("h2", { id: "ask-title" }, title), content,
       h("div", { class: "buttons" }, h("button", { value: "no", autofocus: true }, "Keep"),
-        h("button", { value: "yes", class: "danger" }, yes))));
+        yes ? h("button", { value: "yes", class: "danger" }, yes) : null)));
     dialog.addEventListener("close", () => {
-      resolve(dialog.returnValue === "yes" ? read() : null);
+      resolve(["", "no"].includes(dialog.returnValue) ? null : read(dialog.returnValue));
       dialog.remove();
     });
     document.body.append(dialog);

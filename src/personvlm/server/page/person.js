@@ -1,12 +1,11 @@
 // One person: pictures, what is said and how surely, the story over cameras, who looks similar, and erasing.
 
 import { get, may, post } from "./api.js";
-import { h, label, lasted, percent, replace, say, sentence, sure, when } from "./dom.js";
-import { ask, attempt, card, choice, crop, empty, field, heading, loading, personLink } from "./parts.js";
+import { attributes, vocabulary } from "./corrections.js";
+import { h, label, lasted, percent, replace, sentence, sure, when } from "./dom.js";
+import { ask, attempt, card, crop, empty, field, heading, loading, personLink } from "./parts.js";
 
 const WHY = { new_track: "first seen", track_update: "seen better", reid_request: "looked at again", backfill: "described later" };
-
-const values = (attribute) => [attribute.value].flat();
 
 function pictures(person, story) {
   const seen = new Set();  // a picture belongs to several revisions; its time tells that it is the same
@@ -23,41 +22,6 @@ function pictures(person, story) {
       onclick: (event) => show(url, event.currentTarget) }, crop(url))))) : null);
 }
 
-// Groups and their legal values, for putting right what is wrong; only where the server takes corrections.
-async function vocabulary(signal) {
-  if (!may("admin")) return null;
-  const document = await get("/openapi.json", {}, signal).catch(() => null);
-  if (!document?.paths?.["/v1/people/{id}/corrections"]?.post) return null;
-  const schema = await get("/v1/schema", {}, signal);
-  const groups = schema.properties.attributes.properties;
-  return Object.fromEntries(Object.entries(groups).map(([name, group]) => {
-    const set = Boolean(group.properties.value.oneOf);
-    const legal = set ? group.properties.value.oneOf[0].items.enum : group.properties.value.enum;
-    return [name, { set, legal }];
-  }));
-}
-
-function attributes(person, known, again) {
-  const rows = Object.entries(person.attributes);
-  if (!rows.length) return h("p", { class: "soft" }, "No attribute is certain enough to be stated.");
-  const right = (group, attribute) => h("button", { type: "button", class: "plain small", "aria-label": `Put ${label(group)} right`,
-    onclick: async () => {
-      const { set, legal } = known[group];
-      const select = choice(legal.map((each) => [each, each]), values(attribute)[0]);
-      select.setAttribute("aria-label", label(group));
-      const chosen = await ask(`${label(group)}: what is right?`, h("p", {}, select), "Put right", () => select.value);
-      if (chosen === null) return;
-      try {
-        await post(`/v1/people/${person.person}/corrections`, { group, value: set && chosen !== "unknown" ? [chosen] : chosen });
-        say(`${label(group)} is now ${chosen}. Thank you: corrections are kept as data.`);
-        again();
-      } catch (error) { say(error.message, "bad"); }
-    } }, "Wrong?");
-  return h("dl", { class: "attributes" }, rows.map(([group, attribute]) => h("div", {}, h("dt", {}, label(group)),
-    h("dd", {}, values(attribute).join(", ")), h("dd", {}, sure(attribute.confidence)),
-    known?.[group] ? h("dd", {}, right(group, attribute)) : null)));
-}
-
 function story(events, id) {
   const ordered = events.toSorted((one, other) => one.time - other.time || one.revision - other.revision);
   return h("ol", { class: "story" }, ordered.map((event, index) => {
@@ -65,7 +29,8 @@ function story(events, id) {
     const text = sentence(event.text);
     return h("li", { class: moved ? "moved" : null }, crop(event.crops[0]?.url), h("div", {},
       h("p", { class: "meta" }, h("span", { class: "camera" }, event.camera), " ", when(event.time),
-        h("span", {}, event.final ? "has left" : WHY[event.trigger] ?? event.trigger)),
+        h("span", {}, event.corrected.length ? `put right: ${event.corrected.map(label).join(", ")}`
+          : event.final ? "has left" : WHY[event.trigger] ?? event.trigger)),
       h("p", { class: "sentence" }, event.person === id ? text : personLink(event.person, text))));
   }));
 }
@@ -133,6 +98,10 @@ export default async function view(root, { rest: id, signal }) {
     const first = Math.min(person.first_seen, ...linked.map((each) => each.first_seen));
     const last = Math.max(person.time, ...linked.map((each) => each.time));
     const alike = h("div");
+    const again = async (group) => {
+      await view(root, { rest: id, signal });
+      root.querySelector(`[data-group="${group}"] button, #missing`)?.focus();
+    };
     const title = `Person on ${cameras.join(", ")}`;
     document.title = `${title} · PersonVLM`;
     replace(root,
@@ -142,7 +111,7 @@ export default async function view(root, { rest: id, signal }) {
         h("p", { class: "meta" }, when(first), last - first >= 1 ? h("span", {}, `seen for ${lasted(last - first)}`) : null,
           h("span", {}, person.final ? "has left" : "may still be there"), h("span", {}, `quality ${percent(person.quality)}`),
           h("span", {}, person.model)),
-        attributes(person, known, () => view(root, { rest: id, signal })))),
+        attributes(found, known, again))),
       h("section", {}, h("h2", {}, "Story"), story([...found.story, ...linked], id)),
       may("search") ? h("section", {}, h("h2", {}, "Who looks similar"), alike) : null);
     if (may("search")) similar(id, new Set(linked.map((each) => each.person)), alike, signal);
