@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ import sqlalchemy as sa
 from stored_people import MONDAY, backpacker, red_jacket, said, seen
 
 from personvlm.base.errors import InputError
-from personvlm.schema import UNKNOWN, PersonDescription
+from personvlm.data.readers import read_samples
+from personvlm.schema import GROUP, UNKNOWN, Crop, Described, Known, PersonDescription
 from personvlm.store import Store, migrate, tables
 from personvlm.store.database import connect, is_sqlite
+from personvlm.store.lessons import Written, write_lessons
 from personvlm.store.reading import Filters
 
 RED = seen(1, red_jacket(), crop=b"\xff\xd8\xff red")
@@ -231,3 +234,70 @@ def test_who_corrects_and_who_describes_wait_for_each_other(store: Store) -> Non
     assert latest is not None
     assert (latest.request.revision, latest.description.attributes["upper.color"].values) == (2, ("blue",))
     assert found(store, "somebody in blue")[1] > 0.99
+
+
+def pictured(track: int, description: PersonDescription, *times: float, revision: int = 1) -> Described:
+    """Somebody with a picture of each of these seconds, the best first."""
+    crops = [Crop(data=b"\xff\xd8\xff" + f"{track} {at:g}".encode(), time=MONDAY + at) for at in times]
+    one = seen(track, description, at=MONDAY + 20 * revision, first=MONDAY + 20, revision=revision)
+    request = one.request.model_copy(update={"crop": crops[0], "others": tuple(crops[1:])})
+    return one.model_copy(update={"request": request})
+
+
+def test_they_are_written_as_data_to_train_on(store: Store, tmp_path: Path) -> None:
+    events = [pictured(1, red_jacket(), 1), pictured(1, red_jacket(), 5, 1, 7, revision=2),
+              *(pictured(track, backpacker(), track) for track in (2, 3, 4))]  # fmt: skip
+    store.add(events)
+    one, _, two, three, four = (event.request.person for event in events)
+    store.correct(one, "upper.color", ["black", "white"], "anna")
+    store.correct(one, "age", "adult", "anna")
+    store.correct(one, "view", "back", "anna")
+    store.correct(one, "gloves", UNKNOWN, "anna")
+    store.correct(two, "carrying", [], "anna")
+    store.undo_correction(store.correct(three, "gender", "female", "anna").number)
+    store.correct(four, "gender", "female", "anna")
+    store.link(one, two, 0.9)
+    assert store.blobs is not None
+    store.blobs.delete(str(store.story(four)[0].request.crop.reference))
+
+    assert write_lessons(store, tmp_path / "data") == Written(pictures=4, people=2, corrections=4, without=1)
+    samples = read_samples(tmp_path / "data" / "corrections.jsonl", "personvlm")
+    by = {sample.image.read_bytes()[3:].decode(): sample for sample in samples}
+    assert set(by) == {"1 5", "1 1", "1 7", "2 2"}, "each picture once, however many revisions it belongs to"
+    assert {sample.identity for sample in samples} == {min(one, two)}, "linked people are one"
+    assert {sample.labels for sample in samples} == {("camera=gate",)}
+    best = by["1 5"].annotations
+    assert (best.values()["upper.color"], best.values()["age"], best.values()["view"]) == (
+        ("black", "white"), ("adult",), ("back",))  # fmt: skip
+    assert "view" not in by["1 1"].annotations.known, "seen from another side, perhaps"
+    assert by["1 1"].annotations.known.keys() == {"upper.color", "age"}, "nothing that nobody looked at"
+    assert by["2 2"].annotations.known["carrying"] == Known(frozenset({"none"}), frozenset(
+        GROUP["carrying"].columns) - {"none"})  # fmt: skip
+
+
+def test_the_command_lists_and_writes_them(tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from personvlm.cli.app import app
+
+    url = str(tmp_path / "people.db")
+    with Store.open(url) as opened:
+        opened.add([pictured(1, red_jacket(), 1)])
+        person = opened.people().items[0].request.person
+        opened.correct(person, "upper.color", ["blue"], "anna")
+        number = opened.correct(person, "gender", "male", "ben").number
+        opened.undo_correction(number, "carl")
+    run = CliRunner().invoke
+    listed = run(app, ["store", "corrections", "--undone", "--store", url])
+    assert listed.exit_code == 0, listed.output
+    lines = listed.output.splitlines()
+    assert lines[0].endswith("upper.color: blue, not red (anna)")
+    assert lines[1].endswith("gender: male, not female (ben); taken back by carl")
+    (one,) = json.loads(run(app, ["store", "corrections", "--json", "--store", url]).output)
+    assert (one["value"], one["by"], one["said"]["value"], one["person"]) == (["blue"], "anna", ["red"], person)
+    done = run(app, ["store", "corrections", "--out", str(tmp_path / "data"), "--store", url])
+    assert "1 corrections of 1 people in 1 pictures" in done.output
+    (sample,) = read_samples(tmp_path / "data" / "corrections.jsonl", "personvlm")
+    assert (sample.identity, sample.values) == (person, {"upper.color": ("blue",)})
+    with Store.open(url) as opened:
+        assert opened.audited()[-1].action == "export corrections"

@@ -6,6 +6,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -275,6 +276,38 @@ def export(
         count = exporting.write(shown, sys.stdout if out is None else out, form)
     if out is not None and not quiet:
         print(printable(f"{count} people in {out}"), file=sys.stderr)
+
+
+@app.command("corrections")
+def corrections(
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write them here with pictures, to train on.")] = None,
+    person: Annotated[str | None, typer.Option(metavar="ID", help="List only this person's.")] = None,
+    undone: Annotated[bool, typer.Option("--undone", help="List those that were taken back, too.")] = False,
+    store: At = DEFAULT,
+    blobs: BlobsAt = None,
+    as_json: Json = False,
+) -> None:
+    """List what people put right on the person page; or write it as data for `personvlm adapt --data`."""
+    if out is not None and (person or undone or as_json):
+        raise typer.BadParameter("--out writes everything that holds; --person, --undone and --json are of the list")
+    with open_store(store, "store corrections", blobs=blobs) as opened:
+        if out is not None:
+            from personvlm.store.lessons import FILE, write_lessons
+
+            opened.audit("command line", "export corrections", "people")
+            done = write_lessons(opened, out)
+            print(printable(f"{out / FILE}: {done.corrections} corrections of {done.people} people in {done.pictures} "
+                            f"pictures; of {done.without} more no picture is kept"))  # fmt: skip
+            return
+        found = opened.corrections(person, undone=undone)
+    if as_json:
+        print_json([asdict(each) | {"said": each.said and each.said.model_dump()} for each in found], indent=1)
+    for each in () if as_json else found:
+        at, value = datetime.fromtimestamp(each.at), [each.value] if isinstance(each.value, str) else each.value
+        said = "nothing" if each.said is None else ", ".join(each.said.values)
+        back = "" if each.undone_by is None else f"; taken back by {each.undone_by}"
+        print(printable(f"{each.number}. {at:%Y-%m-%d %H:%M:%S}  {each.camera} {each.person}  {each.group}: "
+                        f"{', '.join(value) or 'none'}, not {said} ({each.by}){back}"))  # fmt: skip
 
 
 def _everybody(store: Store, asked: Filters) -> Iterator[Described]:
