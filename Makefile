@@ -46,7 +46,7 @@ $(VENV)/.installed: $(VENV)/.made pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.installed tools/torch_source.py
 	@echo "Installing what training and the tests need (torch too; this takes a few minutes)"
-	@$(BIN)/python -m pip install -q -c constraints.txt $$($(BIN)/python tools/torch_source.py) -e '.[train,video,service,postgres,redis,rabbitmq,mqtt,notify,parquet,dev]'
+	@$(BIN)/python -m pip install -q -c constraints.txt $$($(BIN)/python tools/torch_source.py) -e '.[train,video,service,postgres,redis,rabbitmq,mqtt,notify,parquet,otel,dev]'
 	@touch $@
 
 install: $(VENV)/.installed

@@ -9,7 +9,7 @@ import pytest
 from queue_harness import event
 
 from personvlm.base.errors import InputError
-from personvlm.events.message import MOST_BYTES, decode, encode, fetch, json_schema
+from personvlm.events.message import MOST_BYTES, decode, encode, fetch, json_schema, shelve
 from personvlm.events.opening import open_queue, with_settings
 from personvlm.events.port import QueueSettings
 from personvlm.schema.events import Crop, DescribeRequest
@@ -23,9 +23,7 @@ def message(**changes: Any) -> bytes:
 
 
 def test_the_published_schema_is_that_of_the_code() -> None:
-    assert json.loads(PUBLISHED.read_text("utf-8")) == json_schema(), (
-        "after a change: make schema"
-    )
+    assert json.loads(PUBLISHED.read_text("utf-8")) == json_schema(), "after a change: make schema"
 
 
 def test_the_schema_accepts_what_is_sent_and_refuses_what_is_not_read() -> None:
@@ -77,7 +75,40 @@ def test_pictures_that_are_references_are_fetched() -> None:
     with pytest.raises(InputError, match="--blobs"):
         fetch(request, None)
     with pytest.raises(InputError, match="neither data nor a reference"):
-        encode(DescribeRequest.build("gate", 1, "new_track", 1.0, Crop()))
+        shelve(DescribeRequest.build("gate", 1, "new_track", 1.0, Crop()))
+
+
+def test_what_is_shelved_once_is_shelved() -> None:
+    class Shelf:
+        laid: list[bytes] = []  # noqa: RUF012
+
+        def put(self, data: bytes, expires: float | None = None) -> str:
+            self.laid.append(data)
+            return f"keep/aa/{len(self.laid)}"
+
+        def get(self, reference: str) -> bytes:
+            return self.laid[int(reference[-1]) - 1]
+
+    pictures = [b"1234", b"too large", b"567", b"no room"]
+    best, *others = (Crop(data=data, score=0.5) for data in pictures)
+    whole = DescribeRequest.build("gate", 1, "new_track", 1.0, best, others=tuple(others))
+    shelf = Shelf()
+    once = shelve(whole, inline=8, blobs=shelf)
+    assert [crop.data for crop in once.crops] == [b"1234", None, b"567", None]
+    assert shelve(once, inline=8, blobs=shelf) == once
+    assert shelf.laid == [b"too large", b"no room"]
+    assert fetch(decode(encode(once)), shelf).crops == tuple(
+        crop.model_copy(update={"reference": there.reference})
+        for crop, there in zip(whole.crops, once.crops, strict=True)
+    )
+    with pytest.raises(InputError, match="more than 8 bytes"):
+        shelve(whole, inline=8)
+
+
+def test_the_context_of_a_trace_travels_and_is_left_out_where_there_is_none() -> None:
+    assert "traceparent" not in json.loads(encode(event()))
+    traced = event(traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+    assert decode(encode(traced)) == traced
 
 
 def test_settings_stand_in_the_address() -> None:

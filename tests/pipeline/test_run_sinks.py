@@ -136,6 +136,59 @@ def test_a_queue_gets_every_event_and_words_are_left_to_workers(tmp_path: Path) 
     queue.close()
 
 
+def test_large_pictures_are_laid_down_once_however_often_the_queue_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from personvlm.events import QueueDownError
+    from personvlm.events.sql import SqlQueue
+    from personvlm.schema import Crop as Sent
+
+    monkeypatch.setattr(Patience, "_sleep", lambda self, seconds: None)
+    failures, really = [QueueDownError("gone")] * 3, SqlQueue._put
+
+    def put_by_chance(self: SqlQueue, items: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return really(self, items)
+
+    monkeypatch.setattr(SqlQueue, "_put", put_by_chance)
+    large = DescribeRequest.build("gate", 1, "new_track", 1.0, Sent(data=bytes(100_000)))
+    with queueing(f"sqlite:///{tmp_path / 'queue.db'}", blobs=str(tmp_path / "blobs")) as put:
+        assert put([large]) == ["accepted"]
+    assert not failures
+    assert len([path for path in (tmp_path / "blobs").rglob("*") if path.is_file()]) == 1
+
+
+def test_a_run_that_stores_makes_one_trace_of_what_a_camera_tells(tmp_path: Path) -> None:
+    exporting = pytest.importorskip("opentelemetry.sdk.trace.export.in_memory_span_exporter", reason="the otel extra")
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+
+    from personvlm.base import tracing
+
+    provider, kept = TracerProvider(), exporting.InMemorySpanExporter()
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    tracing.use(provider)
+    events: list[PersonEvent] = []
+    try:
+        with storing(str(tmp_path / "people.db")) as stored:
+
+            def tell(event: PersonEvent) -> None:
+                stored(event)
+                events.append(event)
+
+            go(tell, frames=80)
+    finally:
+        tracing.use(None)
+    spans = kept.get_finished_spans()
+    names = {span.context.span_id: span.name for span in spans}
+    found = {(names.get(span.parent.span_id) if span.parent else None, span.name) for span in spans}
+    assert found == {(None, "camera"), ("camera", "describe"), ("camera", "store")}
+    stores = [span.attributes["personvlm.event_id"] for span in spans if span.name == "store"]
+    assert stores == [event.occasion.event_id for event in events]
+    assert len({span.context.trace_id for span in spans}) == sum(span.name == "camera" for span in spans)
+
+
 def test_a_queue_of_this_process_alone_is_refused() -> None:
     with pytest.raises(InputError, match="others reach"), queueing("memory:"):
         pass

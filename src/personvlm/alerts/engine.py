@@ -24,6 +24,7 @@ from personvlm.alerts.judge import judge
 from personvlm.alerts.ledger import SqlLedger, alert_of
 from personvlm.alerts.rule import Rule
 from personvlm.alerts.webhook import check_address
+from personvlm.base import tracing
 from personvlm.base.errors import InputError
 from personvlm.schema import Described
 from personvlm.store import tables
@@ -183,8 +184,11 @@ class Alerts:
                 return []
             terse = {channel.name for channel in self._channels(opened) if not channel.webhook}
             ledger = SqlLedger(opened, {rule.name: rule.channels for rule in rules}, terse, time.time())
-            found = [follow(rule.name, rule.rule, item, ledger, lambda person: self._same(person, opened), self._zone)
-                     for item in items for rule in rules]  # fmt: skip
+            found: list[Alert | None] = []
+            for item in items:
+                with tracing.span("alert", item.request.traceparent, event_id=item.request.event_id):
+                    found += [follow(rule.name, rule.rule, item, ledger, lambda person: self._same(person, opened),
+                                     self._zone) for rule in rules]  # fmt: skip
             return [alert for alert in found if alert is not None]
 
     def _touched(self, rules: list[StoredRule], items: list[Described], connection: Connection) -> list[StoredRule]:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from personvlm.alerts.alert import Alert, Evidence, Kind
+from personvlm.base import tracing
 from personvlm.store import tables
 
 _FIELDS = [each.name for each in fields(Alert)]
@@ -94,6 +95,8 @@ class SqlLedger:
         before = sa.select(sa.func.count()).where(deliveries.c.alert == alert.id, deliveries.c.channel == channel)
         number = int(self._connection.scalar(before) or 0) + 1
         payload = {"event": f"alert.{kind}", "alert": alert.record()}
+        if (inside := tracing.traceparent()) is not None:
+            payload["traceparent"] = inside
         self._connection.execute(deliveries.insert().values(
             id=hashlib.sha256(f"{alert.id}\x1f{channel}\x1f{number}".encode()).hexdigest()[:32], alert=alert.id,
             channel=channel, number=number, kind=kind, payload=json.dumps(payload, ensure_ascii=False),

@@ -20,6 +20,7 @@ from sqlalchemy.engine import Connection
 
 from personvlm.alerts import notify, webhook
 from personvlm.alerts.engine import Channel
+from personvlm.base import tracing
 from personvlm.base.errors import PersonVLMError
 from personvlm.store import tables
 from personvlm.store.database import reading
@@ -153,15 +154,18 @@ class Outbox:
         if channel is None:
             return f"there is no channel {row['channel']!r} any more"
         picture = self._bytes(*crop) if crop is not None else None
+        payload = json.loads(row["payload"])
+        parent, facts = payload.pop("traceparent", None), {"personvlm.attempt": row["attempts"] + 1}
         try:
-            if channel.webhook:
-                message = {"id": row["id"], "sent_at": now, **json.loads(row["payload"]),
-                           "picture": base64.b64encode(picture).decode() if picture else None}  # fmt: skip
-                body = json.dumps(message, ensure_ascii=False).encode()
-                webhook.send(channel.url, body, id=row["id"], secret=channel.secret, private=channel.private, now=now,
-                             timeout=self._timeout)  # fmt: skip
-            else:
-                notify.notify(channel.url, *sentence(json.loads(row["payload"])["alert"]), picture)
+            with tracing.span("deliver", parent, kind="client", event_id=payload["alert"]["event_id"], facts=facts):
+                if channel.webhook:
+                    message = {"id": row["id"], "sent_at": now, **payload,
+                               "picture": base64.b64encode(picture).decode() if picture else None}  # fmt: skip
+                    body = json.dumps(message, ensure_ascii=False).encode()
+                    webhook.send(channel.url, body, id=row["id"], secret=channel.secret, private=channel.private,
+                                 now=now, timeout=self._timeout)  # fmt: skip
+                else:
+                    notify.notify(channel.url, *sentence(payload["alert"]), picture)
         except PersonVLMError as error:
             return str(error)
         except Exception as error:  # a service's own defects must not stop the others

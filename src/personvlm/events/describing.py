@@ -6,6 +6,7 @@ import logging
 import time
 from typing import Any
 
+from personvlm.base import tracing
 from personvlm.base.errors import InputError
 from personvlm.events.message import Blobs, fetch
 from personvlm.runtime.batching import BatchEngine
@@ -37,7 +38,7 @@ class EventEngine(BatchEngine[DescribeRequest, PersonDescription]):
         self.model, self._blobs = model, blobs
         super().__init__([self._describe] * concurrency, settings, prepare=self._read)
 
-    def _read(self, request: DescribeRequest) -> list[Scored]:
+    def _read(self, request: DescribeRequest) -> tuple[DescribeRequest, list[Scored]]:
         began = time.perf_counter()
         describer, pictures, problems = self.model.describer, [], []
         for crop in fetch(request, self._blobs).crops:
@@ -51,7 +52,9 @@ class EventEngine(BatchEngine[DescribeRequest, PersonDescription]):
         if problems:
             _log.warning("event %s: %d pictures left out: %s", request.event_id, len(problems), problems[0])
         self.time_stage("decode", time.perf_counter() - began)
-        return pictures
+        return request, pictures
 
     def _describe(self, people: list[Any]) -> list[PersonDescription]:
-        return self.model.describe_all(people)
+        batch = {"personvlm.batch": len(people)}
+        with tracing.steps("describe", [request for request, _ in people], facts=batch):
+            return self.model.describe_all([pictures for _, pictures in people])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import time
+from collections.abc import Sequence
 from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -58,6 +59,8 @@ class Message(_Part):
     revision: int = Field(default=1, ge=1, description="What is said about one track is counted; the higher holds.")
     final: bool = Field(default=False, description="The person has left; no higher revision will come.")
     crops: tuple[MessageCrop, ...] = Field(min_length=1, max_length=64, description="Pictures, the best first.")
+    traceparent: str | None = Field(default=None, max_length=200,
+                                    description="W3C trace context of the step that put it.")  # fmt: skip
 
 
 def json_schema() -> dict[str, Any]:
@@ -67,9 +70,10 @@ def json_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def encode(request: DescribeRequest, *, inline: int = 64 * 1024, blobs: Blobs | None = None,
-           keep_s: float = 7 * 86_400.0) -> bytes:  # fmt: skip
-    """A message. Pictures are part of it while they are ``inline`` bytes together, the others go to ``blobs``.
+def shelve(request: DescribeRequest, *, inline: int = 64 * 1024, blobs: Blobs | None = None,
+           keep_s: float = 7 * 86_400.0) -> DescribeRequest:  # fmt: skip
+    """The event as it fits into a message: pictures stay with it while they are ``inline`` bytes together, the others
+    go to ``blobs``. What was shelved once is shelved: who puts it again does not upload it again.
 
     Raises:
         InputError: a picture has neither bytes nor a reference, or does not fit and there is no blob store.
@@ -79,7 +83,7 @@ def encode(request: DescribeRequest, *, inline: int = 64 * 1024, blobs: Blobs | 
         data, reference = None, crop.reference
         if crop.data is not None and used + len(crop.data) <= inline:
             used += len(crop.data)
-            data, reference = base64.b64encode(crop.data).decode(), None
+            data, reference = crop.data, None
         elif reference is None and crop.data is not None:
             if blobs is None:
                 raise InputError(f"event {request.event_id}: its pictures have more than {inline} bytes and there is "
@@ -87,10 +91,21 @@ def encode(request: DescribeRequest, *, inline: int = 64 * 1024, blobs: Blobs | 
             reference = blobs.put(crop.data, time.time() + keep_s)
         elif reference is None:
             raise InputError(f"event {request.event_id}: a crop has neither data nor a reference")
-        crops.append(MessageCrop(data=data, reference=reference, box=crop.box, time=crop.time, score=crop.score))
+        crops.append(crop.model_copy(update={"data": data, "reference": reference}))
+    return _with(request, crops)
+
+
+def encode(request: DescribeRequest) -> bytes:
+    """The message of an event that was :func:`shelved <shelve>`."""
+    crops = tuple(
+        MessageCrop(data=None if crop.data is None else base64.b64encode(crop.data).decode(), reference=crop.reference,
+                    box=crop.box, time=crop.time, score=crop.score)
+        for crop in request.crops
+    )  # fmt: skip
     message = Message(event_id=request.event_id, camera=request.camera, track_id=request.track_id,
                       trigger=request.trigger, frame_time=request.frame_time, first_seen=request.first_seen,
-                      revision=request.revision, final=request.final, crops=tuple(crops))  # fmt: skip
+                      revision=request.revision, final=request.final, crops=crops,
+                      traceparent=request.traceparent)  # fmt: skip
     return message.model_dump_json(exclude_none=True).encode()
 
 
@@ -116,7 +131,7 @@ def decode(payload: bytes) -> DescribeRequest:
     return DescribeRequest(event_id=message.event_id, camera=message.camera, track_id=message.track_id,
                            trigger=message.trigger, frame_time=message.frame_time, crop=crops[0],
                            others=tuple(crops[1:]), first_seen=message.first_seen, revision=message.revision,
-                           final=message.final)  # fmt: skip
+                           final=message.final, traceparent=message.traceparent)  # fmt: skip
 
 
 def _crop(crop: MessageCrop) -> Crop:
@@ -143,4 +158,8 @@ def fetch(request: DescribeRequest, blobs: Blobs | None) -> DescribeRequest:
                                  "store was named: --blobs")  # fmt: skip
             crop = crop.model_copy(update={"data": blobs.get(crop.reference)})
         crops.append(crop)
+    return _with(request, crops)
+
+
+def _with(request: DescribeRequest, crops: Sequence[Crop]) -> DescribeRequest:
     return request.model_copy(update={"crop": crops[0], "others": tuple(crops[1:])})

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from typing import TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from personvlm.base import tracing
 from personvlm.base.errors import InputError
-from personvlm.events.message import Blobs, encode
+from personvlm.events.message import Blobs, encode, shelve
 from personvlm.events.port import Lease, PutResult, QueueFullError, QueueSettings
 from personvlm.schema.events import DescribeRequest
 
@@ -33,14 +34,24 @@ class PollingQueue(ABC):
 
     def put(self, requests: Sequence[DescribeRequest], *, wait_s: float = 0.0) -> list[PutResult]:
         """See :class:`personvlm.events.port.Queue`."""
-        settings = self.settings
-        items = [(each, encode(each, inline=settings.inline, blobs=self._blobs, keep_s=settings.keep_s))
-                 for each in requests]  # fmt: skip
         end = time.monotonic() + wait_s
+        with tracing.steps("put", requests, kind="producer") as steps:
+            shelved = [self.shelve(request) for _, request in steps]
+            results = self._put_all([(request, encode(request)) for request in shelved], end)
+            for (span, _), result in zip(steps, results, strict=True):
+                span.note({"personvlm.outcome": result})
+        return results
+
+    def shelve(self, request: DescribeRequest) -> DescribeRequest:
+        """See :class:`personvlm.events.port.Queue`."""
+        return shelve(request, inline=self.settings.inline, blobs=self._blobs, keep_s=self.settings.keep_s)
+
+    def _put_all(self, items: Sequence[tuple[DescribeRequest, bytes]], end: float) -> list[PutResult]:
+        """Accept events with their messages, in order; wait for room until ``end``, on the monotonic clock."""
         results = self._put(items)
         while len(results) < len(items):
             if time.monotonic() >= end:
-                raise QueueFullError(f"the queue holds {settings.depth} events, and none of them may be shed for "
+                raise QueueFullError(f"the queue holds {self.settings.depth} events, and none of them may be shed for "
                                      f"{len(items) - len(results)} more; put them again later")  # fmt: skip
             self._rest(min(_ROOM_S, max(0.0, end - time.monotonic())))
             results += self._put(items[len(results) :])

@@ -190,6 +190,11 @@ class Queue(Protocol):
         """
         ...
 
+    def shelve(self, request: DescribeRequest) -> DescribeRequest:
+        """The event with its larger pictures where :meth:`put` lays them; who may have to put it more than once does
+        this first. Raises what :meth:`put` does about pictures."""
+        ...
+
     def claim(self, count: int, wait_s: float = 0.0) -> list[Lease]:
         """Up to ``count`` events, the most urgent first, the oldest first within a lane. As soon as one is there,
         what is there; an empty list after ``wait_s``."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from personvlm.base.errors import InputError
-from personvlm.events.message import Blobs, decode, encode
+from personvlm.events.message import Blobs, decode
 from personvlm.events.polling import PollingQueue
 from personvlm.events.port import (
     COUNTERS,
@@ -67,19 +67,15 @@ class RabbitQueue(PollingQueue):
         self._link = Link(url, self.settings, prefetch, self._arrive, self._lost)
         self._link.call(self._link.ready())
 
-    def put(self, requests: Sequence[DescribeRequest], *, wait_s: float = 0.0) -> list[PutResult]:
-        """See :class:`personvlm.events.port.Queue`."""
-        messages = [encode(each, inline=self.settings.inline, blobs=self._blobs, keep_s=self.settings.keep_s)
-                    for each in requests]  # fmt: skip
-        results: list[PutResult | None] = [None] * len(requests)
-        end = time.monotonic() + wait_s
+    def _put_all(self, items: Sequence[tuple[DescribeRequest, bytes]], end: float) -> list[PutResult]:
+        results: list[PutResult | None] = [None] * len(items)
         while True:
             left = [index for index, result in enumerate(results) if result is None]
-            sent = self._link.call(self._link.publish([Sent(requests[i].trigger, messages[i]) for i in left]))
+            sent = self._link.call(self._link.publish([Sent(items[i][0].trigger, items[i][1]) for i in left]))
             for index, done in zip(left, sent, strict=True):
                 if done:
                     results[index] = "accepted"
-                elif is_update(requests[index]):
+                elif is_update(items[index][0]):
                     results[index] = "shed"
                     self._counts["shed"] += 1
                 self._counts["accepted"] += results[index] is not None
@@ -90,7 +86,7 @@ class RabbitQueue(PollingQueue):
             time.sleep(0.05)
 
     def _put(self, items: Sequence[tuple[DescribeRequest, bytes]]) -> list[PutResult]:
-        raise NotImplementedError("put is its own")
+        raise NotImplementedError("_put_all is its own")
 
     def _rest(self, seconds: float) -> None:
         with self._arrived:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from personvlm.base.errors import InputError
 from personvlm.events.message import Blobs, decode
@@ -35,7 +35,7 @@ from personvlm.events.port import (
 from personvlm.events.sql_put import Putting
 from personvlm.events.sql_statements import COUNTED, NOW, Statements
 from personvlm.schema.events import DescribeRequest
-from personvlm.store.database import connect, is_sqlite, reading
+from personvlm.store.database import connect, is_sqlite, reading, reason
 from personvlm.store.tables import queue_events
 
 _ROWS = queue_events.c
@@ -259,6 +259,5 @@ def _told(engine: sa.Engine) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
         shown = engine.url.render_as_string(hide_password=True)
-        raise QueueDownError(f"{shown}: {' '.join(str(cause).split())}") from error
+        raise QueueDownError(f"{shown}: {reason(error)}") from error

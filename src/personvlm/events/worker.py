@@ -16,12 +16,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
+from personvlm.base import tracing
 from personvlm.base.errors import InputError
 from personvlm.events.message import Blobs, fetch
 from personvlm.events.port import Lease, Queue, QueueDownError
@@ -30,6 +31,7 @@ from personvlm.runtime.batching_metrics import Histogram
 from personvlm.runtime.batching_queue import NotAnsweredError, Priority
 from personvlm.schema import PersonDescription
 from personvlm.schema.events import Described, DescribeRequest
+from personvlm.store.database import away, reason
 from personvlm.store.store import Store
 
 Engine = BatchEngine[DescribeRequest, PersonDescription]
@@ -57,6 +59,15 @@ class WorkerSettings:
     hold: float = 10.0
     drain_s: float = 30.0
     together: int = 64
+
+
+@dataclass(frozen=True)
+class _Held:
+    """An event that is worked on, since when (monotonic clock), and the span of that."""
+
+    lease: Lease
+    since: float
+    span: tracing.Span
 
 
 class Worker:
@@ -87,7 +98,7 @@ class Worker:
         self._observe, self._blobs = observe, blobs
         self._together = queue.capabilities.transactional and getattr(queue, "engine", None) is store.engine
         self._stopping, self._over = threading.Event(), threading.Event()
-        self._held: dict[int, tuple[Lease, float]] = {}
+        self._held: dict[int, _Held] = {}
         self._change = threading.Condition()
         self._finished: queues.SimpleQueue[_Done | None] = queues.SimpleQueue()
 
@@ -95,7 +106,7 @@ class Worker:
     def healthy(self) -> bool:
         """Nothing has been at work for longer than a lease may be extended."""
         with self._change:
-            oldest = min((since for _, since in self._held.values()), default=None)
+            oldest = min((held.since for held in self._held.values()), default=None)
         longest = self.settings.hold * self.queue.settings.lease_s
         return oldest is None or time.monotonic() - oldest < longest
 
@@ -154,10 +165,12 @@ class Worker:
                 self._submit(lease)
 
     def _submit(self, lease: Lease) -> None:
+        attempt = {"personvlm.attempt": lease.attempt}
+        span, request = tracing.step("claim", lease.request, kind="consumer", facts=attempt)
+        lease = replace(lease, request=request)
         with self._change:
-            self._held[id(lease)] = (lease, time.monotonic())
+            self._held[id(lease)] = _Held(lease, time.monotonic(), span)
             self.counts["claimed"] += 1
-        request = lease.request
         try:
             future = self.engine.submit(request, priority=Priority.of(request.trigger), key=request.person)
         except NotAnsweredError as error:
@@ -207,17 +220,12 @@ class Worker:
         while not self._over.is_set():
             try:
                 self._store_once(good)
-            except (QueueDownError, OperationalError, InterfaceError, OSError) as error:
-                if isinstance(error, InputError):  # a picture that is gone is no outage
+            except (QueueDownError, SQLAlchemyError, InputError, OSError) as error:
+                part = _away(error)
+                if part is None:
                     return self._blame(good, error)
-                self._down("queue" if isinstance(error, QueueDownError) else "store", _said(error))
+                self._down(part, reason(error))
                 self._over.wait(pause.next())
-            except (SQLAlchemyError, InputError) as error:
-                if isinstance(error, DBAPIError) and error.connection_invalidated:
-                    self._down("store", _said(error))
-                    self._over.wait(pause.next())
-                    continue
-                return self._blame(good, error)
             else:
                 return self._up("store")
 
@@ -228,16 +236,17 @@ class Worker:
             self._store([one])
 
     def _store_once(self, good: Sequence[tuple[Lease, Described]]) -> None:
-        leases, described = [lease for lease, _ in good], [self._with_pictures(answer) for _, answer in good]
-        if self._together:
+        leases = [lease for lease, _ in good]
+        with tracing.steps("store", [answer.request for _, answer in good]) as steps:
+            described = [self._with_pictures(answer.model_copy(update={"request": request}))
+                         for (_, answer), (_, request) in zip(good, steps, strict=True)]  # fmt: skip
             with self.store.begin() as connection:
                 new = self._add(described, connection)
-                held = self.queue.ack(leases, connection)
-        else:
-            with self.store.begin() as connection:
-                new = self._add(described, connection)
-            held = self.queue.ack(leases)
-            self._up("queue")
+                if self._together:
+                    held = self.queue.ack(leases, connection)
+            if not self._together:
+                held = self.queue.ack(leases)
+                self._up("queue")
         self.counts.update(described=sum(new), repeated=new.count(False), late=held.count(False))
         for answer in described:
             self.delays.add(1000 * max(0.0, answer.described_at - answer.request.frame_time))
@@ -256,8 +265,9 @@ class Worker:
 
     def _fail(self, lease: Lease, error: BaseException) -> None:
         hopeless = isinstance(error, InputError)
-        reason = str(error) if hopeless else f"{type(error).__name__}: {error}"
-        _log.warning("event %s, attempt %d: %s", lease.request.event_id, lease.attempt, reason)
+        why = str(error) if hopeless else f"{type(error).__name__}: {error}"
+        _log.warning("event %s, attempt %d: %s", lease.request.event_id, lease.attempt, why)
+        self._held[id(lease)].span.failed(error)
         pause = Pause()
         while not self._over.is_set():
             try:
@@ -265,7 +275,7 @@ class Worker:
                     self.queue.release([lease])
                     self.counts["released"] += 1
                 else:
-                    self.queue.nack([lease], reason, dead=hopeless)
+                    self.queue.nack([lease], why, dead=hopeless)
                     self.counts["dead" if hopeless else "failed"] += 1
                 return
             except QueueDownError as down:
@@ -275,7 +285,7 @@ class Worker:
     def _let_go(self, leases: Sequence[Lease]) -> None:
         with self._change:
             for lease in leases:
-                self._held.pop(id(lease), None)
+                self._held.pop(id(lease)).span.end()
             self._change.notify_all()
 
     # Keeping, and giving back.
@@ -287,7 +297,7 @@ class Worker:
                 oldest = time.monotonic() - self.settings.hold * lease_s
                 # What was claimed a moment ago is in no hurry.
                 recent = time.monotonic() - lease_s / 4
-                held = [lease for lease, since in self._held.values() if oldest < since < recent]
+                held = [held.lease for held in self._held.values() if oldest < held.since < recent]
             with contextlib.suppress(QueueDownError):
                 if held:
                     self.queue.extend(held)
@@ -295,7 +305,7 @@ class Worker:
     def _drain(self) -> None:
         with self._change:
             done = self._change.wait_for(lambda: not self._held, self.settings.drain_s)
-            left = [lease for lease, _ in self._held.values()]
+            left = [held.lease for held in self._held.values()]
         if not done:
             _log.warning("%d events were not finished in %s s and are given back", len(left), self.settings.drain_s)
             with contextlib.suppress(QueueDownError):
@@ -330,6 +340,9 @@ class Pause:
         self._next = 0.1
 
 
-def _said(error: Exception) -> str:
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    return " ".join(str(cause).split())
+def _away(error: Exception) -> Literal["queue", "store"] | None:
+    """Which of them did not answer; None: the fault is that of what was to be stored."""
+    if isinstance(error, QueueDownError):
+        return "queue"
+    # A picture that is gone is both an InputError and an OSError, and no outage.
+    return "store" if away(error) or (isinstance(error, OSError) and not isinstance(error, InputError)) else None

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from personvlm.base import tracing
 from personvlm.pipeline.record import record
 from personvlm.schema import DescribeResult, PersonDescription, event_id
 from personvlm.video.describing import TrackDescriber
@@ -220,7 +221,8 @@ class Occasions:
                     item = self._waiting.pop(key)
                     self._busy = True
                     self._change.notify_all()
-                self.work(key, item)
+                with tracing.span("camera", event_id=item.occasions[-1].event_id):
+                    self.work(key, item)
                 with self._change:
                     self._busy = False
                     self._change.notify_all()
@@ -251,7 +253,8 @@ class Describing(Occasions):
         description, problem = None, None
         try:
             latest = item.occasions[-1]
-            description = self._describer.describe(latest.crops, latest.posture)
+            with tracing.span("describe", event_id=latest.event_id):
+                description = self._describer.describe(latest.crops, latest.posture)
         except Exception as error:
             # One person who cannot be described must not silence all the others.
             problem = f"{type(error).__name__}: {error}"

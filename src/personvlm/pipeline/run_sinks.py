@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from personvlm.base import tracing
 from personvlm.base.errors import InputError, extra
 from personvlm.pipeline.run_events import Occasions, PersonEvent, Tell, Waiting, person_of
 from personvlm.pipeline.run_requests import described_of, request_of
@@ -139,7 +140,8 @@ def storing(url: str, *, blobs: str | None = None, crops: bool = True,
         alerts = Alerts(store)
 
         def write(event: PersonEvent, described: Described) -> list[Alert]:
-            with store.begin() as connection:
+            with tracing.steps("store", [described.request]) as ((_, request),), store.begin() as connection:
+                described = described.model_copy(update={"request": request})
                 store.add([described], connection)
                 if event.occasion.kind == "end":  # earlier links may still be taken back
                     for other in event.same_as:
@@ -182,4 +184,9 @@ def queueing(url: str, *, blobs: str | None = None, report: Report = lambda note
     queue = open_queue(url, QueueSettings() if place else QueueSettings(inline=INLINE), place)
     patient = Patience("the queue", (QueueDownError, QueueFullError, OSError), report, ending)
     with contextlib.closing(queue):
-        yield lambda requests: patient(lambda: queue.put(requests, wait_s=1.0))
+
+        def put(requests: Sequence[DescribeRequest]) -> Sequence[str]:
+            shelved = patient(lambda: [queue.shelve(request) for request in requests])
+            return patient(lambda: queue.put(shelved, wait_s=1.0))
+
+        yield put

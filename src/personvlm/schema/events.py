@@ -61,6 +61,8 @@ class DescribeRequest(_Value):
         first_seen: of the track; where it is not given, ``frame_time``.
         revision: counts what is said about one track, from 1; a higher one replaces a lower one.
         final: the person has left; no higher revision will come.
+        traceparent: the step that it comes from (W3C trace context), where steps are traced; of no meaning to what is
+            said.
     """
 
     event_id: str
@@ -73,6 +75,7 @@ class DescribeRequest(_Value):
     first_seen: float | None = None
     revision: int = Field(default=1, ge=1)
     final: bool = False
+    traceparent: str | None = None
 
     @classmethod
     def build(cls, camera: str, track_id: int, trigger: Trigger, frame_time: float, crop: Crop,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
@@ -27,6 +28,9 @@ from personvlm.server.tokens import Both, StoredTokens, TokenFile, Tokens
 # Routes are tried one after the other: what is asked for most stands first.
 _ROUTERS = (describe.router, openai.router, ollama.router, ingest.router, people.router, search.router, feed.router,
             basics.router, rules.router, erase.router, admin.router, pages.router)  # fmt: skip
+
+_OWN: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+"""FastAPI's own telemetry (from 0.165; earlier ones know none) would tell of paths and queries: who was looked for."""
 
 
 def create_app(settings: ServerSettings | None = None, describers: Sequence[Describer] | None = None) -> FastAPI:
@@ -65,7 +69,7 @@ def create_app(settings: ServerSettings | None = None, describers: Sequence[Desc
             describer.close(timeout_s=settings.answer_s)
             service.close()
 
-    app = FastAPI(title="PersonVLM", lifespan=life, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(title="PersonVLM", lifespan=life, docs_url=None, redoc_url=None, openapi_url=None, telemetry=_OWN)
     app.state.settings, app.state.tokens, app.state.sessions = settings, tokens, sessions
     app.state.metrics, app.state.services, app.state.feed = metrics, service, feed.Feed(service)
     for router in _ROUTERS:

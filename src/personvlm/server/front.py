@@ -7,9 +7,10 @@ import logging
 import random
 import time
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from personvlm.base import tracing
 from personvlm.server.metrics import Metrics
 from personvlm.server.problems import Problem, answer
 
@@ -36,6 +37,11 @@ class Front:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        came_from = Headers(scope=scope).get("traceparent")
+        with tracing.span(scope["method"], came_from, kind="server") as span:
+            await self._serve(scope, receive, send, span)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, span: tracing.Span) -> None:
         began, status = time.perf_counter(), 0
         id = f"{random.getrandbits(64):016x}"  # not secret, and asked for with every request
         state = scope.setdefault("state", {})
@@ -62,6 +68,11 @@ class Front:
             seconds = time.perf_counter() - began
             route = state.get("route") or "other"
             self._metrics.request(route, status, seconds)
+            span.rename(route)
+            span.note({"http.request.method": scope["method"], "http.route": route.rpartition(" ")[2],
+                       "http.response.status_code": status, "personvlm.request_id": id})  # fmt: skip
+            if status >= 500:
+                span.failed(str(status))
             if _access.isEnabledFor(logging.INFO):
                 who = getattr(state.get("principal"), "id", None)
                 line = {"request": id, "method": scope["method"], "path": scope["path"], "status": status,

@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
 
 from personvlm.base.errors import InputError, extra
 from personvlm.store import migrate
@@ -68,16 +68,24 @@ def connect(where: str | Path, *, upgrade: bool | None = None) -> sa.Engine:
         migrate.check(engine, shown, upgrade)
     except SQLAlchemyError as error:
         engine.dispose()
-        raise InputError(f"{shown}: {_reason(error)}") from None
+        raise InputError(f"{shown}: {reason(error)}") from None
     except BaseException:
         engine.dispose()
         raise
     return engine
 
 
-def _reason(error: SQLAlchemyError) -> str:
+def reason(error: Exception) -> str:
+    """What the database itself said, in one line."""
     cause = getattr(error, "orig", None) or error
     return " ".join(str(cause).split())
+
+
+def away(error: Exception) -> bool:
+    """Whether the database did not answer: nothing is wrong with what was asked of it, and it may be asked again."""
+    return isinstance(error, (OperationalError, InterfaceError, TimeoutError)) or (
+        isinstance(error, DBAPIError) and error.connection_invalidated
+    )
 
 
 def _postgresql(url: sa.URL) -> sa.Engine:
