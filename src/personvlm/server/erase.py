@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from personvlm.pipeline.erase import erase as everywhere
 from personvlm.server.people import CameraName, CameraRow, camera_row
 from personvlm.server.problems import Json, Problem
 from personvlm.server.services import audited, services
@@ -60,16 +61,13 @@ def erase(request: Request, body: EraseBody) -> Response:
     """In the store, in every index, with their pictures, alerts and links, and what waits in the queue. Who was erased
     is not stored again, however late an answer comes."""
     service = services(request)
-    people = body.people
-    if body.identity:
-        people = list(dict.fromkeys(each for one in people for each in service.store.same_as(one)))
-    queued = service.queue.erase(people) if service.settings.queue is not None else 0  # first: nobody is described now
+    queue = service.queue if service.settings.queue is not None else None
     scrub = is_sqlite(service.store.engine) if body.scrub is None else body.scrub
-    receipt = service.store.erase(people, identity=body.identity, actor=request.state.principal.id, reason=body.reason,
-                                  scrub=scrub)  # fmt: skip
+    receipt = everywhere(service.store, body.people, identity=body.identity, actor=request.state.principal.id,
+                         reason=body.reason, queue=queue, scrub=scrub)  # fmt: skip
     number, digest = receipt.audit
     return Json({"at": receipt.at, "actor": receipt.actor, "reason": receipt.reason, "people": list(receipt.people),
-                 "counts": {**receipt.counts, "queue": queued}, "remaining": list(receipt.remaining), "audit": number,
+                 "counts": receipt.counts, "remaining": list(receipt.remaining), "audit": number,
                  "hash": digest})  # fmt: skip
 
 
