@@ -14,8 +14,10 @@ from typing import Annotated, NoReturn
 import typer
 
 from personvlm import __version__
+from personvlm.base import tracing
 from personvlm.base.errors import PersonVLMError
 from personvlm.cli import (
+    adapt,
     alerts,
     backfill,
     bench,
@@ -45,6 +47,10 @@ app = typer.Typer(
 )  # fmt: skip
 
 
+_TRACED = ("alerts", "backfill", "frigate", "run", "serve", "worker")
+"""Commands that have to do with events."""
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         print(f"personvlm {__version__}")
@@ -53,9 +59,12 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
 ) -> None:
     """Describe people in pictures: a sentence, attributes with calibrated confidence, JSON. No GPU, no server."""
+    if context.invoked_subcommand in _TRACED:
+        tracing.start(f"personvlm-{context.invoked_subcommand}")
 
 
 app.command("describe")(describe.describe)
@@ -76,6 +85,7 @@ app.command("schema")(models.schema)
 app.command("models")(models.models)
 app.command("train")(train.train)
 app.command("calibrate")(calibrate.calibrate)
+app.command("adapt")(adapt.adapt)
 app.command("export")(train.export)
 app.command("convert")(train.convert)
 app.command("compress")(compress.compress)

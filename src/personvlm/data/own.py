@@ -10,8 +10,8 @@ several values are a partial label: one of them holds. In a set the listed value
 list: nothing is carried, none of the activities is seen); a set that is known in part is written as
 ``{"present": [...], "absent": [...]}``.
 
-CSV has the columns ``image``, ``identity``, ``caption`` and one per group; several values are separated by ``;`` and
-an empty cell was not annotated.
+CSV has the columns ``image``, ``identity``, ``camera``, ``caption`` and one per group; several values are separated by
+``;`` and an empty cell was not annotated. The camera is kept as a label, ``camera=NAME``.
 """
 
 from __future__ import annotations
@@ -29,18 +29,21 @@ from personvlm.data.lines import check_images, read_lines, read_text, to_json
 from personvlm.data.sample import Sample
 from personvlm.schema import GROUP, NONE, Annotations, Known
 
-_KEYS = ("image", "identity", "caption", "captions", "attributes", "labels", "source")
+_KEYS = ("image", "identity", "camera", "caption", "captions", "attributes", "labels", "source")
 DATASET = "dataset.json"
 """Beside prepared files; its ``root`` is the folder that their image paths start from, relative to its own."""
 
-_PLAIN_COLUMNS = ("image", "identity", "caption")
+_PLAIN_COLUMNS = ("image", "identity", "camera", "caption")
 
 
-def read_personvlm(path: Path, root: Path | None = None) -> list[Sample]:
+def read_personvlm(path: Path, root: Path | None = None,
+                   own: Mapping[str, Iterable[str]] | None = None) -> list[Sample]:  # fmt: skip
     """Read ``.jsonl`` or ``.csv`` in the project's own format.
 
     Args:
         path: the data file.
+        own: further groups, or further values of the schema's, that a reader has words for: they become labels
+            (``uniform=guard``).
         root: the folder that image paths start from; by default what ``dataset.json`` beside the file says, else the
             file's own folder.
 
@@ -49,11 +52,12 @@ def read_personvlm(path: Path, root: Path | None = None) -> list[Sample]:
             number), or missing images (named).
     """
     root = _root_of(path) if root is None else root
-    rows = _csv_rows(path) if path.suffix.lower() == ".csv" else _jsonl_rows(path)
+    own = {name: tuple(values) for name, values in (own or {}).items()}
+    rows = _csv_rows(path, own) if path.suffix.lower() == ".csv" else _jsonl_rows(path)
     samples = []
     for number, row in rows:
         try:
-            samples.append(_sample(row, root))
+            samples.append(_sample(_with_own(row, own), root))
         except (ValueError, KeyError) as error:
             raise InputError(f"{path}, line {number}: {error.args[0]}") from None
     check_images((sample.image for sample in samples), path)
@@ -98,11 +102,11 @@ def _jsonl_rows(path: Path) -> Iterable[tuple[int, dict[str, Any]]]:
         yield number, row
 
 
-def _csv_rows(path: Path) -> Iterable[tuple[int, dict[str, Any]]]:
+def _csv_rows(path: Path, own: Mapping[str, tuple[str, ...]]) -> Iterable[tuple[int, dict[str, Any]]]:
     reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
-        legal = (*_PLAIN_COLUMNS, *GROUP)
+        legal = (*_PLAIN_COLUMNS, *GROUP, *(name for name in own if name not in GROUP))
         unknown = [name for name in header if name not in legal]
         twice = [name for name in header if header.count(name) > 1]
         if unknown or twice or "image" not in header:
@@ -117,10 +121,32 @@ def _csv_rows(path: Path) -> Iterable[tuple[int, dict[str, Any]]]:
                 raise InputError(f"{path}, line {number}: {len(cells)} cells, the header has {len(header)}")
             row = {name: cell.strip() for name, cell in zip(header, cells, strict=True) if cell.strip()}
             attributes = {name: [value.strip() for value in row.pop(name).split(";") if value.strip()]
-                          for name in list(row) if name in GROUP}  # fmt: skip
+                          for name in list(row) if name in GROUP or name in own}  # fmt: skip
             yield number, {"image": "", **row, "attributes": attributes}
     except csv.Error as error:
         raise InputError(f"{path}, line {reader.line_num}: not valid CSV ({error})") from None
+
+
+def _with_own(row: Mapping[str, Any], own: Mapping[str, tuple[str, ...]]) -> Mapping[str, Any]:
+    """The row, values of one's own groups as labels; beside one of them, the schema's value of the group is open."""
+    attributes = row.get("attributes")
+    if not own or not isinstance(attributes, dict):
+        return row
+    rest, labels = dict(attributes), list(_strings("labels", row.get("labels")))
+    for name, legal in own.items():
+        if rest.get(name) is None:
+            continue
+        values = _strings(name, rest[name])
+        if len(values) != 1:
+            raise ValueError(f"{name!r} is a group of your own: give it one value, not {len(values)}")
+        if values[0] in legal and (name not in GROUP or values[0] != NONE):
+            del rest[name]
+            labels.append(f"{name}={values[0]}")
+        elif name in GROUP:
+            labels.append(f"{name}={NONE}")
+        else:
+            raise ValueError(f"{values[0]!r} is not a value of your group {name!r}; legal: {', '.join(legal)}")
+    return {**row, "attributes": rest, "labels": labels}
 
 
 def _sample(row: Mapping[str, Any], root: Path) -> Sample:
@@ -135,15 +161,21 @@ def _sample(row: Mapping[str, Any], root: Path) -> Sample:
     if not isinstance(attributes, dict):
         raise ValueError("'attributes' must be an object: group -> value, list of values, or null")
     annotations = _annotations(attributes)
+    camera, labels = row.get("camera"), _strings("labels", row.get("labels"))
+    if camera is not None and not isinstance(camera, str | int):
+        raise ValueError("'camera' must be a name or a number")
+    if camera is not None and f"camera={camera}" not in labels:
+        labels = (f"camera={camera}", *labels)
     return Sample(root / image, annotations, captions, None if identity is None else str(identity),
-                  _strings("labels", row.get("labels")), str(row.get("source", "personvlm")))  # fmt: skip
+                  labels, str(row.get("source", "personvlm")))  # fmt: skip
 
 
 def _annotations(attributes: Mapping[str, Any]) -> Annotations:
     known: dict[str, Known] = {}
     for name, given in attributes.items():
         if name not in GROUP:
-            raise ValueError(f"{name!r} is not an attribute group; legal: {', '.join(GROUP)}")
+            raise ValueError(f"{name!r} is not an attribute group; legal: {', '.join(GROUP)}; `personvlm adapt --own` "
+                             "teaches groups of your own")  # fmt: skip
         if given is None:
             continue
         if not isinstance(given, dict):

@@ -6,11 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from personvlm.models.appearance_inputs import kept_columns, stripes
 from personvlm.models.config import EdgeConfig
-from personvlm.schema.groups import columns
-
-HIDDEN = frozenset({"gender", "age"})
-"""What a user may switch off must not come back through the vector."""
 
 
 class Appearance(nn.Module):
@@ -28,15 +25,13 @@ class Appearance(nn.Module):
         self.rows, self.cols = config.grid
         if self.rows < 3:
             raise ValueError(f"the appearance layer wants three rows of visual tokens, not {self.rows}")
-        # Head and shoulders, trunk, legs.
-        self.bounds = (0, max(1, self.rows // 4), max(2, self.rows * 5 // 8), self.rows)
-        kept = [index for index, (name, _) in enumerate(columns()) if name not in HIDDEN]
-        self.register_buffer("kept", torch.tensor(kept), persistent=False)
+        self.bounds, kept = stripes(self.rows), torch.tensor(kept_columns())
+        self.register_buffer("kept", kept, persistent=False)
         self.linear = nn.Linear(config.embedding_dim + 3 * config.dim + len(kept), config.embedding_dim)
 
     def blocks(self, embedding: Tensor, tokens: Tensor, logits: Tensor) -> list[Tensor]:
         """What goes in: the trained vector ``[N, E]``, means of three stripes ``[N, 3D]`` of the visual tokens
-        ``[N, h*w, D]``, and logits ``[N, C]`` without :data:`HIDDEN`."""
+        ``[N, h*w, D]``, and logits ``[N, C]`` without gender and age."""
         by_row = tokens.reshape(-1, self.rows, self.cols, tokens.shape[2]).mean(2)
         stripes = [by_row[:, a:b].mean(1) for a, b in zip(self.bounds, self.bounds[1:], strict=False)]
         return [embedding, torch.cat(stripes, 1), logits[:, self.kept]]

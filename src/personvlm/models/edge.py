@@ -70,7 +70,10 @@ class EdgeVLM(nn.Module):
 
         Pictures of another size than the config's, in training, give as many tokens, each at its place.
         """
-        fine, coarse = self.encoder(pixels)
+        return self.read(*self.encoder(pixels))
+
+    def read(self, fine: Tensor, coarse: Tensor) -> Seen:
+        """The same from the encoder's maps, ``[N, Cf, 2h, 2w]`` and ``[N, Cc, h, w]``."""
         pooled = coarse.mean((2, 3))
         tokens = self.projection(resized(coarse, self.config.grid).flatten(2).transpose(1, 2))
         logits = self.heads(fine, coarse)

@@ -41,6 +41,10 @@ class AttributeHeads(nn.Module):
 
     def forward(self, fine: Tensor, coarse: Tensor) -> Tensor:
         """``[N, Cf, 2h, 2w]`` and ``[N, Cc, h, w]`` -> logits ``[N, C]`` over :func:`~.schema.groups.columns`."""
+        return self.read(self.search(fine, coarse), coarse.mean((2, 3)))
+
+    def search(self, fine: Tensor, coarse: Tensor) -> Tensor:
+        """What every group found in the maps: ``[N, G, D]``."""
         count = fine.shape[0]
         tokens = torch.cat([
             (self.from_fine(fine) + resized(self.fine_position, fine.shape[2:])).flatten(2),
@@ -50,9 +54,13 @@ class AttributeHeads(nn.Module):
         query = self._split(self.query(self.query_norm(self.queries)).expand(count, -1, -1))
         found = F.scaled_dot_product_attention(query, key, value)  # [N, heads, G, D/heads]
         x = self.queries + self.out(found.transpose(1, 2).flatten(2))
-        x = self.dropout(self.final_norm(x + self.ffn(self.ffn_norm(x))))  # [N, G, D]
-        by_query: Tensor = (x[:, self.group_of_column] * self.weight).sum(-1)
-        by_pooled: Tensor = self.pooled(self.dropout(coarse.mean((2, 3))))
+        result: Tensor = self.dropout(self.final_norm(x + self.ffn(self.ffn_norm(x))))
+        return result
+
+    def read(self, found: Tensor, pooled: Tensor) -> Tensor:
+        """Logits ``[N, C]`` of what was found ``[N, G, D]`` and of the pooled vector ``[N, Cc]``."""
+        by_query: Tensor = (found[:, self.group_of_column] * self.weight).sum(-1)
+        by_pooled: Tensor = self.pooled(self.dropout(pooled))
         return by_query + by_pooled
 
     def _split(self, x: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ from personvlm.base.images import decode
 from personvlm.data.transform import Transform
 from personvlm.language.tokenizer import Tokenizer, load_tokenizer
 from personvlm.models.config import EdgeConfig
+from personvlm.models.own import OwnHeads, without_replaced
 from personvlm.runtime.backend import Backend, choose_backend
 from personvlm.runtime.calibration import Calibration, Say
 from personvlm.runtime.engine import Engine, Floats
@@ -47,11 +48,12 @@ class Describer:
     """
 
     def __init__(self, engine: Engine, transform: Transform, tokenizer: Tokenizer, calibration: Calibration,
-                 name: str, max_words: int, metrics: dict[str, Any] | None = None) -> None:  # fmt: skip
+                 name: str, max_words: int, metrics: dict[str, Any] | None = None,
+                 own: OwnHeads | None = None) -> None:  # fmt: skip
         self._pool: ThreadPoolExecutor | None = None
         self.backend = ""
         self.engine, self.transform, self.tokenizer, self.calibration = engine, transform, tokenizer, calibration
-        self.name, self.max_words = name, max_words
+        self.name, self.max_words, self.own = name, max_words, own
         self.metrics = metrics or {}
 
     @classmethod
@@ -74,7 +76,8 @@ class Describer:
         metrics = json.loads(metrics_file.read_text()) if metrics_file.is_file() else {}
         chosen = choose_backend(directory, backend, threads)
         describer = cls(chosen.engine, Transform.load(directory), load_tokenizer(directory),
-                        Calibration.load(directory), config.title, config.max_text, metrics)  # fmt: skip
+                        Calibration.load(directory), config.title, config.max_text, metrics,
+                        OwnHeads.load(directory))  # fmt: skip
         describer.backend = f"{chosen.name} ({chosen.why})"
         return describer
 
@@ -178,16 +181,34 @@ class Describer:
         hidden = frozenset(name for name, on in (("gender", gender), ("age", age)) if not on)
         scores = [calibration.scores(row, hidden) for row in probabilities]
         attributes = [calibration.decide(item, say) for item in scores]
+        own = self._own(seen.tokens, seen.embedding, seen.logits, say, min_precision)
+        attributes = [without_replaced(item, mine) for item, mine in zip(attributes, own, strict=True)]
         said = [_worth_saying(item) for item in attributes]
         texts = generate(engine, seen.tokens, said, self.tokenizer, self.max_words, sampling)
         others = [self._candidates(engine, seen.tokens[row : row + 1], said[row], candidates, sampling)
                   if candidates > 1 else () for row in range(len(images))]  # fmt: skip
+        others = [tuple(each.model_copy(update={"text": self._with_own(each.text, *whole)}) for each in more)
+                  for more, *whole in zip(others, attributes, own, strict=True)]  # fmt: skip
         return [
-            PersonDescription(text=text, scores=score, attributes=attribute, embedding=tuple(embedding.tolist()),
-                              quality=float(quality), model=self.name, candidates=more)
-            for text, score, attribute, embedding, quality, more in zip(texts, scores, attributes, seen.embedding,
-                                                                        seen.quality, others, strict=True)
+            PersonDescription(text=self._with_own(text, attribute, mine), scores=score, attributes=attribute, own=mine,
+                              embedding=tuple(embedding.tolist()), quality=float(quality), model=self.name,
+                              candidates=more)
+            for text, score, attribute, mine, embedding, quality, more in zip(
+                texts, scores, attributes, own, seen.embedding, seen.quality, others, strict=True)
         ]  # fmt: skip
+
+    def _own(self, tokens: Floats, embedding: Floats, logits: Floats, say: Say,
+             min_precision: float | None) -> list[dict[str, Attribute]]:  # fmt: skip
+        """What holds of groups of one's own; nothing at a stated precision, which nobody has measured of them."""
+        if self.own is None or min_precision is not None:
+            return [{} for _ in tokens]
+        return self.own.decide(tokens, embedding, logits, say == "all")
+
+    def _with_own(self, text: str, attributes: Mapping[str, Attribute], own: Mapping[str, Attribute]) -> str:
+        if self.own is None:
+            return text
+        gender = attributes.get("gender")
+        return self.own.said(text, own, None if gender is None else str(gender.value))
 
     def _candidates(self, engine: Engine, tokens: Floats, values: Values, count: int,
                     sampling: Sampling | None) -> tuple[Candidate, ...]:  # fmt: skip

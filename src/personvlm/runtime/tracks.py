@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from personvlm.models.own import without_replaced
 from personvlm.runtime.calibration import Calibration, Say
 from personvlm.runtime.describer import Describer, _worth_saying
 from personvlm.runtime.engine import Engine
@@ -42,6 +43,7 @@ class _Judged:
     tokens: NDArray[np.float32]
     scores: dict[str, dict[str, float]]
     attributes: dict[str, Attribute]
+    own: dict[str, Attribute]
     embedding: NDArray[np.float32]
     quality: float
 
@@ -62,6 +64,7 @@ class TrackModel:
     def __init__(self, describer: Describer, *, say: Say = "confident", min_precision: float | None = None,
                  gender: bool = True, age: bool = True) -> None:  # fmt: skip
         self.describer, self._say = describer, say
+        self._min_precision = min_precision
         self._hidden = frozenset(name for name, on in (("gender", gender), ("age", age)) if not on)
         # Alone, a crop is what the model was calibrated for.
         self._alone: Calibration = describer._deciding(say, min_precision)
@@ -130,14 +133,17 @@ class TrackModel:
         embedding = np.average(np.stack([look.embedding for look in looks]), 0, weights)
         embedding /= max(1e-9, float(np.linalg.norm(embedding)))
         best = looks[int(weights.argmax())]
-        return _Judged(best.tokens, probable, attributes, embedding, best.quality)
+        own = self.describer._own(best.tokens[None], best.embedding[None], best.logits[None], self._say,
+                                  self._min_precision)[0]  # fmt: skip
+        return _Judged(best.tokens, probable, without_replaced(attributes, own), own, embedding, best.quality)
 
     def _words(self, judged: Sequence[_Judged], engine: Engine) -> list[PersonDescription]:
         texts = generate(engine, np.stack([one.tokens for one in judged]),
                          [_worth_saying(one.attributes) for one in judged], self.describer.tokenizer,
                          self.describer.max_words)  # fmt: skip
         return [
-            PersonDescription(text=text, scores=one.scores, attributes=one.attributes,
+            PersonDescription(text=self.describer._with_own(text, one.attributes, one.own), scores=one.scores,
+                              attributes=one.attributes, own=one.own,
                               embedding=tuple(one.embedding.tolist()), quality=one.quality, model=self.name)
             for text, one in zip(texts, judged, strict=True)
         ]  # fmt: skip

@@ -57,6 +57,7 @@ class PersonDescription(_Value):
         text: one or two sentences in canonical form.
         scores: group -> value -> calibrated probability. Exclusive groups sum to 1, sets have one each.
         attributes: group -> decided value, derived from scores and thresholds; ``parse(text)`` never contradicts it.
+        own: the same of groups of one's own, which the schema does not know; empty unless the model was taught any.
         embedding: L2-normalised appearance vector for re-identification, or None.
         quality: how much of the person the crop shows, 0..1.
         model: name and version of what produced the description.
@@ -72,6 +73,7 @@ class PersonDescription(_Value):
     text: str
     scores: dict[str, dict[str, float]] = Field(default_factory=dict)
     attributes: dict[str, Attribute] = Field(default_factory=dict)
+    own: dict[str, Attribute] = Field(default_factory=dict)
     embedding: tuple[float, ...] | None = None
     quality: float = Field(default=1.0, ge=0.0, le=1.0)
     model: str = ""

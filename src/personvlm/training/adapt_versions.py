@@ -1,0 +1,97 @@
+"""A model folder that remembers what it was: both versions whole, the one in use on top, each file by its checksum.
+
+::
+
+    DIR/                 the version in use, as any model folder
+    DIR/versions/before  the model as it came
+    DIR/versions/after   the adapted model
+    DIR/versions.json    {"in_use": "after", "files": {"before": {name: sha256}, "after": {...}}}
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Literal
+
+from personvlm.base.errors import InputError
+
+FILE, FOLDER = "versions.json", "versions"
+BEFORE, AFTER = "before", "after"
+Version = Literal["before", "after"]
+
+
+def model_files(directory: Path) -> list[Path]:
+    """The files of a model folder, without versions that it keeps."""
+    return sorted(path for path in directory.iterdir() if path.is_file() and path.name != FILE)
+
+
+def check_free(out: Path) -> None:
+    """Refuse a folder that holds something.
+
+    Raises:
+        InputError: it does.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out}: is there already; take another --out, or remove it")
+
+
+def copy_model(source: Path, target: Path, without: tuple[str, ...] = ()) -> None:
+    """Copy the files of a model byte for byte."""
+    target.mkdir(parents=True, exist_ok=True)
+    for path in model_files(source):
+        if path.name not in without:
+            shutil.copyfile(path, target / path.name)
+
+
+def keep(before: Path, out: Path) -> None:
+    """Keep the model in ``before`` and the finished one in ``out`` as the two versions of ``out``, which uses the new
+    one."""
+    sums = {}
+    for name, source in ((BEFORE, before), (AFTER, out)):
+        copy_model(source, out / FOLDER / name)
+        sums[name] = {path.name: _sum(path) for path in model_files(out / FOLDER / name)}
+    _note(out, AFTER, sums)
+
+
+def switch(directory: Path, version: Version) -> None:
+    """Put a version in use: ``before`` undoes an adaptation, ``after`` takes it up again. Files come back bit for bit.
+
+    Raises:
+        InputError: the folder keeps no versions, uses this one already, or a kept file is damaged.
+    """
+    path = directory / FILE
+    try:
+        told = json.loads(path.read_text("utf-8"))
+        sums: dict[str, dict[str, str]] = told["files"]
+        in_use, wanted = str(told["in_use"]), sums[version]
+    except (OSError, ValueError, TypeError, KeyError):
+        raise InputError(f"{directory}: keeps no versions; name the --out of a `personvlm adapt`") from None
+    if in_use == version:
+        what = "undone already; --redo takes the adapted model up again" if version == BEFORE else "in use already"
+        raise InputError(f"{directory}: the adaptation is {what}")
+    kept = directory / FOLDER / version
+    broken = [name for name, value in wanted.items() if not (kept / name).is_file() or _sum(kept / name) != value]
+    if broken:
+        raise InputError(f"{kept / broken[0]}: missing or damaged; nothing was changed")
+    for name in wanted:
+        part = directory / f".{name}.part"
+        shutil.copyfile(kept / name, part)
+        os.replace(part, directory / name)
+    for name in sums[in_use].keys() - wanted.keys():
+        (directory / name).unlink(missing_ok=True)
+    _note(directory, version, sums)
+
+
+def _note(directory: Path, in_use: Version, sums: dict[str, dict[str, str]]) -> None:
+    part = directory / f".{FILE}.part"
+    part.write_text(json.dumps({"in_use": in_use, "files": sums}, indent=1) + "\n", "utf-8")
+    os.replace(part, directory / FILE)
+
+
+def _sum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

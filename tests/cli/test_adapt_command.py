@@ -1,0 +1,115 @@
+"""``personvlm adapt`` on the model that ships, with a few drawn people: what it writes, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from personvlm.cli import main
+from personvlm.data.rendered import rendered_samples
+from personvlm.runtime.describer import shipped
+from personvlm.training.adapt_versions import model_files
+
+pytest.importorskip("torch", reason="adapting needs the train extra")
+pytestmark = pytest.mark.skipif(not shipped().is_dir(), reason="this checkout has no shipped weights")
+
+Run = Callable[..., tuple[int, str, str]]
+TOLD = ("gender", "upper.color", "lower.garment", "carrying")
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str]) -> Run:
+    def call(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as done:
+            main(arguments)
+        out, err = capfd.readouterr()
+        return int(done.value.code or 0), out, err
+
+    return call
+
+
+def write(folder: Path, count: int, seed: int, form: str) -> Path:
+    rows = []
+    for row, (image, truth) in enumerate(rendered_samples(count, seed=seed)):
+        Image.fromarray(image).save(folder / f"{seed}-{row}.png")
+        rows.append((f"{seed}-{row}.png", {name: truth[name] for name in TOLD if name in truth}))
+    path = folder / f"people-{seed}.{form}"
+    if form == "csv":
+        lines = [",".join(("image", "identity", "camera", *TOLD))]
+        lines += [",".join((image, str(row // 2), "gate", *(";".join(truth.get(name, ())) for name in TOLD)))
+                  for row, (image, truth) in enumerate(rows)]  # fmt: skip
+    else:
+        lines = [json.dumps({"image": image, "identity": str(row), "camera": "gate",
+                             "attributes": {name: list(values) for name, values in truth.items()}})
+                 for row, (image, truth) in enumerate(rows)]  # fmt: skip
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in model_files(folder)}
+
+
+def test_adapted_described_undone(run: Run, tmp_path: Path) -> None:
+    old = files(shipped())
+    data, reference = write(tmp_path, 24, 5, "csv"), write(tmp_path, 8, 6, "jsonl")
+    out = tmp_path / "mine"
+    status, printed, err = run("adapt", "--data", str(data), "--reference", str(reference), "--out", str(out), "--json")
+    assert status == 0, err
+    told = json.loads(printed)
+    assert told == json.loads((out / "adapted.json").read_text())
+    assert told["data"] == {"crops": 24, "people": 12}
+    assert told["reference"]["what"] == "labelled pictures"
+    assert set(told["groups"]) <= set(TOLD)
+    assert set(told["groups"]) >= {"gender", "upper.color"}
+    for group in told["groups"].values():
+        assert (group["change"] == "none") == bool(group["why"])
+    assert files(shipped()) == old, "the model that ships stays as it is"
+    new = files(out)
+    assert (new["calibration.json"] != old["calibration.json"]) == any(
+        group["change"] != "none" for group in told["groups"].values()
+    )
+    assert new["decoder.onnx"] == old["decoder.onnx"], "the text is told by the decoder as it was"
+    status, printed, err = run("describe", str(tmp_path / "5-0.png"), "--model", str(out), "--say", "all", "--json")
+    assert status == 0, err
+    assert json.loads(printed)[0]["model"].startswith("edge-1+")
+    assert run("adapt", "--undo", str(out))[0] == 0
+    assert files(out) == old
+    status, _, err = run("adapt", "--undo", str(out))
+    assert status == 1
+    assert "--redo" in err
+    assert run("adapt", "--redo", str(out), "-q") == (0, "", "")
+    assert files(out) == new
+
+
+def test_what_cannot_be_adapted_is_one_line_and_leaves_nothing(run: Run, tmp_path: Path) -> None:
+    few = write(tmp_path, 4, 7, "jsonl")
+    out = tmp_path / "mine"
+    status, _, err = run("adapt", "--data", str(few), "--out", str(out), "-q")
+    assert status == 1
+    assert "8 people" in err
+    assert not out.exists()
+    bad = tmp_path / "bad.csv"
+    bad.write_text("image,identity,gender\n7-0.png,1,male\n7-1.png,2,mael\n")
+    status, _, err = run("adapt", "--data", str(bad), "--out", str(out))
+    assert status == 1
+    assert "line 3" in err
+    assert "male, female" in err
+    assert not out.exists()
+    out.mkdir()
+    (out / "mine.txt").write_text("kept")
+    status, _, err = run("adapt", "--data", str(few), "--out", str(out))
+    assert status == 1
+    assert "is there already" in err
+
+
+def test_options_that_do_not_fit(run: Run, tmp_path: Path) -> None:
+    assert run("adapt", "--data", "people.jsonl")[0] == 2
+    assert run("adapt", "--undo", str(tmp_path), "--out", "mine")[0] == 2
+    status, _, err = run("adapt", "--undo", str(tmp_path))
+    assert status == 1
+    assert "keeps no versions" in err
