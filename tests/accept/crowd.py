@@ -29,7 +29,7 @@ def crowd(store: Store, descriptions: Sequence[PersonDescription], people: int, 
           days: int = DAYS, first: int = 0) -> Iterator[int]:  # fmt: skip
     """Add ``people`` to a store that has ``first`` of them, and tell how many there are after each part."""
     rng = np.random.default_rng(first)
-    base = [Said.of(one, store.terms) for one in descriptions]
+    base = Said.of(descriptions, store.terms)
     codes = np.stack([one.codes for one in base if one.codes is not None]).astype(np.int32)
     vectors = np.array([one.embedding for one in descriptions], np.float32)
     share = 1.0 / np.arange(1, CAMERAS + 1)

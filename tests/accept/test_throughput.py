@@ -99,7 +99,8 @@ def test_rates(adapter: str, least: float, tmp_path: Path) -> None:
 @pytest.mark.accept
 @pytest.mark.skipif(not shipped().is_dir(), reason="this checkout has no shipped weights")
 def test_queue_and_store_cost_little_beside_describing(tmp_path: Path) -> None:
-    """Against the same batches described alone, decoding included; in turns, so that both meet the same machine."""
+    """Against the same batches described alone, decoding included; in turns, so that both meet the same machine. By the
+    clock, and by the time of the cores, which others on the machine disturb less."""
     pictures = []
     for seed in range(64):
         file = BytesIO()
@@ -107,7 +108,7 @@ def test_queue_and_store_cost_little_beside_describing(tmp_path: Path) -> None:
         pictures.append(file.getvalue())
     model = TrackModel(Describer.load())
     describer = model.describer
-    count, shares = 320, []
+    count, shares, of_cores = 320, [], []
 
     def alone() -> tuple[float, float]:
         began = time.perf_counter(), time.process_time()
@@ -128,17 +129,21 @@ def test_queue_and_store_cost_little_beside_describing(tmp_path: Path) -> None:
             worker = Worker(queue, store, EventEngine(model, None, BatchSettings(batch=BATCH, preparers=1)))
             thread = threading.Thread(target=lambda: worker.run(until_empty=True))
             thread.start()
-            while queue.stats().acked < count:
-                time.sleep(0.1)
+            # Counted after the commit that acknowledges too; asking the queue would take the cores' time.
+            while worker.counts["described"] < count and thread.is_alive():
+                time.sleep(0.005)
             seconds = time.perf_counter() - began[0], time.process_time() - began[1]
             thread.join()
+            assert queue.stats().acked == count
         return seconds
 
     alone()
-    for number in range(5):
+    for number in range(7):
         (wall, cores), (wall_alone, cores_alone) = through_queue_and_store(number), alone()
         shares.append(wall / wall_alone - 1)
-        # Time of the cores tells where others work on the machine too.
+        of_cores.append(cores / cores_alone - 1)
         print(f"\n{count} crops: {wall:.2f} s through queue and store, {wall_alone:.2f} s alone: {shares[-1]:+.1%}; "
-              f"time of the cores {cores / cores_alone - 1:+.1%}")
+              f"time of the cores {of_cores[-1]:+.1%}")  # fmt: skip
+    print(f"median {statistics.median(shares):+.1%}, of the cores {statistics.median(of_cores):+.1%}")
     assert statistics.median(shares) <= 0.10, shares
+    assert statistics.median(of_cores) <= 0.10, of_cores

@@ -54,7 +54,7 @@ class Marked:
         """Bytes that stand for the person in files."""
         from personvlm.store.rows import Said
 
-        said = Said.of(self.event.description, store.terms)
+        said = Said.of([self.event.description], store.terms)[0]
         assert said.codes is not None
         assert said.vector is not None
         quantized = np.rint(np.clip(np.frombuffer(said.vector, "<f2").astype(np.float32), -1, 1) * 127).astype(np.int8)

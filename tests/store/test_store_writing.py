@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -168,10 +171,40 @@ def test_a_mistyped_address_says_so(tmp_path: Path) -> None:
             Store.open(wrong)
 
 
-def test_storing_costs_little_beside_describing(store: Store) -> None:
-    """A crop takes about 8 ms to describe: storing it takes less than a tenth, in processor time of this process."""
-    events = [seen(track, red_jacket(), at=MONDAY + track) for track in range(1500)]
-    store.add(events[:500])  # what is loaded and compiled once
-    began = time.process_time()
-    store.add(events[500:])
-    assert (time.process_time() - began) / 1000 < 0.0008
+@contextlib.contextmanager
+def counted(store: Store) -> Iterator[Counter[str]]:
+    """What is asked of the database meanwhile: ``statements`` and ``commits``."""
+    asked: Counter[str] = Counter()
+
+    def statement(*_: object) -> None:
+        asked["statements"] += 1
+
+    def commit(*_: object) -> None:
+        asked["commits"] += 1
+
+    sa.event.listen(store.engine, "before_cursor_execute", statement)
+    sa.event.listen(store.engine, "commit", commit)
+    try:
+        yield asked
+    finally:
+        sa.event.remove(store.engine, "before_cursor_execute", statement)
+        sa.event.remove(store.engine, "commit", commit)
+
+
+def test_many_are_stored_by_as_many_statements_as_few(store: Store) -> None:
+    """What storing costs beside describing is measured in tests/accept; here, that it cannot grow."""
+    store.add([seen(9000 + place, red_jacket(), camera=f"gate {place}") for place in (0, 1)])
+    asked: dict[str, list[Counter[str]]] = {"new": [], "revised": []}
+    for first, last in ((0, 1), (1, 17), (17, 190)):
+        for revision, said_now in ((1, red_jacket()), (2, backpacker())):
+            events = [seen(track, said_now, at=MONDAY + track + revision, camera=f"gate {track % 2}", revision=revision,
+                           first=MONDAY + track) for track in range(first, last)]  # fmt: skip
+            with counted(store) as now:
+                assert store.add(events) == [True] * len(events)
+            asked["new" if revision == 1 else "revised"].append(now)
+    for counts in asked.values():
+        assert counts[0] == counts[1] == counts[2], asked
+        assert counts[0]["commits"] == 2, asked  # of which one only read
+    # With the beginnings of the two transactions, on SQLite.
+    assert asked["new"][0]["statements"] <= 16, asked
+    assert asked["revised"][0]["statements"] <= 17, asked

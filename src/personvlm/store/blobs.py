@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from personvlm.base.errors import InputError, extra
 
 _HOUR = 3600
+_NEW = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
 REFERENCE = r"(?:keep|until/\d{1,12})/[0-9a-f]{2}/[0-9a-zA-Z._-]{1,128}"
 """What references look like."""
 
@@ -124,11 +125,16 @@ class _Folder:
         self._root = root
 
     def write(self, name: str, data: bytes) -> None:
-        path = self._root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        half = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.part")
-        half.write_bytes(data)
-        half.replace(path)  # nobody ever sees half a picture
+        path = f"{self._root}/{name}"
+        half = f"{path}.{uuid.uuid4().hex[:8]}.part"
+        try:
+            file = os.open(half, _NEW, 0o666)
+        except FileNotFoundError:  # seldom: there are 256 folders
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            file = os.open(half, _NEW, 0o666)
+        with open(file, "wb", buffering=0) as out:
+            out.write(data)
+        os.replace(half, path)  # nobody ever sees half a picture
 
     def read(self, name: str) -> bytes:
         return (self._root / name).read_bytes()

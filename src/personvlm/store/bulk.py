@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Literal, TypeVar
 
 import sqlalchemy as sa
@@ -14,6 +15,20 @@ _Item = TypeVar("_Item")
 
 CHUNK = 1000
 """Rows, or members of a list that is looked for, per statement."""
+
+
+def among(connection: sa.Connection, statement: str,
+          members: Collection[str] | Collection[int]) -> Sequence[tuple[Any, ...]]:  # fmt: skip
+    """Rows of a statement in which ``{these}`` stands for a list of texts or of numbers: ``WHERE person {these}``.
+
+    It is the same text for lists of any length, which is what makes it cheap: SQLAlchemy writes ``IN`` anew for each,
+    and databases plan it anew.
+    """
+    if is_sqlite(connection):
+        these = "IN (SELECT value FROM json_each(?))"
+        return connection.exec_driver_sql(statement.format(these=these), (json.dumps(list(members)),)).all()
+    kind = "text" if isinstance(next(iter(members), ""), str) else "bigint"
+    return connection.exec_driver_sql(statement.format(these=f"= ANY (%s::{kind}[])"), (list(members),)).all()
 
 
 def insert(connection: sa.Connection, table: sa.Table, names: Sequence[str], rows: Rows,
@@ -37,7 +52,27 @@ def insert(connection: sa.Connection, table: sa.Table, names: Sequence[str], row
             connection.exec_driver_sql(f"INSERT INTO {table.name} ({listed}) VALUES ({marks}){ending}", list(part))
             continue
         statement = f"INSERT INTO {table.name} ({listed}) SELECT * FROM {_unnest(connection, table, names)}{ending}"
-        connection.exec_driver_sql(statement, _columns(part))
+        connection.exec_driver_sql(statement, _columns(table, names, part))
+
+
+def insert_new(connection: sa.Connection, table: sa.Table, names: Sequence[str], rows: Rows,
+               key: Sequence[str]) -> dict[tuple[Any, ...], int]:  # fmt: skip
+    """Insert rows that get a number (``id``) each, in this order; values of the unique ``key`` -> number. On PostgreSQL
+    those are missing whose key was taken; on SQLite the caller, who writes alone, has looked."""
+    if is_sqlite(connection):
+        numbers = next_ids(connection, table, len(rows))
+        insert(connection, table, ("id", *names), [(number, *row) for number, row in zip(numbers, rows, strict=True)])
+        places = [names.index(name) for name in key]
+        return {tuple(row[place] for place in places): number for number, row in zip(numbers, rows, strict=True)}
+    found: dict[tuple[Any, ...], int] = {}
+    listed = ", ".join(f'"{name}"' for name in names)
+    for part in chunks(rows):
+        made = connection.exec_driver_sql(
+            f"INSERT INTO {table.name} ({listed}) SELECT * FROM {_unnest(connection, table, names)} "
+            f"ON CONFLICT DO NOTHING RETURNING {', '.join(key)}, id", _columns(table, names, part),
+        )  # fmt: skip
+        found |= {tuple(row[:-1]): row[-1] for row in made}
+    return found
 
 
 def update(connection: sa.Connection, table: sa.Table, key: str, names: Sequence[str], rows: Rows) -> None:
@@ -49,10 +84,10 @@ def update(connection: sa.Connection, table: sa.Table, key: str, names: Sequence
                                        [(*row[1:], row[0]) for row in part])  # fmt: skip
             continue
         settings = ", ".join(f"{name} = new.{name}" for name in names)
-        given = _unnest(connection, table, (key, *names))
-        listed = ", ".join((key, *names))
+        columns = (key, *names)
+        given, listed = _unnest(connection, table, columns), ", ".join(columns)
         connection.exec_driver_sql(f"UPDATE {table.name} SET {settings} FROM {given} AS new ({listed}) "
-                                   f"WHERE {table.name}.{key} = new.{key}", _columns(part))  # fmt: skip
+                                   f"WHERE {table.name}.{key} = new.{key}", _columns(table, columns, part))  # fmt: skip
 
 
 def delete(connection: sa.Connection, table: sa.Table, names: Sequence[str], rows: Rows) -> None:
@@ -65,17 +100,29 @@ def delete(connection: sa.Connection, table: sa.Table, names: Sequence[str], row
         where = " AND ".join(f"{table.name}.{name} = old.{name}" for name in names)
         given = _unnest(connection, table, names)
         connection.exec_driver_sql(f"DELETE FROM {table.name} USING {given} AS old ({', '.join(names)}) WHERE {where}",
-                                   _columns(part))  # fmt: skip
+                                   _columns(table, names, part))  # fmt: skip
+
+
+_PLAIN = (sa.Integer, sa.Float, sa.Boolean)
+"""Types whose values need no quotes in an array."""
 
 
 def _unnest(connection: sa.Connection, table: sa.Table, names: Sequence[str]) -> str:
-    """Rows for PostgreSQL from one list per column, which travel in binary form."""
-    types = [table.c[name].type.compile(dialect=connection.dialect) for name in names]
-    return f"unnest({', '.join(f'%b::{kind}[]' for kind in types)})"
+    """Rows for PostgreSQL from one list per column: numbers travel as one text, everything else in binary form."""
+    lists = []
+    for kind in (table.c[name].type for name in names):
+        mark = "%s" if isinstance(kind, _PLAIN) else "%b"
+        lists.append(f"{mark}::{kind.compile(dialect=connection.dialect)}[]")
+    return f"unnest({', '.join(lists)})"
 
 
-def _columns(rows: Rows) -> tuple[list[Any], ...]:
-    return tuple(list(column) for column in zip(*rows, strict=True))
+def _columns(table: sa.Table, names: Sequence[str], rows: Rows) -> tuple[Any, ...]:
+    # psycopg looks at each member of a list, which for numbers takes longer than all the rest.
+    return tuple(
+        "{" + ",".join("NULL" if each is None else str(each) for each in column) + "}"
+        if isinstance(table.c[name].type, _PLAIN) else list(column)
+        for name, column in zip(names, zip(*rows, strict=True), strict=True)
+    )  # fmt: skip
 
 
 def chunks(items: Iterable[_Item], size: int = CHUNK) -> Iterator[list[_Item]]:

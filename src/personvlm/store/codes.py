@@ -6,7 +6,7 @@ below 5 % in one. Codes below 256 mean that nothing is known.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -28,7 +28,7 @@ def encode(probabilities: ArrayLike) -> Codes:
     with np.errstate(divide="ignore"):
         logits = np.log(p / (1.0 - p))
     codes = np.rint(np.clip((logits + RANGE) / _STEP, 0, _LAST - _FIRST)) + _FIRST
-    return np.asarray(np.nan_to_num(codes), np.uint16)
+    return np.where(np.isnan(p), 0.0, codes).astype(np.uint16)
 
 
 def decode(codes: ArrayLike) -> Floats:
@@ -63,12 +63,23 @@ class Terms:
         for (group, value), number in self.ids.items():
             self.groups.setdefault(group, {})[value] = number
 
-    def encode(self, description: PersonDescription) -> Codes | None:
-        """Codes ``[size]`` of everything that a description has scores for.
+    def encode(self, described: Sequence[PersonDescription]) -> list[Codes | None]:
+        """Codes ``[size]`` of everything that each description has scores for; None where it has none.
 
         Where a group has attributes and no scores (somebody gave them by hand), the asserted value has its
         confidence; the others of an exclusive group share the rest, and the others of a set are unlikely.
         """
+        places, probabilities = [], []
+        for row, description in enumerate(described):
+            numbers, values = self._known(description)
+            places += [row * self.size + number for number in numbers]
+            probabilities += values
+        codes = np.zeros((len(described), self.size), np.uint16)
+        codes.reshape(-1)[places] = encode(probabilities)
+        return [row if row.any() else None for row in codes]
+
+    def _known(self, description: PersonDescription) -> tuple[list[int], list[float]]:
+        """Numbers of everything that something is known of, and their probabilities."""
         numbers: list[int] = []
         probabilities: list[float] = []
         for name, scores in description.scores.items():
@@ -79,11 +90,7 @@ class Terms:
                 found = self._from_attribute(name, attribute)
                 numbers += found.keys()
                 probabilities += found.values()
-        if not numbers:
-            return None
-        codes = np.zeros(self.size, np.uint16)
-        codes[numbers] = encode(probabilities)
-        return codes
+        return numbers, probabilities
 
     def _numbers(self, group: str, values: tuple[str, ...]) -> list[int]:
         """Numbers of the values of one group; a model lists them alike every time."""

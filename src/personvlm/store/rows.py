@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,8 +35,12 @@ class Said:
     vector: bytes | None
 
     @classmethod
-    def of(cls, description: PersonDescription, terms: Terms) -> Said:
-        """What to store of ``description``."""
+    def of(cls, described: Sequence[PersonDescription], terms: Terms) -> list[Said]:
+        """What to store of each of ``described``; of many at once in less time."""
+        return [cls._one(each, codes, terms) for each, codes in zip(described, terms.encode(described), strict=True)]
+
+    @classmethod
+    def _one(cls, description: PersonDescription, codes: Codes | None, terms: Terms) -> Said:
         listed = {name: [item.value, item.confidence, item.source] for name, item in description.attributes.items()}
         facts = tuple(
             (terms.ids[name, value], description.scores.get(name, {}).get(value, item.confidence))
@@ -45,8 +49,7 @@ class Said:
         vector = None
         if description.embedding is not None:
             vector = np.asarray(description.embedding, "<f2").tobytes()
-        return cls(description.text, description.model, description.quality, compact(listed),
-                   terms.encode(description), facts, vector)  # fmt: skip
+        return cls(description.text, description.model, description.quality, compact(listed), codes, facts, vector)
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,9 @@ def facts(listed: Mapping[str, Any], codes: Codes | None, terms: Terms) -> tuple
     return tuple(found)
 
 
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
 def compact(value: Any) -> str:
     """JSON as it is stored."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _JSON.encode(value)

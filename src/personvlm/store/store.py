@@ -123,9 +123,10 @@ class Store:
         if not described:
             return []
         kept = pictures.keep(self.engine, self.blobs, described, connection)
-        rows = [(Seen.of(one.request, one.described_at, references), Said.of(one.description, self.terms))
+        seen = [Seen.of(one.request, one.described_at, references)
                 for one, references in zip(described, kept, strict=True)]  # fmt: skip
-        new = self.insert(rows, connection)
+        said = Said.of([one.description for one in described], self.terms)
+        new = self.insert(list(zip(seen, said, strict=True)), connection)
         old = [one for one, is_new in zip(described, new, strict=True) if not is_new]
         pictures.refuse(self.engine, self.blobs, old, connection)
         return new

@@ -14,7 +14,7 @@ from personvlm.store import bulk, corrections, texts
 from personvlm.store.codes import Terms
 from personvlm.store.database import is_sqlite
 from personvlm.store.rows import Said, Seen
-from personvlm.store.tables import attributes, cameras, descriptions, embeddings, erased, search_recent, tracks
+from personvlm.store.tables import attributes, cameras, descriptions, embeddings, search_recent, tracks
 
 Row = tuple[Seen, Said]
 
@@ -74,9 +74,8 @@ def known(connection: sa.Connection, keys: Iterable[tuple[str, str]]) -> set[tup
     """Those of (event id, model) that are stored."""
     wanted = set(keys)
     found: set[tuple[str, str]] = set()
-    columns = sa.select(descriptions.c.event_id, descriptions.c.model)
     for part in bulk.chunks(sorted({event for event, _ in wanted})):
-        rows = connection.execute(columns.where(descriptions.c.event_id.in_(part)))
+        rows = bulk.among(connection, "SELECT event_id, model FROM descriptions WHERE event_id {these}", part)
         found |= {(event, model) for event, model in rows} & wanted
     return found
 
@@ -103,7 +102,7 @@ def _insert(connection: sa.Connection, rows: Sequence[Row], terms: Terms) -> lis
 
 def erased_people(connection: sa.Connection, people: set[str]) -> set[str]:
     """Those of ``people`` who were erased."""
-    return set(connection.scalars(sa.select(erased.c.person).where(erased.c.person.in_(people))))
+    return {person for (person,) in bulk.among(connection, "SELECT person FROM erased WHERE person {these}", people)}
 
 
 def _held(connection: sa.Connection, seen: Sequence[Seen]) -> dict[str, _Held]:
@@ -114,58 +113,48 @@ def _held(connection: sa.Connection, seen: Sequence[Seen]) -> dict[str, _Held]:
         bulk.insert(connection, cameras, ("name",), [(name,) for name in missing], "ignore")
         known_cameras = _cameras(connection, names)
     people = {one.person: one for one in seen}
-    there = set(connection.scalars(sa.select(tracks.c.person).where(tracks.c.person.in_(people))))
+    there = {person for (person,) in bulk.among(connection, "SELECT person FROM tracks WHERE person {these}", people)}
     if new := [people[person] for person in sorted(people.keys() - there)]:
-        numbers = bulk.next_ids(connection, tracks, len(new))
         bulk.insert(
             connection, tracks,
-            ("id", "person", "camera", "track_id", "first_seen", "last_seen", "final", "revision", "description"),
-            [(number, one.person, known_cameras[one.camera], one.track_id, one.first_seen, one.last_seen, False, 0, 0)
-             for number, one in zip(numbers, new, strict=True)], "ignore",
+            ("person", "camera", "track_id", "first_seen", "last_seen", "final", "revision", "description"),
+            [(one.person, known_cameras[one.camera], one.track_id, one.first_seen, one.last_seen, False, 0, 0)
+             for one in new], "ignore",
         )  # fmt: skip
     return _tracks(connection, people)
 
 
 def _tracks(connection: sa.Connection, people: Collection[str]) -> dict[str, _Held]:
     """Tracks by person, locked where others could change them."""
-    columns = (tracks.c.id, tracks.c.person, tracks.c.revision, tracks.c.first_seen, tracks.c.last_seen, tracks.c.final,
-               tracks.c.description, descriptions.c.described_at, descriptions.c.text,
-               descriptions.c.attributes, descriptions.c.corrects)  # fmt: skip
-    query = sa.select(*columns).join_from(tracks, descriptions, descriptions.c.id == tracks.c.description, isouter=True)
-    query = query.where(tracks.c.person.in_(people))
     if not is_sqlite(connection):
         # First the locks: what others changed while one waited for them is seen by the statement that follows.
-        lock = sa.select(tracks.c.id).where(tracks.c.person.in_(people)).order_by(tracks.c.id)
-        connection.execute(lock.with_for_update())
+        bulk.among(connection, "SELECT id FROM tracks WHERE person {these} ORDER BY id FOR UPDATE", people)
     return {
-        row.person: _Held(row.id, row.revision, row.described_at or 0.0, row.first_seen, row.last_seen, row.final,
-                          row.text, row.attributes, row.description, row.corrects is not None)
-        for row in connection.execute(query)
+        person: _Held(number, revision, at or 0.0, first, last, bool(final), text, listed, description, bool(base))
+        for person, number, revision, at, first, last, final, text, listed, description, base in bulk.among(
+            connection, "SELECT person, tracks.id, tracks.revision, described_at, first_seen, last_seen, tracks.final, "
+            "text, attributes, description, corrects FROM tracks LEFT JOIN descriptions "
+            "ON descriptions.id = tracks.description WHERE person {these}", people)
     }  # fmt: skip
 
 
 def _cameras(connection: sa.Connection, names: Sequence[str]) -> dict[str, int]:
-    query = sa.select(cameras.c.name, cameras.c.id).where(cameras.c.name.in_(names))
-    return {row.name: row.id for row in connection.execute(query)}
+    return {row[0]: row[1] for row in bulk.among(connection, "SELECT name, id FROM cameras WHERE name {these}", names)}
 
 
 def _describe(connection: sa.Connection, fresh: dict[tuple[str, str], Row],
               held: dict[str, _Held]) -> dict[tuple[str, str], int]:  # fmt: skip
     """Insert the descriptions; (event id, model) -> descriptions.id of those that nobody else stored meanwhile."""
-    ids = dict(zip(fresh, bulk.next_ids(connection, descriptions, len(fresh)), strict=True))
-    names = ("id", "event_id", "model", "track", "revision", "trigger", "frame_time", "described_at", "final", "text",
+    names = ("event_id", "model", "track", "revision", "trigger", "frame_time", "described_at", "final", "text",
              "attributes", "scores", "quality", "crops")  # fmt: skip
     rows = [
-        (ids[key], seen.event_id, said.model, held[seen.person].id, seen.revision, seen.trigger, seen.frame_time,
+        (seen.event_id, said.model, held[seen.person].id, seen.revision, seen.trigger, seen.frame_time,
          seen.described_at, seen.final, said.text, said.attributes,
          None if said.codes is None else said.codes.astype("<u2").tobytes(), said.quality, seen.crops)
-        for key, (seen, said) in fresh.items()
+        for seen, said in fresh.values()
     ]  # fmt: skip
-    bulk.insert(connection, descriptions, names, rows, "ignore")
-    if is_sqlite(connection):
-        return ids
-    mine = set(connection.scalars(sa.select(descriptions.c.id).where(descriptions.c.id.in_(list(ids.values())))))
-    return {key: number for key, number in ids.items() if number in mine}
+    return {(event, model): number for (event, model), number
+            in bulk.insert_new(connection, descriptions, names, rows, ("event_id", "model")).items()}  # fmt: skip
 
 
 def _settle(connection: sa.Connection, ids: dict[tuple[str, str], int], fresh: dict[tuple[str, str], Row],
