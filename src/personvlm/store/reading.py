@@ -100,11 +100,15 @@ def latest(connection: sa.Connection, terms: Terms, person: str) -> Described | 
     return None if row is None else rows.described(row, terms)
 
 
+_BY_TRACKS = {scores: _holding(scores).where(tracks.c.id.in_(sa.bindparam("numbers", expanding=True)))
+              for scores in (True, False)}  # fmt: skip
+
+
 def by_tracks(connection: sa.Connection, terms: Terms, numbers: Sequence[int], *,
               scores: bool = True) -> dict[int, Described]:  # fmt: skip
     """tracks.id -> what holds of the person, with or without scores and embedding."""
-    query = _holding(scores).where(tracks.c.id.in_(numbers))
-    return {row["track"]: rows.described(row, terms) for row in connection.execute(query).mappings()}
+    found = connection.execute(_BY_TRACKS[scores], {"numbers": numbers}).mappings()
+    return {row["track"]: rows.described(row, terms) for row in found}
 
 
 def story(connection: sa.Connection, terms: Terms, person: str) -> list[Described]:

@@ -238,8 +238,8 @@ class _Allowed:
             if not mask.any():
                 continue
             self._count += int(np.count_nonzero(mask))
-            ends = int(part.numbers[0]), int(part.numbers[-1])  # recent people stand in reverse
-            self._low, self._high = min(self._low, *ends), max(self._high, *ends)
+            ends = [int(part.numbers[place]) for place in (mask.argmax(), len(mask) - 1 - mask[::-1].argmax())]
+            self._low, self._high = min(self._low, *ends), max(self._high, *ends)  # recent people stand in reverse
             if part.segment is None:
                 self._loose |= set(part.numbers[mask].tolist())
             else:

@@ -17,8 +17,8 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from personvlm.store.bulk import chunks
-from personvlm.store.tables import descriptions, embeddings, search_columns, search_recent, search_segments, tracks
+from personvlm.store.bulk import among, chunks
+from personvlm.store.tables import search_columns, search_recent, search_segments
 
 BITS = 14
 SIZE = 1 << BITS
@@ -159,19 +159,19 @@ class Segments:
         return now
 
 
+_ROWS = ("SELECT tracks.id, camera, first_seen, last_seen, scores{columns} FROM tracks "
+         "JOIN descriptions ON descriptions.id = tracks.description{join} WHERE tracks.id {{these}}")  # fmt: skip
+_WITH_VECTORS = " LEFT JOIN embeddings ON embeddings.track = tracks.id"
+
+
 def read_rows(connection: sa.Connection, numbers: Iterable[int], stamps: dict[int, float] | None = None,
               vectors: bool = True) -> dict[int, Row]:  # fmt: skip
     """tracks.id -> the person as it is in the tables now; who is not there is missing."""
-    columns = [tracks.c.id, tracks.c.camera, tracks.c.first_seen, tracks.c.last_seen, descriptions.c.scores]
-    joined = tracks.join(descriptions, descriptions.c.id == tracks.c.description)
-    if vectors:
-        joined = joined.join(embeddings, embeddings.c.track == tracks.c.id, isouter=True)
-        columns += [embeddings.c.model, embeddings.c.vector]
+    statement = _ROWS.format(columns=", embeddings.model, vector", join=_WITH_VECTORS) if vectors else \
+        _ROWS.format(columns=", NULL, NULL", join="")  # fmt: skip
     found = {}
     for part in chunks(numbers):
-        for row in connection.execute(sa.select(*columns).select_from(joined).where(tracks.c.id.in_(part))):
-            number, camera, first, last, scores = row[:5]
-            model, vector = row[5:] if vectors else (None, None)
+        for number, camera, first, last, scores, model, vector in among(connection, statement, part):
             found[number] = Row(
                 (stamps or {}).get(number, 0.0), camera, first, last,
                 np.frombuffer(scores or b"", "<u2"), 0 if model is None else model_number(model),

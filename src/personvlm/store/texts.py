@@ -42,13 +42,14 @@ def scrub(connection: sa.Connection) -> None:
         connection.exec_driver_sql("INSERT INTO search_text (search_text) VALUES ('optimize')")
 
 
-def find(connection: sa.Connection, words: Sequence[str], *, phrase: bool = False, lowest: int = 0,
-         below: int = 2**62, limit: int = 500) -> list[int]:  # fmt: skip
+def find(connection: sa.Connection, words: Sequence[str], *, lowest: int, below: int, phrase: bool = False,
+         limit: int = 500) -> list[int]:  # fmt: skip
     """tracks.id of people whose text has all ``words`` (``phrase``: one after the other), the newest first.
 
     Args:
         words: letters and digits only; see :func:`personvlm.language.tokens.split`.
-        lowest, below: only numbers from ``lowest`` on, and under ``below``.
+        lowest, below: only numbers from ``lowest`` on, and under ``below``; the nearer to those that there are, the
+            quicker.
         limit: how many at most; of what few have, everybody comes at once.
     """
     if is_sqlite(connection):
@@ -90,13 +91,10 @@ class _Postgres:
 
     def those(self, numbers: Sequence[int]) -> list[int]:
         """Those of ``numbers`` who have the words, the newest first."""
-        found = self._ask("track = ANY (%s::bigint[])", list(numbers), bitmap=False)
-        return sorted(found, reverse=True)
+        return sorted(self._ask(f"{self._READ} AND track = ANY (%s::bigint[])", list(numbers)), reverse=True)
 
     def newest(self, below: int) -> list[int]:
         """See :func:`find`; of frequent words it looks no further than the newest 16,000 numbers."""
-        highest = self._connection.exec_driver_sql("SELECT max(track) FROM search_text").scalar()
-        below = min(below, (highest or 0) + 1)
         found, below = self._among(below, _WINDOW)
         frequent = len(found) >= _FREQUENT
         if frequent and len(found) < self._limit:
@@ -110,21 +108,19 @@ class _Postgres:
     def _among(self, below: int, size: int) -> tuple[list[int], int]:
         """Who of the ``size`` numbers under ``below`` has the words, and where they end."""
         first = max(self._lowest, below - size)
-        where = f"track >= %s AND track < %s ORDER BY track DESC LIMIT {self._limit}"
-        return self._ask(where, first, below, bitmap=False), first
+        where = f"{self._READ} AND track >= %s AND track < %s ORDER BY track DESC LIMIT %s"
+        return self._ask(where, first, below, self._limit), first
 
     def _by_index(self, below: int) -> list[int]:
         # Without a range of numbers, which the planner would rather go by.
-        found = self._ask("true", bitmap=True)
+        self._connection.exec_driver_sql("SET LOCAL enable_indexscan = off; SET LOCAL enable_seqscan = off")
+        found = self._ask("words @@ {query}")
+        self._connection.exec_driver_sql("SET LOCAL enable_indexscan = on; SET LOCAL enable_seqscan = on")
         return sorted((number for number in found if self._lowest <= number < below), reverse=True)
 
-    def _ask(self, where: str, *values: Any, bitmap: bool) -> list[int]:
-        connection, on, off = self._connection, "on" if bitmap else "off", "off" if bitmap else "on"
-        settings = {"bitmapscan": on, "indexscan": off, "seqscan": off}
-        connection.exec_driver_sql("; ".join(f"SET LOCAL enable_{name} = {value}" for name, value in settings.items()))
-        found = connection.exec_driver_sql(
-            f"SELECT track FROM search_text WHERE words @@ {self._query} AND {where}", (self._words, *values)
-        )
-        numbers = [row[0] for row in found]
-        connection.exec_driver_sql("; ".join(f"SET LOCAL enable_{name} = on" for name in settings))
-        return numbers
+    _READ = "ts_match_vq(words, {query})"
+    """What ``words @@ query`` does, in a form that the planner has no index for: it takes that of the numbers."""
+
+    def _ask(self, where: str, *values: Any) -> list[int]:
+        statement = f"SELECT track FROM search_text WHERE {where.format(query=self._query)}"
+        return [row[0] for row in self._connection.exec_driver_sql(statement, (self._words, *values))]
