@@ -5,7 +5,6 @@ import os
 import random
 import resource
 import struct
-import time
 import warnings
 import zlib
 from collections.abc import Callable
@@ -213,7 +212,6 @@ def test_500_malformed_inputs_end_in_an_array_or_an_input_error(tmp_path: Path) 
     rng = random.Random(2024)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     arrays, refused = 0, []
-    start = time.monotonic()
     for number in range(500):
         given = malformed(rng, tmp_path, number)
         try:
@@ -227,7 +225,6 @@ def test_500_malformed_inputs_end_in_an_array_or_an_input_error(tmp_path: Path) 
     assert all(len(message) < 600 for _, message in refused)
     assert all(given.name in message for given, message in refused if isinstance(given, Path))
     assert 20 < arrays < 400
-    assert time.monotonic() - start < 30
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 600_000, "kilobytes"
 
 

@@ -12,10 +12,10 @@ from personvlm.schema.events import Crop, DescribeRequest
 
 ADAPTERS = ("memory", "sqlite", "postgresql", "redis", "rabbitmq")
 
-FAST = {"lease_s": 0.6, "backoff_s": 0.15, "backoff_cap_s": 0.3, "jitter": 0.5, "attempts": 3}
+FAST = {"lease_s": 30.0, "backoff_s": 0.15, "backoff_cap_s": 0.3, "jitter": 0.5, "attempts": 3}
 
 
-WAIT = 3.0  # for what should be there at once
+WAIT = 30.0  # for what should be there at once, on a machine that has much else to do
 
 
 def ids(leases: list[Lease]) -> list[str]:
@@ -92,7 +92,7 @@ class Harness:
             queue.close()
 
 
-def eventually(check: Callable[[], bool], seconds: float = 5.0) -> bool:
+def eventually(check: Callable[[], bool], seconds: float = WAIT) -> bool:
     """Whether ``check`` becomes true in time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

