@@ -160,8 +160,7 @@ def _circumstance(node: Node, described: Described, zone: tzinfo | None) -> bool
     if isinstance(node, Clear):
         return described.description.quality >= node.least
     if isinstance(node, Stays):
-        first = request.frame_time if request.first_seen is None else request.first_seen
-        return request.frame_time - first >= node.seconds
+        return request.frame_time - request.seen_since >= node.seconds
     local = datetime.fromtimestamp(request.frame_time, zone)
     if isinstance(node, On):
         return local.weekday() in node.days

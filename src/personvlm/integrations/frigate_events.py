@@ -131,7 +131,7 @@ class Told:
         return {
             "id": request.person, "revision": request.revision, "event": self.kind, "event_id": request.event_id,
             "camera": request.camera, "track": request.track_id, "time": round(request.frame_time, 3),
-            "first_seen": round(request.first_seen or request.frame_time, 3), "last_seen": round(request.frame_time, 3),
+            "first_seen": round(request.seen_since, 3), "last_seen": round(request.frame_time, 3),
             "crops": len(request.crops), "box": [round(value, 1) for value in crop.box] if crop.box else None,
             "crop_time": round(crop.time, 3) if crop.time else None, "frigate": self.event,
             "same_as": list(self.same_as), **said,

@@ -87,8 +87,12 @@ class DescribeRequest(_Value):
     @property
     def person(self) -> str:
         """Id of this person on this camera: the same in all events of one track."""
-        seen = self.frame_time if self.first_seen is None else self.first_seen
-        return event_id(self.camera, self.track_id, "new_track", seen)
+        return event_id(self.camera, self.track_id, "new_track", self.seen_since)
+
+    @property
+    def seen_since(self) -> float:
+        """``first_seen``, or what stands for it."""
+        return self.frame_time if self.first_seen is None else self.first_seen
 
     @property
     def crops(self) -> tuple[Crop, ...]:

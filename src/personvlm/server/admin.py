@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from personvlm.events.port import QueueStats
 from personvlm.server.people import Limit
-from personvlm.server.problems import Json
+from personvlm.server.problems import Exact, Json
 from personvlm.server.services import audited, services
 
 router = APIRouter(tags=["admin"])
@@ -23,11 +23,7 @@ _LARGEST = 2**62
 Number = Annotated[int, Query(ge=0, le=_LARGEST)]
 
 
-class _Shown(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class AuditEntry(_Shown):
+class AuditEntry(Exact):
     """Who did what. `hash` covers the row and the hash of the one before."""
 
     id: int
@@ -39,7 +35,7 @@ class AuditEntry(_Shown):
     hash: str
 
 
-class Audit(_Shown):
+class Audit(Exact):
     """Part of the audit, the oldest first; `next` goes into `after`. Or the newest first; then into `before`, until
     it is 1."""
 
@@ -47,7 +43,7 @@ class Audit(_Shown):
     next: int
 
 
-class Verified(_Shown):
+class Verified(Exact):
     """Whether the chain of the audit is whole."""
 
     intact: bool
@@ -56,7 +52,7 @@ class Verified(_Shown):
     last_hash: str | None = Field(description="Keep it: a chain that was written anew does not have it.")
 
 
-class QueueState(_Shown):
+class QueueState(Exact):
     """The queue at this moment. `missing` is 0, or something is wrong."""
 
     waiting: dict[str, int]
@@ -72,7 +68,7 @@ class QueueState(_Shown):
     missing: int
 
 
-class Dead(_Shown):
+class Dead(Exact):
     """An event that nobody could describe."""
 
     event_id: str
@@ -81,19 +77,19 @@ class Dead(_Shown):
     died_at: float
 
 
-class DeadLetters(_Shown):
+class DeadLetters(Exact):
     """The oldest first."""
 
     dead: list[Dead]
 
 
-class ReplayBody(_Shown):
+class ReplayBody(Exact):
     """Which dead letters are tried again; without ids all of them."""
 
     event_ids: EventIds | None = None
 
 
-class Replayed(_Shown):
+class Replayed(Exact):
     """How many wait again."""
 
     replayed: int

@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
@@ -19,33 +19,30 @@ from personvlm.pipeline.record import record
 from personvlm.schema import DescribeResult, PersonDescription
 from personvlm.server.describing import Options, PeopleDescriber
 from personvlm.server.pictures import check, enough, picture, reason
-from personvlm.server.problems import Json, Problem
+from personvlm.server.problems import Exact, Json, Problem
 from personvlm.server.settings import ServerSettings
 
 router = APIRouter()
 Named = list[tuple[str, bytes]]
 
 
-class Value(BaseModel):
+class Value(Exact):
     """The decided value of one group."""
 
-    model_config = ConfigDict(extra="forbid")
     value: str | list[str]
     confidence: float = Field(ge=0, le=1)
 
 
-class Text(BaseModel):
+class Text(Exact):
     """Another way to say it."""
 
-    model_config = ConfigDict(extra="forbid")
     text: str
     likelihood: float
 
 
-class Result(BaseModel):
+class Result(Exact):
     """What one picture shows, or why there is no telling."""
 
-    model_config = ConfigDict(extra="forbid")
     input: str = Field(description="Name of the file, or #0, #1, ...")
     text: str | None = Field(default=None, description="One or two sentences.")
     attributes: dict[str, Value] | None = None
@@ -56,10 +53,9 @@ class Result(BaseModel):
     error: str | None = Field(default=None, description="Instead of all else.")
 
 
-class Results(BaseModel):
+class Results(Exact):
     """One result per picture, in order; one in all where the pictures show one person."""
 
-    model_config = ConfigDict(extra="forbid")
     results: list[Result]
 
 

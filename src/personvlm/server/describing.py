@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from personvlm.base.errors import InputError
 from personvlm.runtime.batching_describer import Ask, BatchDescriber, Prepared
@@ -18,16 +18,15 @@ from personvlm.runtime.describer import Describer
 from personvlm.runtime.engine import available_cores
 from personvlm.runtime.tracks import TrackModel
 from personvlm.schema import PersonDescription
+from personvlm.server.problems import Exact
 from personvlm.server.settings import ServerSettings
 
 VISUAL_TOKENS = 32
 """What a picture counts in ``usage``: the words that it is for the decoder."""
 
 
-class Options(BaseModel):
+class Options(Exact):
     """What may be asked for beside the pictures."""
-
-    model_config = ConfigDict(extra="forbid")
 
     say: Literal["confident", "all"] = Field(default="confident", description="What is certain enough, or every group.")
     min_precision: float | None = Field(default=None, ge=0.5, le=0.99, description="Say only what is right this often.")

@@ -6,11 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from personvlm.pipeline.erase import erase as everywhere
 from personvlm.server.people import CameraName, CameraRow, camera_row
-from personvlm.server.problems import Json, Problem
+from personvlm.server.problems import Exact, Json, Problem
 from personvlm.server.services import audited, services
 from personvlm.store.database import is_sqlite
 
@@ -20,11 +20,7 @@ Person = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
 Days = Annotated[float, Field(gt=0, lt=1e6, allow_inf_nan=False)]
 
 
-class _Shown(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class EraseBody(_Shown):
+class EraseBody(Exact):
     """Who is to be forgotten."""
 
     people: Annotated[list[Person], Field(min_length=1, max_length=1000)]
@@ -35,7 +31,7 @@ class EraseBody(_Shown):
                                "`personvlm store scrub` does it at a quiet hour.")  # fmt: skip
 
 
-class Erased(_Shown):
+class Erased(Exact):
     """A receipt, to be kept by whoever asked for it."""
 
     at: float
@@ -48,7 +44,7 @@ class Erased(_Shown):
     hash: str = Field(description="Of that row.")
 
 
-class KeepBody(_Shown):
+class KeepBody(Exact):
     """How long what a camera saw is kept; `null` is for ever."""
 
     keep_days: Days | None = None

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from personvlm.events.port import PutResult
@@ -14,7 +14,7 @@ from personvlm.schema import Crop, DescribeRequest
 from personvlm.schema.events import Trigger
 from personvlm.server.people import CameraName
 from personvlm.server.pictures import check, decode64, enough
-from personvlm.server.problems import Json
+from personvlm.server.problems import Exact, Json
 from personvlm.server.services import services
 
 router = APIRouter(tags=["events"])
@@ -22,10 +22,9 @@ router = APIRouter(tags=["events"])
 Moment = Annotated[float, Field(ge=0, le=1e11, allow_inf_nan=False)]
 
 
-class NewEvent(BaseModel):
+class NewEvent(Exact):
     """One person on one camera. The same camera, track, trigger and time are one event, however often it is sent."""
 
-    model_config = ConfigDict(extra="forbid")
     camera: CameraName
     track_id: int = Field(ge=0, le=2**53)
     trigger: Trigger = "new_track"
@@ -36,10 +35,9 @@ class NewEvent(BaseModel):
     images: list[str] = Field(min_length=1, max_length=64, description="Base64 or data URIs, the best first.")
 
 
-class Accepted(BaseModel):
+class Accepted(Exact):
     """What became of it; `person` finds it in the store once it is described."""
 
-    model_config = ConfigDict(extra="forbid")
     event_id: str
     person: str
     outcome: PutResult

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from personvlm.schema.groups import GROUP
-from personvlm.server.problems import Json, Problem, tag_of, unless_known
+from personvlm.server.problems import Exact, Json, Problem, tag_of, unless_known
 from personvlm.server.services import audited, services
 from personvlm.server.settings import ServerSettings, named
 from personvlm.server.wire import Event, People, ShownCorrection, corrections, event, hidden
@@ -31,10 +31,9 @@ After = Annotated[str | None, Query(pattern=r"^0x[01]\.[0-9a-f]{1,13}p[+-]\d{1,2
                                     description="`next` of the part before.")]  # fmt: skip
 
 
-class Track(BaseModel):
+class Track(Exact):
     """One person on one camera, without what is said of them."""
 
-    model_config = ConfigDict(extra="forbid")
     person: str
     camera: str
     track: int
@@ -44,43 +43,38 @@ class Track(BaseModel):
     final: bool
 
 
-class Tracks(BaseModel):
+class Tracks(Exact):
     """Part of a list; `next` goes into `after`."""
 
-    model_config = ConfigDict(extra="forbid")
     tracks: list[Track]
     next: str | None
 
 
-class Story(BaseModel):
+class Story(Exact):
     """One person: what holds, what was said before, and who is the same person on other cameras."""
 
-    model_config = ConfigDict(extra="forbid")
     person: Event
     story: list[Event]
     same_as: list[Event] = Field(description="The same person on other cameras, or seen again.")
     corrections: list[ShownCorrection] = Field(description="What somebody put right of this person, and holds.")
 
 
-class CorrectionBody(BaseModel):
+class CorrectionBody(Exact):
     """What is right: one value, several of a set, or `unknown`. GET /v1/schema has the groups and their values."""
 
-    model_config = ConfigDict(extra="forbid")
     group: Annotated[str, Field(max_length=100)]
     value: Word | Annotated[list[Word], Field(max_length=100)]
 
 
-class Corrections(BaseModel):
+class Corrections(Exact):
     """The oldest first, those that were undone included."""
 
-    model_config = ConfigDict(extra="forbid")
     corrections: list[ShownCorrection]
 
 
-class CameraRow(BaseModel):
+class CameraRow(Exact):
     """One camera. `null` days: for ever."""
 
-    model_config = ConfigDict(extra="forbid")
     name: str
     people: int
     last_seen: float | None
@@ -90,10 +84,9 @@ class CameraRow(BaseModel):
     crops: str = Field(description="shown, blurred or hidden, by this server")
 
 
-class Cameras(BaseModel):
+class Cameras(Exact):
     """All of them."""
 
-    model_config = ConfigDict(extra="forbid")
     cameras: list[CameraRow]
 
 

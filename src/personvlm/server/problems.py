@@ -16,6 +16,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, ConfigDict
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
@@ -37,6 +38,12 @@ _NOT_ANSWERED: Mapping[type[NotAnsweredError], tuple[int, str]] = {
     ClosedError: (503, "closing"),
 }  # fmt: skip
 _log = logging.getLogger("personvlm.server")
+
+
+class Exact(BaseModel):
+    """What clients send and get: a field that nobody knows is refused, and none is shown that is not declared."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class Json(JSONResponse):

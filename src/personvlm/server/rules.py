@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from personvlm.alerts.alert import Alert
 from personvlm.alerts.engine import StoredRule
@@ -16,7 +16,7 @@ from personvlm.alerts.plain import compile_words
 from personvlm.alerts.rule import attributes
 from personvlm.base.errors import InputError
 from personvlm.server.people import CameraName, Limit, check_shown, filters
-from personvlm.server.problems import Json, Problem
+from personvlm.server.problems import Exact, Json, Problem
 from personvlm.server.services import Services, audited, services
 from personvlm.server.settings import ServerSettings
 from personvlm.server.wire import crop_url, hidden, shown
@@ -29,11 +29,7 @@ RuleText = Annotated[str, Field(min_length=1, max_length=2000, description='Such
 State = Literal["raised", "updated", "acknowledged", "closed"]
 
 
-class _Shown(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class ShownAlert(_Shown):
+class ShownAlert(Exact):
     """One person who fits a rule."""
 
     id: str
@@ -56,13 +52,13 @@ class ShownAlert(_Shown):
     closed_at: float | None
 
 
-class AlertList(_Shown):
+class AlertList(Exact):
     """The latest first."""
 
     alerts: list[ShownAlert]
 
 
-class ShownRule(_Shown):
+class ShownRule(Exact):
     """A rule. `rule` is its canonical text."""
 
     name: str
@@ -72,28 +68,28 @@ class ShownRule(_Shown):
     enabled: bool
 
 
-class RuleList(_Shown):
+class RuleList(Exact):
     """By name."""
 
     rules: list[ShownRule]
 
 
-class RuleBody(_Shown):
+class RuleBody(Exact):
     """What is put in force."""
 
     rule: RuleText
     words: Annotated[str, Field(max_length=500)] | None = Field(default=None, description="What it was made from.")
-    channels: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=20)] = []
+    channels: list[Annotated[str, Field(max_length=64)]] = Field(default=[], max_length=20)
     enabled: bool = True
 
 
-class WordsBody(_Shown):
+class WordsBody(Exact):
     """What is to raise an alert, in plain words."""
 
     words: Annotated[str, Field(min_length=1, max_length=500)]
 
 
-class CompiledRule(_Shown):
+class CompiledRule(Exact):
     """`ignored` are words that were not understood, and stand for nothing in the rule."""
 
     rule: str
@@ -101,22 +97,22 @@ class CompiledRule(_Shown):
     notes: list[str]
 
 
-class ChannelList(_Shown):
+class ChannelList(Exact):
     """Names."""
 
     channels: list[str]
 
 
-class DryBody(_Shown):
+class DryBody(Exact):
     """What is tried over the past, by default the last day."""
 
     rule: RuleText
     since: float | None = Field(default=None, ge=0, le=1e11, allow_inf_nan=False)
     until: float | None = Field(default=None, ge=0, le=1e11, allow_inf_nan=False)
-    camera: Annotated[list[CameraName], Field(max_length=100)] = []
+    camera: list[CameraName] = Field(default=[], max_length=100)
 
 
-class DryAnswer(_Shown):
+class DryAnswer(Exact):
     """What the rule would have raised."""
 
     rule: str

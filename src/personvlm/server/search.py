@@ -8,12 +8,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from personvlm.base.errors import InputError
 from personvlm.schema.groups import GROUP
 from personvlm.server.people import Attributes, Camera, PersonId, Time, filters
-from personvlm.server.problems import Json, Problem
+from personvlm.server.problems import Exact, Json, Problem
 from personvlm.server.services import Services, audited, services
 from personvlm.server.wire import Event, event, hidden
 from personvlm.store.query import Query as Asked
@@ -30,11 +30,7 @@ _FACETS = ("camera", "upper.garment", "upper.color", "lower.garment", "lower.col
            "age")  # fmt: skip
 
 
-class _Shown(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class ShownReason(_Shown):
+class ShownReason(Exact):
     """Why somebody fits one part of the question, or not."""
 
     term: str
@@ -42,7 +38,7 @@ class ShownReason(_Shown):
     said: list[str] = Field(description="What the description asserts about it.")
 
 
-class ShownHit(_Shown):
+class ShownHit(Exact):
     """One person who may be meant."""
 
     person: Event
@@ -52,7 +48,7 @@ class ShownHit(_Shown):
     alike: float | None = Field(description="That it is the person whose appearance was given.")
 
 
-class Found(_Shown):
+class Found(Exact):
     """The best first."""
 
     hits: list[ShownHit]

@@ -6,21 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from personvlm.language.realiser import realise
 from personvlm.schema import Attribute, Described
 from personvlm.schema.description import values_of
 from personvlm.server.describe import Value
+from personvlm.server.problems import Exact
 from personvlm.server.settings import ServerSettings, named
 from personvlm.store.corrections import Correction
 
 
-class _Shown(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class ShownCrop(_Shown):
+class ShownCrop(Exact):
     """A picture of the person. `url` is missing where it is not kept or not shown."""
 
     url: str | None = None
@@ -29,7 +26,7 @@ class ShownCrop(_Shown):
     score: float = Field(description="How well it shows the person, 0..1.")
 
 
-class Event(_Shown):
+class Event(Exact):
     """What was said about one person on one occasion. Times are seconds since the epoch."""
 
     number: int | None = Field(default=None, description="Of the order in which it was stored, where it is listed.")
@@ -51,7 +48,7 @@ class Event(_Shown):
     crops: list[ShownCrop]
 
 
-class ShownCorrection(_Shown):
+class ShownCorrection(Exact):
     """One attribute of one person, put right. Times are seconds since the epoch."""
 
     number: int
@@ -68,14 +65,14 @@ class ShownCorrection(_Shown):
     undone_by: str | None
 
 
-class People(_Shown):
+class People(Exact):
     """Part of a list; `next` goes into `after` to have the following part, and is null at the end."""
 
     people: list[Event]
     next: str | None
 
 
-class Events(_Shown):
+class Events(Exact):
     """Part of what was stored, in its order; `next` goes into `after`. There may be more at any time."""
 
     events: list[Event]
@@ -86,12 +83,12 @@ def event(described: Described, settings: ServerSettings, number: int | None = N
     """An :class:`Event`, without what this deployment does not show."""
     request, said = described.request, described.description
     text, attributes = shown(said.text, said.attributes, settings)
-    first = request.frame_time if request.first_seen is None else request.first_seen
     return {
         **({} if number is None else {"number": number}),
         "person": request.person, "event_id": request.event_id, "camera": request.camera, "track": request.track_id,
         "trigger": request.trigger, "revision": request.revision, "final": request.final, "time": request.frame_time,
-        "first_seen": first, "described_at": described.described_at, "text": text, "attributes": attributes,
+        "first_seen": request.seen_since, "described_at": described.described_at,
+        "text": text, "attributes": attributes,
         "corrected": [name for name, item in said.attributes.items() if item.source == "given" and name in attributes],
         "quality": round(said.quality, 4), "model": said.model,
         "crops": [{"url": crop_url(crop.reference, request.camera, settings),

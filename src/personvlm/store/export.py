@@ -34,7 +34,7 @@ def record(one: Described) -> dict[str, Any]:
     return {
         "person": request.person, "revision": request.revision, "event": request.trigger, "event_id": request.event_id,
         "camera": request.camera, "track": request.track_id, "time": request.frame_time,
-        "first_seen": request.frame_time if request.first_seen is None else request.first_seen, "final": request.final,
+        "first_seen": request.seen_since, "final": request.final,
         "described_at": one.described_at, "text": said.text, "quality": said.quality, "model": said.model,
         "picture": request.crop.reference,
         "attributes": {name: {"value": item.value if isinstance(item.value, str) else list(item.value),

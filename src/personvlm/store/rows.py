@@ -79,10 +79,9 @@ class Seen:
         """What to store of ``request``, whose pictures lie at ``references``."""
         crops = [[reference, crop.box, crop.time, crop.score]
                  for crop, reference in zip(request.crops, references, strict=True)]  # fmt: skip
-        first = request.frame_time if request.first_seen is None else request.first_seen
         last = max([request.frame_time, *(crop.time for crop in request.crops if crop.time is not None)])
         return cls(request.event_id, request.person, request.camera, request.track_id, request.trigger,
-                   request.frame_time, first, last, request.revision, request.final, compact(crops),
+                   request.frame_time, request.seen_since, last, request.revision, request.final, compact(crops),
                    described_at)  # fmt: skip
 
 
