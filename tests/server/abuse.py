@@ -46,7 +46,7 @@ def schemathesis_cases(server: Running, count: int, seed: int) -> dict[str, int]
 
     checks = [not_a_server_error, status_code_conformance, content_type_conformance, response_headers_conformance,
               response_schema_conformance]  # fmt: skip
-    document = httpx.get(f"{server.url}/openapi.json").json()
+    document = httpx.get(f"{server.url}/openapi.json", timeout=100).json()
     schema = schemathesis.openapi.from_dict(document)
     operations = [each.ok() for each in schema.get_all_operations()]
     # A live feed has no end: what it refuses is tried by the tests of its own.
