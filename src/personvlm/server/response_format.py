@@ -35,13 +35,15 @@ def _attribute(name: str) -> dict[str, Any]:
 
 
 OURS: Mapping[str, Any] = {
-    "type": "object", "required": ("text", "attributes", "scores", "embedding", "quality", "model", "candidates"),
+    "type": "object",
+    "required": ("text", "attributes", "scores", "own", "embedding", "quality", "model", "candidates"),
     "properties": {
         "text": _TEXT,
         "attributes": {"type": "object", "required": (), "properties": {name: _attribute(name) for name in GROUP}},
         "scores": {"type": "object", "required": (), "properties": {
             name: {"type": "object", "required": (), "properties": dict.fromkeys(group.values, _SHARE)}
             for name, group in GROUP.items()}},
+        "own": {"type": "object", "required": (), "properties": {}},  # their names differ by model: left out
         "embedding": {"type": "array", "items": _NUMBER}, "quality": _SHARE, "model": _TEXT,
         "candidates": {"type": "array", "items": {"type": "object", "required": ("text", "likelihood"), "properties": {
             "text": _TEXT, "likelihood": _NUMBER}}},
