@@ -160,7 +160,7 @@ def test_own_csv(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("text", "reason"), [
-    ("image,hat\n", "line 1: unknown column 'hat'; legal: image, identity, caption, gender"),
+    ("image,hat\n", "line 1: unknown column 'hat'; legal: image, identity, camera, caption, gender"),
     ("identity\n", "no column 'image'"), ("image,image\n", "twice"), ("", "no column 'image'"),
     ("image,gender\na.jpg,male,x\n", "line 2: 3 cells, the header has 2"),
     ("image,gender\na.jpg,man\n", "line 2: 'man' is not a value of group 'gender'; legal: male, female"),

@@ -52,12 +52,12 @@ def read_personvlm(path: Path, root: Path | None = None,
             number), or missing images (named).
     """
     root = _root_of(path) if root is None else root
-    own = {name: tuple(values) for name, values in (own or {}).items()}
-    rows = _csv_rows(path, own) if path.suffix.lower() == ".csv" else _jsonl_rows(path)
+    words = {name: tuple(values) for name, values in (own or {}).items()}
+    rows = _csv_rows(path, words) if path.suffix.lower() == ".csv" else _jsonl_rows(path)
     samples = []
     for number, row in rows:
         try:
-            samples.append(_sample(_with_own(row, own), root))
+            samples.append(_sample(_with_own(row, words), root))
         except (ValueError, KeyError) as error:
             raise InputError(f"{path}, line {number}: {error.args[0]}") from None
     check_images((sample.image for sample in samples), path)

@@ -117,7 +117,7 @@ def _sums(name: str, state: State, labels: Labels) -> Floats | None:
     where, group = column_slices()[name], GROUP[name]
     target, mask = labels.target[:, where] > 0, labels.mask[:, where] > 0
     if group.kind == "exclusive" or name.endswith(".color"):
-        counted = mask.any(1) & target.any(1) & ~target.all(1)
+        counted = np.asarray(mask.any(1) & target.any(1) & ~target.all(1))
         if not counted.any():
             return None
         first = np.where(state.taught, state.logits, -np.inf).argmax(1)

@@ -35,6 +35,7 @@ from personvlm.runtime.export import export
 from personvlm.schema import GROUP, Values, values_of
 from personvlm.schema.groups import column_slices
 from personvlm.training.adapt import LEAST_PEOPLE, Change, apply, changes, labelled_groups
+from personvlm.training.adapt_fit import parts
 from personvlm.training.adapt_look import Looked, look
 from personvlm.training.adapt_own import OwnFit, fit_own
 from personvlm.training.adapt_own import heads as own_heads
@@ -126,7 +127,7 @@ def adapt(source: Path, samples: Sequence[Sample], out: Path, reference: Sequenc
     taught = _taught(before.taught, samples, groups)
     rows = _rows(judged)
     report: dict[str, Any] = {}
-    states = {}
+    states: dict[str, str] = {}
     for kind, logits in (("head", fitted), ("calibration", old)):
         trial = _crossed(logits, judged, before, taught if kind == "head" else before.taught, rows)
         for name in groups:
@@ -214,7 +215,8 @@ def _taught(before: Mapping[str, tuple[str, ...]], samples: Sequence[Sample],
 
 def _rows(judged: Judging) -> NDArray[np.int64]:
     """The part that each picture belongs to ``[N]``, by person."""
-    return judged.looked.people % FOLDS
+    people = judged.looked.people
+    return parts(people, np.unique(people), FOLDS)[people]
 
 
 def _calibrated(logits: Floats, judged: Judging, before: Calibration, taught: Mapping[str, tuple[str, ...]],
@@ -227,7 +229,7 @@ def _calibrated(logits: Floats, judged: Judging, before: Calibration, taught: Ma
         if name not in groups:
             mask[:, where] = 0.0
     data = Labelled(logits[rows], looked.quality[rows], labels.target[rows], mask, labels.weights[rows],
-                    tuple(labels.identities[row] for row in rows))  # fmt: skip
+                    tuple(labels.identities[row] for row in rows.tolist()))  # fmt: skip
     plain = Calibration.plain(taught)
     widened = replace(before, taught=dict(taught), confident={**plain.confident, **before.confident},
                       likely={**plain.likely, **before.likely})  # fmt: skip
@@ -252,8 +254,8 @@ def _told(name: str, before: Calibration, old: Floats, trial: Sequence[Calibrati
     for part in (slice(judged.own), slice(judged.own, None)):
         labels = Labels(judged.labels.target[part], judged.labels.mask[part], judged.looked.weights[part],
                         judged.labels.identities[part])  # fmt: skip
-        pair = [State(state.logits[part], state.said[part], state.taught) for state in (first, then)]
-        result.append(compare(name, *pair, labels))
+        was, is_now = (State(state.logits[part], state.said[part], state.taught) for state in (first, then))
+        result.append(compare(name, was, is_now, labels))
     return result[0], result[1]
 
 
@@ -316,14 +318,15 @@ def _six(logits: Floats, judged: Judging, before: Calibration, taught: Mapping[s
          reference: Sequence[Sample]) -> dict[str, Any]:  # fmt: skip
     """The headline groups as they are said with ``--say all``, before and after."""
     after = _crossed(logits, judged, before, taught, rows, groups)
-    said = [_values(before, judged.looked.logits), [dict[str, tuple[str, ...]]() for _ in rows]]
+    was = _values(before, judged.looked.logits)
+    is_now: list[Values] = [{} for _ in rows]
     for part, calibration in enumerate(after):
         mine = np.flatnonzero(rows == part)
         for row, values in zip(mine, _values(calibration, logits[mine]), strict=True):
-            said[1][row] = dict(values)
+            is_now[row] = values
     own = judged.own
-    return {"new": headline(said[0][:own], said[1][:own], samples),
-            "reference": headline(said[0][own:], said[1][own:], reference)}  # fmt: skip
+    return {"new": headline(was[:own], is_now[:own], samples),
+            "reference": headline(was[own:], is_now[own:], reference)}  # fmt: skip
 
 
 def _values(calibration: Calibration, logits: Floats) -> list[Values]:

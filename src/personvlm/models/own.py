@@ -57,7 +57,7 @@ class OwnHeads:
             tokens, embedding, logits: as the eyes give them, ``[N, T, D]``, ``[N, E]``, ``[N, C]``.
             everything: state the most probable value of every group.
         """
-        features = own_features(tokens, embedding, logits, self.grid)
+        features = np.concatenate(own_features(tokens, embedding, logits, self.grid), 1)
         found: list[dict[str, Attribute]] = [{} for _ in features]
         for name, values in self.words.items():
             z = features @ self.weight[name].T + self.bias[name]
@@ -114,10 +114,10 @@ def without_replaced(attributes: Mapping[str, Attribute], own: Mapping[str, Attr
 
 
 def own_features(tokens: NDArray[Any], embedding: NDArray[Any], logits: NDArray[Any],
-                 grid: tuple[int, int]) -> Floats:  # fmt: skip
-    """``[N, F]``: the appearance vector, three stripes of the picture, and logits without gender and age."""
-    stripes = striped(tokens, grid)
-    return np.concatenate([embedding, stripes, logits[:, kept_columns()]], 1).astype(np.float64)
+                 grid: tuple[int, int]) -> list[Floats]:  # fmt: skip
+    """Three blocks ``[N, F]``: the appearance vector, three stripes of the picture, logits without gender and age."""
+    blocks = (embedding, striped(tokens, grid), logits[:, kept_columns()])
+    return [np.asarray(block, np.float64) for block in blocks]
 
 
 def read_words(path: Path) -> dict[str, dict[str, str]]:

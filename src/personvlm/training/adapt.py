@@ -19,7 +19,7 @@ from personvlm.data.sample import Sample
 from personvlm.models.edge import EdgeVLM
 from personvlm.schema import GROUP, GROUPS
 from personvlm.schema.groups import column_slices
-from personvlm.training.adapt_fit import Group, Strength, coordinates
+from personvlm.training.adapt_fit import Group, Strength, coordinates, parts
 from personvlm.training.adapt_look import Looked
 
 Floats = NDArray[np.float64]
@@ -127,8 +127,7 @@ def settled(group: Group) -> tuple[Strength | None, Floats, Floats]:
     """The strength, the map that is added by it ``[D, K]``, and logits ``[N, K]`` of people who took no part."""
     everyone = np.ones(len(group.weights), bool)
     labelled = np.unique(group.people[group.weights > 0])
-    part = np.zeros(group.people.max() + 1, np.int64)
-    part[labelled] = np.arange(len(labelled)) % FOLDS
+    part = parts(group.people, labelled, FOLDS)
     held_out = group.logits.copy()
     for fold in range(FOLDS):
         out = part[group.people] == fold

@@ -47,6 +47,9 @@ class Strength:
 STRENGTHS = (Strength(True, 0.01), Strength(False, 0.03), Strength(False, 0.01), Strength(False, 0.003))
 """From the least to the most; of equals the first is taken."""
 
+FURTHER = (Strength(False, 0.001), Strength(False, 0.0003))
+"""For a group that has no old head to stay close to."""
+
 
 @dataclass(frozen=True)
 class Group:
@@ -131,11 +134,11 @@ class Group:
         people = np.unique(self.people[weights > 0])
         if len(people) < 2:
             return None
-        part = np.zeros(self.people.max() + 1, np.int64)
-        part[people] = np.arange(len(people)) % min(folds, len(people))
+        part = parts(self.people, people, folds)
         before = self.loss(self.logits, weights)
-        gain = np.zeros((len(STRENGTHS), len(part)))
-        for row, strength in enumerate(STRENGTHS):
+        tried = STRENGTHS + FURTHER if self.afresh else STRENGTHS
+        gain = np.zeros((len(tried), len(part)))
+        for row, strength in enumerate(tried):
             for fold in range(min(folds, len(people))):
                 out = part[self.people] == fold
                 after = self.loss(self.logits + self.features @ self.fit(strength, weights * ~out), weights)
@@ -144,7 +147,17 @@ class Group:
             gain -= gain[0]
         sure = gain.sum(1) - CAUTION * np.sqrt((gain**2).sum(1))
         best = int(np.argmax(sure))
-        return STRENGTHS[best] if sure[best] > 0 else None
+        return tried[best] if sure[best] > 0 else None
+
+
+def parts(people: Ints, drawn: Ints, count: int) -> Ints:
+    """The part that each person belongs to, by number ``[P]``: those of ``drawn`` in ``count`` parts of like size.
+
+    At random: an order of the file ("every third is a guard") must not decide who is judged by whom.
+    """
+    result = np.full(people.max(initial=0) + 1, -1, np.int64)
+    result[drawn] = np.random.default_rng(len(drawn)).permutation(len(drawn)) % min(count, len(drawn))
+    return result
 
 
 def coordinates(blocks: Sequence[Floats], count: int) -> tuple[Floats, Floats, Floats]:

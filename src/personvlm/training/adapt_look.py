@@ -106,4 +106,5 @@ def look(model: EdgeVLM, transform: Transform, samples: Sequence[Sample],
     arrays = [np.concatenate(item).astype(np.float64) for item in zip(*parts, strict=True)]
     labels = [sample.annotations.arrays() for sample in samples]
     target, mask = (np.stack([pair[side] for pair in labels]).astype(np.float64) for side in (0, 1))
-    return Looked(*arrays, target, mask, tuple(samples))
+    found, pooled, logits, tokens, embedding, quality = arrays
+    return Looked(found, pooled, logits, tokens, embedding, quality, target, mask, tuple(samples))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,16 +54,16 @@ def heads(fits: Mapping[str, OwnFit], words: Words, grid: tuple[int, int]) -> Ow
                     {name: fit.bias for name, fit in kept.items()}, grid)  # fmt: skip
 
 
-def _fit(new: Looked, features: Floats, truth: NDArray[np.int64], values: list[str]) -> OwnFit:
+def _fit(new: Looked, features: Sequence[Floats], truth: NDArray[np.int64], values: list[str]) -> OwnFit:
     target = np.eye(len(values))[truth.clip(0)] * (truth >= 0)[:, None]
     mask = np.repeat((truth >= 0)[:, None], len(values), 1).astype(np.float64)
-    nothing = np.zeros((len(values), features.shape[1])), np.zeros(len(values))
+    nothing = np.zeros((len(values), sum(block.shape[1] for block in features))), np.zeros(len(values))
     for column, value in enumerate(values):
         people = len(np.unique(new.people[truth == column]))
         if people < LEAST_PEOPLE:
             why = f"{value!r} is labelled of {people} people, and takes {LEAST_PEOPLE}"
             return OwnFit(*nothing, np.zeros_like(target), truth, why)
-    inputs, turn, offset = coordinates([features], len(features))
+    inputs, turn, offset = coordinates(features, len(new))
     empty = np.zeros((0, len(values)))
     group = Group("exclusive", inputs, np.zeros_like(target), target, mask, new.weights * (truth >= 0), new.people,
                   inputs[:0], empty, afresh=True)  # fmt: skip

@@ -20,8 +20,9 @@ from typing import Literal
 from personvlm.base.errors import InputError
 
 FILE, FOLDER = "versions.json", "versions"
-BEFORE, AFTER = "before", "after"
 Version = Literal["before", "after"]
+BEFORE: Version = "before"
+AFTER: Version = "after"
 
 
 def model_files(directory: Path) -> list[Path]:
@@ -50,7 +51,7 @@ def copy_model(source: Path, target: Path, without: tuple[str, ...] = ()) -> Non
 def keep(before: Path, out: Path) -> None:
     """Keep the model in ``before`` and the finished one in ``out`` as the two versions of ``out``, which uses the new
     one."""
-    sums = {}
+    sums: dict[str, dict[str, str]] = {}
     for name, source in ((BEFORE, before), (AFTER, out)):
         copy_model(source, out / FOLDER / name)
         sums[name] = {path.name: _sum(path) for path in model_files(out / FOLDER / name)}

@@ -141,7 +141,8 @@ def fast_precision(asked: str) -> str:
     """
     if torch.cuda.is_available() or asked == "no":
         return asked
-    on_cpu = asked == "bf16" and torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    built_in = torch._C._has_mkldnn
+    on_cpu = asked == "bf16" and built_in and torch.ops.mkldnn._is_mkldnn_bf16_supported()
     return asked if on_cpu else "no"
 
 
