@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from personvlm.metrics.intervals import bootstrap_interval
 from personvlm.metrics.scaling import losses
 from personvlm.schema import GROUP, Values
 from personvlm.schema.groups import column_slices
+
+if TYPE_CHECKING:
+    from personvlm.training.adapt_own import OwnFit
 
 FORGET = 0.01
 """What a group may lose on the reference set, beside one standard error of that loss."""
@@ -110,6 +113,27 @@ def headline(before: Sequence[Values], after: Sequence[Values], samples: Sequenc
     return {**result, "mean": {"before": number(means[0]), "after": number(means[1]),
                                "difference": number(means[1] - means[0]),
                                "interval": [number(low), number(high)]}}  # fmt: skip
+
+
+def judge_own(fitted: OwnFit, identities: Sequence[str | None]) -> dict[str, Any]:
+    """How a group of one's own does on people who were left out: the mean of how often each value is found."""
+    told: dict[str, Any] = {
+        "change": "none",
+        "why": fitted.why,
+        "after": None,
+        "chance": None,
+        "interval": [None, None],
+    }
+    if fitted.why:
+        return told
+    values = fitted.held_out.shape[1]
+    judged = Judged(fitted.truth >= 0, fitted.held_out.argmax(1) == fitted.truth, fitted.truth.clip(0), values)
+    sums = judged.sums(identities)
+    low, high = bootstrap_interval(sums, figure)
+    told |= {"after": number(figure(sums.sum(0))), "chance": 1 / values, "interval": [number(low), number(high)]}
+    if low <= 1 / values:
+        return told | {"why": "no better than chance on people left out"}
+    return told | {"change": "head"}
 
 
 def _sums(name: str, state: State, labels: Labels) -> Floats | None:

@@ -20,10 +20,7 @@ from personvlm.data.lines import to_json
 from personvlm.data.sample import Sample
 from personvlm.data.splits import split_by_identity
 from personvlm.data.transform import Transform
-from personvlm.evaluation.adapt_gate import Labels, State, compare, headline, kept
-from personvlm.evaluation.facts import Judged, figure
-from personvlm.evaluation.figures import number
-from personvlm.metrics.intervals import bootstrap_interval
+from personvlm.evaluation.adapt_gate import Labels, State, compare, headline, judge_own, kept
 from personvlm.models.config import EdgeConfig
 from personvlm.models.edge import EdgeVLM
 from personvlm.models.own import FILE as OWN
@@ -37,7 +34,7 @@ from personvlm.schema.groups import column_slices
 from personvlm.training.adapt import LEAST_PEOPLE, Change, apply, changes, labelled_groups
 from personvlm.training.adapt_fit import parts
 from personvlm.training.adapt_look import Looked, look
-from personvlm.training.adapt_own import OwnFit, fit_own
+from personvlm.training.adapt_own import fit_own
 from personvlm.training.adapt_own import heads as own_heads
 from personvlm.training.adapt_versions import check_free, copy_model, keep
 from personvlm.training.captions import taught_values
@@ -116,7 +113,7 @@ def adapt(source: Path, samples: Sequence[Sample], out: Path, reference: Sequenc
         hold, judge_on = seen(holding, "Looking at the reference set"), seen(judging, "Looking at the reference set")
     note(f"fitting {len(groups) + len(words)} groups")
     own = fit_own(new, words, model.config.grid)
-    own_told = {name: _own_told(fitted, new) for name, fitted in own.items()}
+    own_told = {name: judge_own(fitted, new.identities) for name, fitted in own.items()}
     own = {name: replace(fitted, why=own_told[name]["why"]) for name, fitted in own.items()}
     scale, shift = np.array(before.scale), np.array(before.shift)
     found = changes(new, hold, scale, shift, before.taught, groups=groups,
@@ -290,27 +287,6 @@ def _worth(name: str, told: tuple[dict[str, Any], dict[str, Any]], change: Chang
     told[0]["before"], told[0]["difference"] = constant, told[0]["after"] - constant
     told[0]["interval"] = [None, None]
     return "" if told[0]["after"] > constant + (told[0]["error"] or 0.0) else "no better than its most frequent value"
-
-
-def _own_told(fitted: OwnFit, new: Looked) -> dict[str, Any]:
-    """How a group of one's own does on people who were left out: the mean of how often each value is found."""
-    told: dict[str, Any] = {
-        "change": "none",
-        "why": fitted.why,
-        "after": None,
-        "chance": None,
-        "interval": [None, None],
-    }
-    if fitted.why:
-        return told
-    values = fitted.held_out.shape[1]
-    judged = Judged(fitted.truth >= 0, fitted.held_out.argmax(1) == fitted.truth, fitted.truth.clip(0), values)
-    sums = judged.sums(new.identities)
-    low, high = bootstrap_interval(sums, figure)
-    told |= {"after": number(figure(sums.sum(0))), "chance": 1 / values, "interval": [number(low), number(high)]}
-    if low <= 1 / values:
-        return told | {"why": "no better than chance on people left out"}
-    return told | {"change": "head"}
 
 
 def _six(logits: Floats, judged: Judging, before: Calibration, taught: Mapping[str, tuple[str, ...]],
