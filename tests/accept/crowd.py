@@ -102,8 +102,8 @@ _COPIES = (
     "INSERT INTO tracks SELECT id + :number, person || :copy, camera, track_id, first_seen + :days, last_seen + :days, "
     "final, revision, description + :number FROM tracks WHERE id < :block",
     "INSERT INTO descriptions SELECT id + :number, event_id || :copy, model, track + :number, revision, trigger, "
-    "frame_time + :days, described_at + :days, final, text, attributes, scores, quality, crops FROM descriptions "
-    "WHERE id < :block",
+    "frame_time + :days, described_at + :days, final, text, attributes, scores, quality, crops, NULL FROM "
+    "descriptions WHERE id < :block",
     "INSERT INTO attributes SELECT term, track + :number, confidence FROM attributes WHERE track < :block",
     "INSERT INTO embeddings SELECT track + :number, model, vector FROM embeddings WHERE track < :block",
     "INSERT INTO search_segments SELECT segment + :segment, version, people, first_seen + :days, last_seen + :days "
