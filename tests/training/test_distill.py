@@ -114,17 +114,17 @@ def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_student_comes_to_agree_with_its_teacher_and_learns_its_labels(folder: Path, teacher: Path,
                                                                         tmp_path: Path) -> None:  # fmt: skip
-    recipe = Recipe(phases=(Phase(48, 64, 32, False), Phase(2, 64, 32, True)), batch=8, precision="no", rendered=0,
+    recipe = Recipe(phases=(Phase(48, 64, 32, False), Phase(2, 64, 32, True)), batch=24, precision="no", rendered=0,
                     evaluate_every=1000, checkpoint_minutes=60)  # fmt: skip
     unlabelled = [Sample(path, Annotations({}), source="unlabelled") for path in sorted(folder.glob("*.png"))[:20]]
-    taught = Distillation((str(teacher), str(teacher)))
+    # A random teacher contradicts the labels: with the usual weight nobody could follow both.
+    taught = Distillation((str(teacher), str(teacher)), weight=0.1)
     train_edge(folder, tmp_path, recipe, Start(), distillation=taught, unlabelled=unlabelled, quiet=True)
     curves = read_curves(tmp_path / "curves.csv")
     for name in ("soft", "attributes", "similarity"):
         values = [value for _, series, value in curves if series == name]
         assert len(values) == 50
-        # Labels of a few drawn people: single steps scatter tenfold, the median of halves does not.
-        assert np.median(values[25:]) < np.median(values[:25]), name
+        assert np.mean(values[-10:]) < 0.9 * np.mean(values[:10]), name
     saved = json.loads((tmp_path / "distillation.json").read_text())
     assert saved["teachers"] == [str(teacher)] * 2
     with pytest.raises(InputError, match="distillation"):
