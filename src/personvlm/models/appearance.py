@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from personvlm.models.appearance_inputs import kept_columns, stripes
+from personvlm.models.appearance_inputs import kept_columns, striped
 from personvlm.models.config import EdgeConfig
 
 
@@ -22,19 +22,16 @@ class Appearance(nn.Module):
 
     def __init__(self, config: EdgeConfig) -> None:
         super().__init__()
-        self.rows, self.cols = config.grid
-        if self.rows < 3:
-            raise ValueError(f"the appearance layer wants three rows of visual tokens, not {self.rows}")
-        self.bounds, kept = stripes(self.rows), torch.tensor(kept_columns())
-        self.register_buffer("kept", kept, persistent=False)
-        self.linear = nn.Linear(config.embedding_dim + 3 * config.dim + len(kept), config.embedding_dim)
+        self.grid = config.grid
+        if self.grid[0] < 3:
+            raise ValueError(f"the appearance layer wants three rows of visual tokens, not {self.grid[0]}")
+        self.register_buffer("kept", torch.tensor(kept_columns()), persistent=False)
+        self.linear = nn.Linear(config.embedding_dim + 3 * config.dim + len(kept_columns()), config.embedding_dim)
 
     def blocks(self, embedding: Tensor, tokens: Tensor, logits: Tensor) -> list[Tensor]:
         """What goes in: the trained vector ``[N, E]``, means of three stripes ``[N, 3D]`` of the visual tokens
         ``[N, h*w, D]``, and logits ``[N, C]`` without gender and age."""
-        by_row = tokens.reshape(-1, self.rows, self.cols, tokens.shape[2]).mean(2)
-        stripes = [by_row[:, a:b].mean(1) for a, b in zip(self.bounds, self.bounds[1:], strict=False)]
-        return [embedding, torch.cat(stripes, 1), logits[:, self.kept]]
+        return [embedding, torch.cat(striped(tokens, self.grid), 1), logits[:, self.kept]]
 
     def forward(self, embedding: Tensor, tokens: Tensor, logits: Tensor) -> Tensor:
         """The vector ``[N, E]``, L2-normalised."""

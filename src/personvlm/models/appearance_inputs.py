@@ -6,9 +6,6 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from personvlm.schema.groups import columns
 
 HIDDEN = frozenset({"gender", "age"})
@@ -26,10 +23,8 @@ def kept_columns() -> tuple[int, ...]:
     return tuple(index for index, (name, _) in enumerate(columns()) if name not in HIDDEN)
 
 
-def striped(tokens: NDArray[Any], grid: tuple[int, int]) -> NDArray[Any]:
-    """Means of three stripes ``[N, 3D]`` of visual tokens ``[N, h*w, D]``."""
+def striped(tokens: Any, grid: tuple[int, int]) -> list[Any]:
+    """Means of the three stripes, ``[N, D]`` each, of visual tokens ``[N, h*w, D]``: arrays or tensors."""
     rows, cols = grid
-    by_row = tokens.reshape(len(tokens), rows, cols, tokens.shape[2]).mean(2)
-    bounds = stripes(rows)
-    parts = [by_row[:, a:b].mean(1) for a, b in pairwise(bounds)]
-    return np.concatenate(parts, 1)
+    by_row = tokens.reshape(-1, rows, cols, tokens.shape[2]).mean(2)
+    return [by_row[:, a:b].mean(1) for a, b in pairwise(stripes(rows))]

@@ -116,7 +116,7 @@ def without_replaced(attributes: Mapping[str, Attribute], own: Mapping[str, Attr
 def own_features(tokens: NDArray[Any], embedding: NDArray[Any], logits: NDArray[Any],
                  grid: tuple[int, int]) -> list[Floats]:  # fmt: skip
     """Three blocks ``[N, F]``: the appearance vector, three stripes of the picture, logits without gender and age."""
-    blocks = (embedding, striped(tokens, grid), logits[:, kept_columns()])
+    blocks = (embedding, np.concatenate(striped(tokens, grid), 1), logits[:, kept_columns()])
     return [np.asarray(block, np.float64) for block in blocks]
 
 
