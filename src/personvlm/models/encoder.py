@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from transformers import MobileNetV2Config, MobileNetV2Model
 
 from personvlm.base.errors import InputError
+from personvlm.models.depthwise import StridedDepthwise
 
 STRIDE_16_BLOCK = 11
 """Last block at stride 16: 96 channels. The last convolution, at stride 32, has 1,280."""
@@ -31,6 +32,9 @@ class MobileNetV2Encoder(nn.Module):
         self.backbone = MobileNetV2Model(config, add_pooling_layer=False)
         for norm in self.norms():
             norm.momentum = 0.01
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                StridedDepthwise.adopt(module)
 
     def norms(self) -> Iterator[nn.BatchNorm2d]:
         """Every batch norm, from the input upwards."""

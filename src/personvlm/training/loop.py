@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor, nn
 
 from personvlm.base.errors import InputError
+from personvlm.base.memory import keep_memory
 from personvlm.training.budget import Pace
 from personvlm.training.checkpoint import load_checkpoint, save_checkpoint
 from personvlm.training.recipe import Recipe
@@ -126,7 +127,11 @@ def train(model: nn.Module, objective: Objective, recipe: Recipe, out: Path, *,
 
 
 def make_accelerator(recipe: Recipe) -> Accelerator:
-    """Device, precision and processes as they are found; parameters that a phase leaves unused are allowed."""
+    """Device, precision and processes as they are found; parameters that a phase leaves unused are allowed.
+
+    From here on the process keeps the memory that it frees.
+    """
+    keep_memory()
     unused = DistributedDataParallelKwargs(find_unused_parameters=True)
     # Without `cpu`, accelerate ignores torchrun where there is no GPU, and each process would train on its own.
     several_on_cpu = int(os.environ.get("WORLD_SIZE", "1")) > 1 and not torch.cuda.is_available()
