@@ -14,11 +14,13 @@ from torch import Tensor
 
 from personvlm.base.errors import InputError
 from personvlm.data.sample import Sample
-from personvlm.data.transform import Transform
+from personvlm.data.sources import read_training
+from personvlm.data.transform import Augment, Transform
 from personvlm.models.config import EdgeConfig
 from personvlm.models.edge import EdgeVLM, Seen
 from personvlm.schema import Annotations
 from personvlm.schema.groups import GROUP, column_slices, columns
+from personvlm.training.dataset import TrainingSet
 from personvlm.training.distill import (
     Distillation,
     DistillObjective,
@@ -28,6 +30,7 @@ from personvlm.training.distill import (
     converted,
     similarity_loss,
     soft_loss,
+    whole_logits,
 )
 from personvlm.training.loop import read_curves
 from personvlm.training.recipe import Phase, Recipe
@@ -142,3 +145,54 @@ def test_what_cannot_teach_is_refused(tmp_path: Path) -> None:
     for wrong in ({"teachers": ()}, {"temperature": 0.0}, {"weight": -1.0}):
         with pytest.raises(InputError, match="distillation"):
             Distillation(**{"teachers": ("there",), **wrong})  # type: ignore[arg-type]
+
+
+def test_teachers_that_look_at_the_whole_picture_teach_what_the_student_can_still_see(
+    folder: Path, teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = Recipe(phases=(Phase(4, 64, 32, False),), batch=8, precision="no", rendered=0, evaluate_every=1000,
+                    checkpoint_minutes=60, augment=Augment(cut=0.5))  # fmt: skip
+    asked: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    def watched(logits: Tensor, taught: Tensor, temperature: float, visible: Tensor | None = None) -> Tensor:
+        assert visible is not None
+        asked.append((logits.detach(), taught, visible))
+        return soft_loss(logits, taught, temperature, visible)
+
+    monkeypatch.setattr("personvlm.training.distill.soft_loss", watched)
+    taught = Distillation((str(teacher),), whole=True)
+    train_edge(folder, tmp_path, recipe, Start(), distillation=taught, quiet=True)
+    assert len(asked) == 4
+    slices = column_slices()
+    for _, _, visible in asked:
+        assert not visible[:, slices["visibility"]].any()
+        assert visible[:, slices["gender"]].all()
+    lower = torch.cat([visible[:, slices["lower.color"]] for _, _, visible in asked])
+    assert 0 < int(lower.all(1).sum()) < len(lower)
+    assert torch.equal(lower.all(1), lower.any(1))
+
+    # What was taught is what the teacher says of both sides of the picture as it is, and it was worked out once.
+    samples, _ = read_training(folder)
+    student = Transform(height=64, width=32)
+    data = TrainingSet(samples, student, tmp_path / "cache", quiet=True)
+    (kept,) = (tmp_path / "cache").glob("teachers-*.npy")
+    before = kept.stat().st_mtime_ns
+    logits = whole_logits(Teachers([str(teacher)]), data, student, tmp_path / "cache", quiet=True)
+    assert kept.stat().st_mtime_ns == before
+    pixels = torch.from_numpy(student.normalize(data.pixels[:3]))
+    sides = [Teachers([str(teacher)]).see(side, student).logits for side in (pixels, pixels.flip(3))]
+    torch.testing.assert_close(logits[:3], torch.stack(sides).mean(0), rtol=0.05, atol=0.2)  # bfloat16
+    rows = data.rows(8, recipe.seed, 2)
+    torch.testing.assert_close(asked[2][1], logits[torch.from_numpy(rows)])
+
+
+def test_what_cannot_be_seen_is_not_taught() -> None:
+    torch.manual_seed(0)
+    student, teacher = torch.randn(4, len(columns())), torch.randn(4, len(columns()))
+    everything = torch.ones_like(student, dtype=torch.bool)
+    whole = float(soft_loss(student, teacher, 2.0))
+    assert float(soft_loss(student, teacher, 2.0, everything)) == pytest.approx(whole)
+    half = everything.clone()
+    half[2:] = False
+    assert float(soft_loss(student, teacher, 2.0, half)) == pytest.approx(
+        float(soft_loss(student[:2], teacher[:2], 2.0)) / 2, rel=1e-5)  # fmt: skip

@@ -93,6 +93,13 @@ def test_settings_from_the_command_line() -> None:
     recipe = Recipe().with_settings({"lr": "0.5", "steps": "46", "precision": "no"})
     assert (recipe.lr, recipe.steps, recipe.precision) == (0.5, 46, "no")
     assert [phase.text for phase in recipe.phases] == [False, True]
+    recipe = recipe.with_settings({"phases": "3x64x32,2x96x48+text", "augment.erase": "0.5"})
+    assert recipe.phases == (Phase(3, 64, 32, False), Phase(2, 96, 48, True))
+    assert (recipe.augment.erase, recipe.augment.flip) == (0.5, Recipe().augment.flip)
+    for wrong in ({"phases": "3x64"}, {"phases": "3x64x32+words"}, {"phases": "0x64x32"}, {"phases": ""},
+                  {"augment.erase": "much"}, {"augment.hue": "1"}, {"erase": "1"}):  # fmt: skip
+        with pytest.raises(InputError, match="|".join(wrong)):
+            recipe.with_settings(wrong)
     with pytest.raises(InputError, match="nope"):
         recipe.with_settings({"nope": "1"})
     with pytest.raises(InputError, match="lr=fast"):

@@ -28,6 +28,9 @@ def distill(
     weight: Annotated[float, typer.Option(help="Of what the teachers say, beside the labels.")] = 1.0,
     similarity: Annotated[float, typer.Option(help="Weight of whom they find alike; 0: not taught.")] = 1.0,
     looks: Annotated[float, typer.Option(help="Weight of whom re-ID models find alike.")] = 0.5,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Edge models look once at whole pictures, not at augmented ones.")
+    ] = False,
     encoder: Annotated[Path | None, typer.Option(help="Folder of ImageNet weights for the student.")] = None,
     start: Annotated[Path | None, typer.Option("--from", help="Folder of an edge model to start from.")] = None,
     settings: Annotated[
@@ -46,7 +49,8 @@ def distill(
 
         onnx = [str(teacher) for teacher in teachers if teacher.suffix == ".onnx"]
         edges = [teacher for teacher in teachers if teacher.suffix != ".onnx"]
-        taught = Distillation(tuple(map(str, edges)), temperature, weight, similarity, tuple(onnx), looks)
+        taught = Distillation(tuple(map(str, edges)), temperature, weight, similarity, tuple(onnx), looks,
+                             whole)  # fmt: skip
         recipe = Recipe().with_settings(dict(_pair(text) for text in settings or []))
         more = _pictures(unlabelled) if unlabelled is not None else []
         begin = start_of(encoder, start)

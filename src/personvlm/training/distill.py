@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -9,7 +10,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from rich.progress import track
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -21,6 +24,7 @@ from personvlm.models.edge import EdgeVLM
 from personvlm.schema.groups import GROUP, column_slices
 from personvlm.training.dataset import TrainingSet
 from personvlm.training.looks import neighbor_loss
+from personvlm.training.loop import fast_precision
 from personvlm.training.validate import headline, logits_of
 
 FILE = "distillation.json"
@@ -36,6 +40,9 @@ class Distillation:
         temperature: softens what teachers and student say of attributes (Hinton et al., "Distilling the knowledge in a
             neural network", 2015).
         weight: of the soft targets.
+        whole: the teachers look once at every picture as it is, and mirrored, instead of at what augmentation left of
+            it in each step: they see more than the student, who learns to say the same of less ("noisy student", Xie
+            et al., CVPR 2020), and a step costs no pass of theirs. Whom they find alike is then not taught.
         weight_similarity: of the likeness of appearance vectors within a batch; 0: it is not taught.
         looks: ONNX files of re-identification models (:class:`~personvlm.training.looks.Looks`), which teach the
             appearance vector alone.
@@ -48,6 +55,7 @@ class Distillation:
     weight_similarity: float = 1.0
     looks: tuple[str, ...] = ()
     weight_looks: float = 0.5
+    whole: bool = False
 
     def __post_init__(self) -> None:
         if not self.teachers and not self.looks:
@@ -116,24 +124,24 @@ def converted(pixels: Tensor, given: Transform, wanted: Transform) -> Tensor:
     return pixels
 
 
-def soft_loss(logits: Tensor, taught: Tensor, temperature: float) -> Tensor:
+def soft_loss(logits: Tensor, taught: Tensor, temperature: float, visible: Tensor | None = None) -> Tensor:
     """Sum over groups of the mean divergence of the student ``[N, C]`` from the teachers ``[N, C]``.
 
     Kullback-Leibler, for exclusive groups between their values, for sets between present and absent of each; times the
-    temperature squared, so that its gradient does not shrink (Hinton et al., 2015). 0 where both say the same.
+    temperature squared, so that its gradient does not shrink (Hinton et al., 2015). 0 where both say the same, and
+    where ``visible`` (``bool [N, C]``) says that the student cannot see what the teachers saw.
     """
     student, teacher = logits.float() / temperature, taught.float() / temperature
     total = student.new_zeros(())
     for name, where in column_slices().items():
         mine, theirs = student[:, where], teacher[:, where]
         if GROUP[name].kind == "exclusive":
-            total = total + F.kl_div(mine.log_softmax(1), theirs.log_softmax(1), log_target=True,
-                                     reduction="batchmean")  # fmt: skip
+            each = F.kl_div(mine.log_softmax(1), theirs.log_softmax(1), log_target=True, reduction="none")
         else:
             chance = theirs.sigmoid()
-            cross = F.binary_cross_entropy_with_logits(mine, chance, reduction="sum")
-            least = F.binary_cross_entropy_with_logits(theirs, chance, reduction="sum")
-            total = total + (cross - least) / len(mine)
+            each = (F.binary_cross_entropy_with_logits(mine, chance, reduction="none")
+                    - F.binary_cross_entropy_with_logits(theirs, chance, reduction="none"))  # fmt: skip
+        total = total + (each if visible is None else each * visible[:, where]).sum() / len(mine)
     return total * temperature**2
 
 
@@ -144,6 +152,35 @@ def similarity_loss(embedding: Tensor, taught: Tensor) -> Tensor:
     return F.mse_loss(vectors @ vectors.T, taught)
 
 
+@torch.no_grad()
+def whole_logits(teachers: Teachers, data: TrainingSet, transform: Transform, cache: Path,
+                 quiet: bool = False) -> Tensor:  # fmt: skip
+    """``float32 [N, C]``: what the teachers see in every picture of ``data`` as it is, the mean over both sides; worked
+    out once and kept in ``cache``."""
+    key = hashlib.sha256(repr(transform).encode())
+    for model, own in teachers.models:
+        key.update(repr(own).encode())
+        for tensor in model.state_dict().values():
+            key.update(tensor.cpu().numpy().tobytes())
+    for sample in data.samples:
+        key.update(f"{sample.image}\n".encode())
+    path = cache / f"teachers-{key.hexdigest()[:16]}.npy"
+    if not path.is_file():
+        device = next(teachers.models[0][0].parameters()).device
+        found = []
+        starts = range(0, len(data.samples), 32)
+        for start in track(starts, "teachers look", disable=quiet):
+            pixels = torch.from_numpy(transform.normalize(data.pixels[start : start + 32]))
+            pixels = pixels.to(device, memory_format=torch.channels_last)
+            with torch.autocast(device.type, torch.bfloat16, enabled=fast_precision("bf16") == "bf16"):
+                sides = [teachers.see(side, transform).logits for side in (pixels, pixels.flip(3))]
+            found.append(torch.stack(sides).mean(0).cpu().numpy())
+        part = path.with_suffix(".part.npy")
+        np.save(part, np.concatenate(found))
+        part.replace(path)
+    return torch.from_numpy(np.load(path, allow_pickle=False))
+
+
 class DistillObjective:
     """The losses of another objective, and what the teachers would have said of the same crops.
 
@@ -152,12 +189,15 @@ class DistillObjective:
             (:class:`~personvlm.training.objective.EdgeObjective`).
         transform: of the student's pixels.
         alike: step -> the cosines ``[N, N]`` that models of looks find in the same batch.
+        whole: step -> the logits ``[N, C]`` that the teachers gave for the whole pictures of the same batch, and
+            which of them the student can know (``bool [N, C]``); asked after the inner losses of the step.
     """
 
     def __init__(self, inner: Callable[[Any, int], Losses], teachers: Teachers, settings: Distillation,
-                 transform: Transform, alike: Callable[[int], Tensor] | None = None) -> None:  # fmt: skip
+                 transform: Transform, alike: Callable[[int], Tensor] | None = None,
+                 whole: Callable[[int], tuple[Tensor, Tensor]] | None = None) -> None:  # fmt: skip
         self.inner, self.teachers, self.settings, self.transform = inner, teachers, settings, transform
-        self.alike = alike
+        self.alike, self.whole = alike, whole
 
     def __call__(self, model: nn.Module, step: int) -> Losses:
         """The inner losses, ``soft``, ``similarity`` and ``looks`` where they are taught, and ``loss``: all of it."""
@@ -176,6 +216,10 @@ class DistillObjective:
             total = total + self.settings.weight_looks * losses["looks"]
         if not self.settings.teachers:
             return {**losses, "loss": total}
+        if self.whole is not None:
+            logits, visible = (each.to(pixels.device) for each in self.whole(step))
+            losses["soft"] = soft_loss(seen.logits, logits, self.settings.temperature, visible)
+            return {**losses, "loss": total + self.settings.weight * losses["soft"]}
         taught = self.teachers.see(pixels, self.transform)
         losses["soft"] = soft_loss(seen.logits, taught.logits, self.settings.temperature)
         total = total + self.settings.weight * losses["soft"]

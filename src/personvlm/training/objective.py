@@ -19,7 +19,14 @@ from personvlm.training.recipe import Recipe
 
 
 class EdgeObjective:
-    """Losses of one step; everything random in it follows from the recipe's seed and the step's number."""
+    """Losses of one step; everything random in it follows from the recipe's seed and the step's number.
+
+    Attributes:
+        visible: ``bool [N, C]`` of the last step, this process's share: the columns of
+            :func:`~personvlm.schema.groups.columns` that augmentation has left to be seen.
+    """
+
+    visible: Tensor
 
     def __init__(self, data: TrainingSet, recipe: Recipe, transform: Transform, tokenizer: Tokenizer,
                  accelerator: Accelerator, max_words: int, pace: Pace | None = None) -> None:  # fmt: skip
@@ -30,6 +37,7 @@ class EdgeObjective:
         for name in CUT_HIDES:
             self.hidden[column_slices()[name]] = True
         self.visibility = column_slices()["visibility"]
+        self.visible = torch.ones(0, len(columns()), dtype=torch.bool)
 
     def __call__(self, model: nn.Module, step: int) -> dict[str, Tensor]:
         recipe, device = self.recipe, self.accelerator.device
@@ -46,6 +54,7 @@ class EdgeObjective:
                                        self.max_words, recipe.attribute_prefix)  # fmt: skip
         share = slice(self.accelerator.process_index, None, self.accelerator.num_processes)
         target, mask, words, prefix = (x[share].to(device) for x in (target, mask, words, prefix))
+        self.visible = ~(seen.cut[share, None] & self.hidden)
         pixels = seen.pixels[share].to(device, memory_format=torch.channels_last)
         out, logits = model(pixels, prefix, words[:, :-1])
         losses = {

@@ -28,6 +28,20 @@ class Phase:
     width: int
     text: bool
 
+    @classmethod
+    def parse(cls, text: str) -> Phase:
+        """``STEPSxHEIGHTxWIDTH``, with ``+text`` behind it where the decoder learns too, as in ``700x256x128+text``.
+
+        Raises:
+            ValueError: it is not written so.
+        """
+        numbers, plus, words = text.partition("+")
+        cells = numbers.split("x")
+        if len(cells) != 3 or words != ("text" if plus else "") or min(map(int, cells)) < 1:
+            raise ValueError(f"{text!r} is no phase; write STEPSxHEIGHTxWIDTH or STEPSxHEIGHTxWIDTH+text")
+        steps, height, width = map(int, cells)
+        return cls(steps, height, width, bool(plus))
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -92,13 +106,17 @@ class Recipe:
         return self.phases[-1]
 
     def with_settings(self, settings: dict[str, str]) -> Recipe:
-        """A copy with ``name=value`` settings as the command line gives them; ``steps=N`` scales the phases.
+        """A copy with ``name=value`` settings as the command line gives them, in their order.
+
+        ``steps=N`` scales the phases, ``phases=A,B`` sets them (:meth:`Phase.parse`), ``augment.NAME=V`` sets a
+        strength of :class:`~personvlm.data.transform.Augment`.
 
         Raises:
             InputError: a name does not exist, or a value is not of its kind.
         """
         recipe = self
         kinds = {f.name: type(getattr(self, f.name)) for f in fields(self)}
+        strengths = {f.name for f in fields(Augment)}
         for name, text in settings.items():
             try:
                 if name == "steps":
@@ -107,6 +125,11 @@ class Recipe:
                     counts[-1] += int(text) - sum(counts)
                     pairs = zip(recipe.phases, counts, strict=True)
                     recipe = replace(recipe, phases=tuple(replace(phase, steps=max(1, n)) for phase, n in pairs))
+                elif name == "phases":
+                    recipe = replace(recipe, phases=tuple(Phase.parse(phase) for phase in text.split(",")))
+                elif name.removeprefix("augment.") in strengths and name.startswith("augment."):
+                    changed = {name.removeprefix("augment."): float(text)}
+                    recipe = replace(recipe, augment=replace(recipe.augment, **changed))
                 elif kinds.get(name) is bool:
                     if text not in ("true", "false"):
                         raise InputError(f"--set {name}={text}: true or false")
@@ -118,7 +141,8 @@ class Recipe:
                     recipe = replace(recipe, **{name: kinds[name](text)})
                 else:
                     legal = [key for key, kind in kinds.items() if kind in (bool, int, float, str)]
-                    raise InputError(f"--set {name}: no such setting; legal: steps, {', '.join(legal)}")
+                    raise InputError(f"--set {name}: no such setting; legal: steps, phases, "
+                                     f"{', '.join(legal)}, augment.{', augment.'.join(sorted(strengths))}")  # fmt: skip
             except InputError:
                 raise
             except ValueError as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from accelerate import Accelerator
+from numpy.typing import NDArray
 from torch import Tensor
 
 from personvlm.base.errors import InputError
@@ -22,12 +22,13 @@ from personvlm.language.realiser import realise
 from personvlm.language.vocabulary import PersonVocabulary
 from personvlm.models.config import EdgeConfig
 from personvlm.models.edge import EdgeVLM
+from personvlm.schema.groups import column_slices
 from personvlm.training.appearance import fit_appearance
 from personvlm.training.budget import Budget, Pace
 from personvlm.training.captions import taught_values
 from personvlm.training.curves import plot
 from personvlm.training.dataset import TrainingSet
-from personvlm.training.distill import Distillation, DistillObjective, Teachers
+from personvlm.training.distill import Distillation, DistillObjective, Teachers, whole_logits
 from personvlm.training.drawn import drawn_people
 from personvlm.training.looks import Looks
 from personvlm.training.loop import Objective, finish, make_accelerator, train
@@ -120,11 +121,26 @@ def train_edge(data: Path, out: Path, recipe: Recipe, start: Start, *, cache: Pa
     loop, pace = recipe, Pace(recipe.steps)
     if budget is not None:
         loop, pace = budget.fitted(recipe, len(training.samples), torch.get_num_threads())
-    objective: Objective = EdgeObjective(training, loop, transform, tokenizer, accelerator, model.config.max_text, pace)
+    edge = EdgeObjective(training, loop, transform, tokenizer, accelerator, model.config.max_text, pace)
+    objective: Objective = edge
     if distillation is not None:
         teachers = Teachers(distillation.teachers, accelerator.device)
-        objective = DistillObjective(objective, teachers, distillation, transform,
-                                     _alike(distillation, training, cache, recipe, accelerator, quiet))  # fmt: skip
+        share = slice(accelerator.process_index, None, accelerator.num_processes)
+
+        def rows(step: int) -> NDArray[np.int64]:
+            return training.rows(recipe.batch, recipe.seed, step)[share]
+
+        def whole(step: int) -> tuple[Tensor, Tensor]:
+            assert logits is not None
+            visible = edge.visible.clone()
+            visible[:, column_slices()["visibility"]] = False  # of the whole picture, which the student does not get
+            return logits[torch.from_numpy(rows(step))], visible
+
+        looks = Looks(distillation.looks, training, cache, quiet) if distillation.looks else None
+        logits = whole_logits(teachers, training, transform, cache, quiet) if distillation.whole else None
+        objective = DistillObjective(edge, teachers, distillation, transform,
+                                     None if looks is None else lambda step: looks.similarity(rows(step)),
+                                     None if logits is None else whole)  # fmt: skip
     judge = EdgeVLM(model.config).to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def evaluate(average: dict[str, Tensor]) -> dict[str, float]:
@@ -147,16 +163,6 @@ def train_edge(data: Path, out: Path, recipe: Recipe, start: Start, *, cache: Pa
         plot(out / "curves.csv", out / "curves.png")
     finish(accelerator)
     return Trained(val_samples, taught_values([sample.annotations for sample in train_samples]))
-
-
-def _alike(distillation: Distillation, training: TrainingSet, cache: Path, recipe: Recipe, accelerator: Accelerator,
-           quiet: bool) -> Callable[[int], Tensor] | None:  # fmt: skip
-    """What models of looks find alike among the pictures of a step, in the share of this process."""
-    if not distillation.looks:
-        return None
-    looks = Looks(distillation.looks, training, cache, quiet)
-    share = slice(accelerator.process_index, None, accelerator.num_processes)
-    return lambda step: looks.similarity(training.rows(recipe.batch, recipe.seed, step)[share])
 
 
 def initial_model(config: EdgeConfig, start: Start, data: TrainingSet, transform: Transform) -> EdgeVLM:
