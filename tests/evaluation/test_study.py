@@ -19,10 +19,11 @@ from study_folders import TINY, write_people  # noqa: E402
 
 from personvlm.base.errors import InputError  # noqa: E402
 from personvlm.evaluation import study_torch  # noqa: E402
-from personvlm.evaluation.study import make_report, run_study  # noqa: E402
+from personvlm.evaluation.study import make_report, read_study_file, run_study  # noqa: E402
 from personvlm.evaluation.study_html import render  # noqa: E402
 from personvlm.evaluation.study_page import FORMATS  # noqa: E402
 from personvlm.evaluation.study_plan import Entry, planned  # noqa: E402
+from personvlm.evaluation.study_result import joined  # noqa: E402
 from personvlm.training.budget import Budget, parse_budgets  # noqa: E402
 from personvlm.training.recipe import Phase, Recipe  # noqa: E402
 
@@ -174,3 +175,39 @@ def test_what_is_done_is_not_done_again(done: tuple[Path, Path, list[Entry], dic
     with pytest.raises(InputError, match="other settings"):
         run_study(data, out, other, say=lambda sentence: None, quiet=True)
     (out / "stage1-2e" / "failed.json").unlink()
+
+
+def test_a_study_under_another_budget_joins_the_report(
+    done: tuple[Path, Path, list[Entry], dict[str, Any]], tmp_path: Path
+) -> None:
+    data, out, entries, whole = done
+    entries = [entry for entry in entries if not entry.ablation]
+    halves = [[entry for entry in entries if entry.budget.name == budget] for budget in ("0.02m", "2e")]
+
+    def quiet(sentence: str) -> None:
+        pass
+
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        folder.mkdir()
+        for entry in entries:
+            (folder / entry.key).symlink_to(out / entry.key)
+    make_report(data, first, halves[0], [], resamples=20, say=quiet)
+    earlier = read_study_file(first / "study.json")
+    assert earlier["budgets"] == ["0.02m"]
+    make_report(data, second, halves[1], [], resamples=20, join=earlier, say=quiet)
+    both = read_study_file(second / "study.json")
+    assert both["budgets"] == whole["budgets"]
+    assert sorted(both["entries"], key=lambda entry: str(entry["key"])) == sorted(
+        whole["entries"], key=lambda entry: str(entry["key"]))  # fmt: skip
+    assert {name: both[name] for name in ("baselines", "differences", "not_better", "data", "seed")} == {
+        name: whole[name] for name in ("baselines", "differences", "not_better", "data", "seed")}  # fmt: skip
+    with pytest.raises(InputError, match=r"both studies have 0\.02m"):
+        joined(earlier, both)
+    other = {**earlier, "data": {**earlier["data"], "test": 7}}
+    with pytest.raises(InputError, match="'data'"):
+        joined(other, both)
+    (tmp_path / "else.json").write_text("[]")
+    for wrong in ("else.json", "absent.json"):
+        with pytest.raises(InputError, match=wrong):
+            read_study_file(tmp_path / wrong)

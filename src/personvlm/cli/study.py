@@ -31,6 +31,9 @@ def study(
         Literal["wall", "cpu"],
         typer.Option(help="What minutes are: wall clock, or on a busy machine processor time per thread."),
     ] = "wall",
+    join: Annotated[
+        Path | None, typer.Option(metavar="study.json", help="Report an earlier study under other budgets too.")
+    ] = None,
     tokenizer: Annotated[
         str, typer.Option(help="Stages 3 and 4: a folder, words or bpe (default: GPT-2's, of the assets or the hub).")
     ] = "",
@@ -42,7 +45,7 @@ def study(
     quiet: Quiet = False,
 ) -> None:
     """Train every stage and edge under one budget; score them on the same people. What was stopped goes on."""
-    from personvlm.evaluation.study import make_report, run_study
+    from personvlm.evaluation.study import make_report, read_study_file, run_study
     from personvlm.evaluation.study_ablations import ablation_entries, parse_ablations
     from personvlm.evaluation.study_plan import parse_models, parse_settings, planned
     from personvlm.training.budget import Budget, parse_budgets
@@ -50,6 +53,7 @@ def study(
     entries = planned(parse_models(stages), parse_budgets(budget, clock), parse_settings(settings or []),
                       encoder or [])  # fmt: skip
     names = parse_ablations(ablations)
+    earlier = None if join is None else read_study_file(join)
     entries += ablation_entries(names, Budget.parse(ablation_budget, clock))
 
     def say(sentence: str) -> None:
@@ -58,7 +62,7 @@ def study(
 
     with training_extra():
         results = run_study(data, out, entries, people=people, limit=limit, tokenizer=tokenizer, say=say, quiet=quiet)
-        written = make_report(data, out, entries, names, people=people, limit=limit, say=say)
+        written = make_report(data, out, entries, names, people=people, limit=limit, join=earlier, say=say)
     if as_json:
         print_json(results)
     elif not quiet:

@@ -10,21 +10,40 @@ from typing import Any
 from personvlm.base.errors import InputError
 from personvlm.data.sources import read_training
 from personvlm.evaluation.study_plan import Entry, announced, held_out, with_views
-from personvlm.evaluation.study_result import FILE, gathered
+from personvlm.evaluation.study_result import FILE, VERSION, gathered, joined
 from personvlm.evaluation.study_score import write_json
 
 PAGE, PLOTS = "study.html", "plots"
 
 
 def make_report(data: Path, out: Path, entries: Sequence[Entry], ablations: Sequence[str], *, people: int = 0,
-                limit: int = 0, resamples: int = 1000,
+                limit: int = 0, resamples: int = 1000, join: Mapping[str, Any] | None = None,
                 say: Callable[[str], None] = print) -> dict[str, Path]:  # fmt: skip
-    """Score what :func:`run_study` left in ``out`` and write the report; arguments as there."""
+    """Score what :func:`run_study` left in ``out`` and write the report; arguments as there.
+
+    Args:
+        join: an earlier study under other budgets (:func:`read_study_file`), which is reported first.
+    """
     train, val = read_training(data)
     counts = {"training": len(train), "validation": len(val)}
     samples = held_out(data, people, limit)
     study = gathered(entries, ablations, out, samples, with_views(data), counts, resamples=resamples, say=say)
-    return report(out, study)
+    return report(out, study if join is None else joined(join, study))
+
+
+def read_study_file(path: Path) -> dict[str, Any]:
+    """The object of a ``study.json``.
+
+    Raises:
+        InputError: there is none, or it is something else.
+    """
+    try:
+        study = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: no study can be read ({error}); give the study.json of `personvlm study`") from error
+    if not isinstance(study, dict) or study.get("version") != VERSION:
+        raise InputError(f"{path}: not a study.json of version {VERSION}")
+    return study
 
 
 def run_study(data: Path, out: Path, entries: Sequence[Entry], *, people: int = 0, limit: int = 0,

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from personvlm.base.errors import InputError
 from personvlm.data.sample import Sample
 from personvlm.evaluation.baselines import BASELINES, CONSTANT, majority_values
 from personvlm.evaluation.facts import values_of_annotations
@@ -91,6 +92,24 @@ def gathered(entries: Sequence[Entry], ablations: Sequence[str], out: Path, samp
         "ablations": {name: _ablation(name, entries, out) for name in ablations},
         "seed": dict(SEED),
     }  # fmt: skip
+
+
+def joined(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    """Two objects of ``study.json`` as one, where the same was tested under different budgets, on whatever days.
+
+    Raises:
+        InputError: they were tested on different pictures or by different rules, or share a budget.
+    """
+    for name in ("version", "protocols", "data", "labels_in_mA"):
+        if first[name] != second[name]:
+            raise InputError(f"studies differ in {name!r} and cannot stand in one report: {first[name]} and "
+                             f"{second[name]}")  # fmt: skip
+    if twice := sorted({*first["budgets"]} & {*second["budgets"]} | {*first["ablations"]} & {*second["ablations"]}):
+        raise InputError(f"both studies have {', '.join(twice)}; a report shows each budget and ablation once")
+    lists = {name: [*first[name], *second[name]] for name in ("budgets", "entries", "not_better")}
+    tables = {name: {**first[name], **second[name]}
+              for name in ("budget_titles", "baselines", "differences", "ablations")}  # fmt: skip
+    return {**second, **lists, **tables, "made": max(first["made"], second["made"])}
 
 
 class _Scoring:
