@@ -44,7 +44,7 @@ def test_every_service_of_ours_starts_a_command_that_exists() -> None:
 
 
 def test_the_compose_file_is_whole() -> None:
-    file = compose()
+    file, text = compose(), (DEPLOY / "compose.yaml").read_text("utf-8")
     services, volumes = file["services"], set(file["volumes"])
     known = {"image", "build", "restart", "init", "read_only", "tmpfs", "cap_drop", "security_opt", "stop_grace_period",
              "logging", "environment", "volumes", "shm_size", "healthcheck", "command", "profiles", "hostname",
@@ -54,6 +54,8 @@ def test_the_compose_file_is_whole() -> None:
         assert set(service) <= known, name
         for volume in service.get("volumes", ()):
             source = volume.split(":")[0]
+            if f"#   touch {source.removeprefix('./')} " in text:
+                continue
             if source.startswith("."):
                 example = source.replace("cameras.yaml", "cameras.example.yaml")
                 assert (DEPLOY / example).is_file()
