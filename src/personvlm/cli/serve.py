@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from personvlm.base.errors import InputError, extra
+from personvlm.base.memory import return_memory
 from personvlm.cli.describe import Model, Quiet
 from personvlm.cli.output import print_json, print_table, printable
 
@@ -70,6 +71,7 @@ def serve(
     )  # fmt: skip
     if (tls_certificate is None) != (tls_key is None):
         raise typer.BadParameter("--tls-certificate and --tls-key go together")
+    return_memory()
     app = create_app(settings, PeopleDescriber.models(settings))
     _logging(quiet)
     config = uvicorn.Config(
