@@ -39,6 +39,13 @@ def test_heads(result: dict[str, Any]) -> None:
     assert result["heads"]["F1"] >= 0.68
 
 
+def test_text_says_what_the_heads_know(result: dict[str, Any]) -> None:
+    """Issue 9, acceptance 2."""
+    sayable = result["heads"]["sayable"]
+    print(f"\nF1 over {len(sayable['labels'])} labels: text {sayable['text']:.3f}, heads {sayable['heads']:.3f}")
+    assert abs(sayable["difference"]) <= 0.02
+
+
 def test_text_agrees_with_json_and_says_enough(result: dict[str, Any]) -> None:
     assert result["consistency"] == 1.0
     assert result["said"]["groups"] >= 6.0

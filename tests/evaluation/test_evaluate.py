@@ -13,7 +13,7 @@ from personvlm.base.errors import InputError
 from personvlm.data.sample import Sample
 from personvlm.evaluation.evaluate import evaluate, score_quality
 from personvlm.evaluation.facts import HEADLINE, values_of_annotations
-from personvlm.evaluation.heads import score_heads
+from personvlm.evaluation.heads import score_heads, score_sayable
 from personvlm.evaluation.report import percent, report
 from personvlm.language.realiser import realise
 from personvlm.metrics.facts import instance_f1, mean_accuracy
@@ -118,6 +118,29 @@ def test_heads_use_the_thresholds_of_the_model_and_count_every_picture(samples):
     assert scored["labels"]["carryingBackpack"]["recall"] == 0.0
     assert scored["labels"]["personalMale"]["precision"] == pytest.approx(3 / 4)
     assert scored["F1_interval"][0] <= scored["F1"] <= scored["F1_interval"][1]
+
+
+def test_text_is_scored_over_what_it_can_state_of_the_benchmark(samples):
+    unsayable = {"accessoryNothing", "carryingNothing", "carryingOther", "upperBodyOther"}
+    assert {*peta.BENCHMARK} - {*peta.SAYABLE} == unsayable
+    said = Oracle(samples).describe([sample.image for sample in samples], say="all", batch=1)
+    truth = [values_of_annotations(sample.annotations) for sample in samples]
+    scored = score_sayable(truth, said, samples, {}, resamples=20)
+    assert scored["labels"] == list(peta.SAYABLE)
+    where = [peta.BENCHMARK.index(label) for label in peta.SAYABLE]
+    targets = np.stack([peta.benchmark_targets(sample.labels)[where] for sample in samples])
+    stated = targets.copy()
+    stated[2, peta.SAYABLE.index("accessoryHat")] = 0  # hat or cap: the label leaves it open, and nothing is stated
+    assert scored["text"] == pytest.approx(instance_f1(targets, stated))
+    scores = np.stack([peta.benchmark_scores(description.scores)[where] for description in said])
+    assert scored["heads"] == pytest.approx(instance_f1(targets, scores >= 0.5))
+    silent = score_sayable([{**values, "carrying": ()} for values in truth], said, samples, {}, resamples=20)
+    bare = stated.copy()
+    bare[:, peta.SAYABLE.index("carryingBackpack")] = 0
+    assert silent["text"] == pytest.approx(instance_f1(targets, bare))
+    assert silent["difference"] == pytest.approx(silent["text"] - scored["heads"])
+    assert silent["interval"][0] <= silent["difference"] <= silent["interval"][1]
+    assert evaluate(Oracle(samples), samples, resamples=20)["heads"]["sayable"]["text"] > 0.95
 
 
 def test_heads_of_other_data_count_annotated_values_only(samples):

@@ -20,7 +20,7 @@ from personvlm.evaluation.baselines import Training
 from personvlm.evaluation.confidence import score_calibration, score_precision
 from personvlm.evaluation.facts import consistent, score_said, score_text, values_of_annotations
 from personvlm.evaluation.figures import number
-from personvlm.evaluation.heads import score_heads
+from personvlm.evaluation.heads import score_heads, score_sayable
 from personvlm.evaluation.inputs import one_per_person
 from personvlm.evaluation.protocols.references import clean_references
 from personvlm.evaluation.protocols.run import Name, captions_for, run_protocol, scored_rows
@@ -152,6 +152,9 @@ def evaluate(
         look(everything, samples)
     if everything is not None and certain is not None:
         result["heads"] = score_heads(everything, samples, thresholds or {}, resamples=resamples)
+        if texts is not None and all(sample.source == "peta" for sample in samples):
+            result["heads"]["sayable"] = score_sayable([parse(text) for text in texts], everything, samples,
+                                                       thresholds or {}, resamples=resamples)  # fmt: skip
         result["calibration"] = score_calibration(everything, samples, resamples=min(resamples, 200))
     if stated is not None and min_precision is not None:
         result["precision"] = score_precision(stated, samples, min_precision, resamples=resamples)
@@ -191,8 +194,13 @@ def score_likelihood(describer: Likely, samples: Sequence[Sample], batch: int = 
     shuffled = describer.score(images, [texts[other[i]] for i in range(len(texts))], batch=batch)
     sums = sums_per_identity([sample.identity for sample in samples], np.stack([own, shuffled], axis=1))
     low, high = bootstrap_interval(sums, lambda totals: totals[:, 1] / totals[:, 0] - 1.0, resamples=resamples)
+    counted = sums_per_identity([sample.identity for sample in samples],
+                                np.stack([own, shuffled, np.ones_like(own)], axis=1))  # fmt: skip
+    each = [bootstrap_interval(counted, lambda totals, at=at: totals[:, at] / totals[:, 2], resamples=resamples)  # type: ignore[misc]
+            for at in (0, 1)]  # fmt: skip
     return {
-        "nll_per_character": float(own.mean()), "shuffled": float(shuffled.mean()),
+        "nll_per_character": float(own.mean()), "nll_interval": [*map(number, each[0])],
+        "shuffled": float(shuffled.mean()), "shuffled_interval": [*map(number, each[1])],
         "rise": float(shuffled.mean() / own.mean() - 1.0), "rise_interval": [number(low), number(high)],
     }  # fmt: skip
 

@@ -13,7 +13,7 @@ from personvlm.evaluation.figures import number
 from personvlm.evaluation.truth import left_open
 from personvlm.metrics.facts import instance_metrics, label_metrics, nanmean, ratio
 from personvlm.metrics.intervals import bootstrap_interval, sums_per_identity
-from personvlm.schema import GROUP, PersonDescription, values_of
+from personvlm.schema import GROUP, PersonDescription, Values, values_of
 from personvlm.schema.groups import columns
 from personvlm.schema.mappings import peta
 
@@ -73,6 +73,38 @@ def score_heads(
             for i, name in enumerate(names) if labels.support[i] > 0
         },
     }  # fmt: skip
+
+
+def score_sayable(read: Sequence[Values], descriptions: Sequence[PersonDescription], samples: Sequence[Sample],
+                  thresholds: Mapping[str, float], *, resamples: int = 1000) -> dict[str, Any]:  # fmt: skip
+    """Whether a sentence says what the heads know: instance F1 over the labels of PETA's benchmark that a sentence can
+    state, of the sentences and of the heads, per picture as the literature counts.
+
+    Args:
+        read: values read from each sentence, which states all groups.
+        descriptions, samples, thresholds: as for :func:`score_heads`; all samples from PETA.
+
+    Returns:
+        ``labels``: which they are; ``text`` and ``heads``: F1; ``difference``: text minus heads, with ``interval`` over
+        people.
+    """
+    where = [peta.BENCHMARK.index(label) for label in peta.SAYABLE]
+    cuts = np.array([thresholds.get(label, 0.5) for label in peta.SAYABLE], np.float64)
+    targets = np.stack([peta.benchmark_targets(sample.labels)[where] for sample in samples]) > 0
+    scores = np.stack([peta.benchmark_scores(description.scores)[where] for description in descriptions])
+    known = np.ones_like(targets)
+    cells = [_instance_cells(targets, predictions, known) for predictions in
+             (np.stack([peta.benchmark_statements(values) for values in read]), scores.astype(np.float64) >= cuts)]
+    sums = sums_per_identity([sample.identity for sample in samples], np.concatenate(cells, axis=1))
+
+    def difference(totals: Floats) -> Floats:
+        return np.asarray(_instance_f1_of_sums(totals[:, :3]) - _instance_f1_of_sums(totals[:, 3:]))
+
+    text, heads = (number(_instance_f1_of_sums(part.sum(0, keepdims=True))[0]) for part in cells)
+    low, high = bootstrap_interval(sums, difference, resamples=resamples)
+    return {"labels": list(peta.SAYABLE), "text": text, "heads": heads,
+            "difference": number(difference(sums.sum(0, keepdims=True))[0]),
+            "interval": [number(low), number(high)]}  # fmt: skip
 
 
 def _majority(targets: NDArray[np.bool_], known: NDArray[np.bool_]) -> dict[str, float | None]:

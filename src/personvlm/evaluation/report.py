@@ -65,6 +65,12 @@ def heads_table(result: Mapping[str, Any]) -> Table:
     table = _figures("Heads, per picture")
     table.add_row("mA", percent(heads["mA"]), _interval(heads["mA_interval"]))
     table.add_row("F1 (instance)", percent(heads["F1"]), _interval(heads["F1_interval"]))
+    if "sayable" in heads:
+        sayable = heads["sayable"]
+        labels = len(sayable["labels"])
+        table.add_row(f"F1 over {labels} sayable labels: text, heads",
+                      f"{percent(sayable['text'])}, {percent(sayable['heads'])}", "")  # fmt: skip
+        table.add_row("  text minus heads", f"{100 * sayable['difference']:+.1f}", _interval(sayable["interval"]))
     if "majority" in heads:  # weights that were measured before it was counted do not hold it
         usual = heads["majority"]
         table.add_row("majority class: mA, F1", f"{percent(usual['mA'])}, {percent(usual['F1'])}", "")

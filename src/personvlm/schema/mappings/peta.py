@@ -13,6 +13,7 @@ from types import MappingProxyType
 import numpy as np
 
 from personvlm.schema.annotations import Annotations, Known
+from personvlm.schema.description import Values
 from personvlm.schema.groups import GROUP, NONE, OTHER
 
 BENCHMARK = (
@@ -171,3 +172,16 @@ def benchmark_scores(scores: Mapping[str, Mapping[str, float]]) -> np.ndarray:
             group, values = _FROM_SCORES[label]
             result[index] = sum(scores.get(group, {}).get(value, 0.0) for value in values)
     return result
+
+
+SAYABLE = tuple(label for label in BENCHMARK if label in _FROM_SCORES and not {NONE, OTHER} & {*_FROM_SCORES[label][1]})
+"""Those of the 35 labels that a sentence can state: absence, and "something else", are never said."""
+
+
+def benchmark_statements(values: Values) -> np.ndarray:
+    """What a sentence states of :data:`SAYABLE`, from the values that were read from it: ``bool [len(SAYABLE)]``."""
+    def stated(label: str) -> bool:
+        group, wanted = _FROM_SCORES[label]
+        return any(GROUP[group].covers(value, said) for said in values.get(group, ()) for value in wanted)
+
+    return np.array([stated(label) for label in SAYABLE], bool)
