@@ -25,19 +25,20 @@ NOTHING = "*Not run yet; `python tools/readme_study.py` fills this in from docs/
 
 def block(study: Mapping[str, Any]) -> str:
     """Markdown of the object of ``study.json``: a row per model and budget, and the baselines under each budget."""
-    lines = ["| trained under one rule | parameters | mean of six | mA | CIDEr-D | published BLEU-4 | attributes |",
-             "|---|---:|---:|---:|---:|---:|---:|"]  # fmt: skip
+    lines = ["| trained under one rule | begins with | parameters | mean of six | mA | CIDEr-D | published BLEU-4 "
+             "| attributes |",
+             "|---|---|---:|---:|---:|---:|---:|---:|"]  # fmt: skip
     for budget in study["budgets"]:
-        lines.append(f"| *{study['budget_titles'][budget]} for each model* | | | | | | |")
+        lines.append(f"| *{study['budget_titles'][budget]} for each model* | | | | | | | |")
         for entry in study["entries"]:
             if entry["budget"] != budget:
                 continue
             name = " with ".join(filter(None, (entry["model"].replace("stage", "stage "), entry["variant"])))
             if "failed" in entry:
-                lines.append(f"| {name} | not here: {entry['failed']} | | | | | |")
+                lines.append(f"| {name} | not here: {entry['failed']} | | | | | | |")
             else:
-                lines.append(_line(name, f"{entry['parameters']:,}", entry))
-        lines += [_line(row["title"], "", row) for row in study["baselines"][budget].values() if row["scores"]]
+                lines.append(_line(f"{name} | {_start(entry)}", f"{entry['parameters']:,}", entry))
+        lines += [_line(f"{row['title']} |", "", row) for row in study["baselines"][budget].values() if row["scores"]]
     threads = {entry["machine"]["threads"] for entry in study["entries"] if "failed" not in entry}
     processors = {entry["machine"]["processor"] for entry in study["entries"] if "failed" not in entry}
     data = study["data"]
@@ -45,6 +46,9 @@ def block(study: Mapping[str, Any]) -> str:
     verdict = ("Edge is better than every stage on all three under every budget: no 95 % interval of a difference "
                "reaches zero." if study["differences"] and not worse
                else f"Edge is not shown to be better in {worse} comparisons, which the report lists.")  # fmt: skip
+    if len({_start(entry) for entry in study["entries"] if "failed" not in entry}) > 1:
+        verdict += (" Where a model begins with random numbers, its pretrained weights could not be had here, and that "
+                    "is part of the difference.")  # fmt: skip
     seed = study["seed"]["stages"][-1]
     lines += [
         "",
@@ -55,6 +59,13 @@ def block(study: Mapping[str, Any]) -> str:
         "sentence that never saw a picture. [The whole report](docs/study/study.html).",
     ]
     return "\n".join(lines)
+
+
+def _start(entry: Mapping[str, Any]) -> str:
+    """What was pretrained, in three words."""
+    parts = [name for name in ("encoder", "decoder")
+             if entry["weights"].get(name, {}).get("source", "random") != "random"]  # fmt: skip
+    return f"pretrained {' and '.join(parts)}" if parts else "random numbers"
 
 
 def wanted() -> str:

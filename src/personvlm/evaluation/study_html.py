@@ -256,9 +256,10 @@ class _Report:
         yield self.page.table(["", "part", "from", "why at random"], rows)
 
     def ablations(self) -> Iterator[str]:
-        if not self.study["ablations"]:
-            return
         yield "<h2>Ablations</h2>"
+        if not self.study["ablations"]:
+            yield "<p>None was run; <code>--ablations all</code> runs them.</p>"
+            return
         budget = self.study["budgets"][0]
         for name, ablation in self.study["ablations"].items():
             place: Place = ("ablations", name)
