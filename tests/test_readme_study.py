@@ -28,7 +28,7 @@ def test_the_readme_agrees_with_the_study() -> None:
 
 def test_every_model_and_every_baseline_has_its_row(study: dict[str, Any]) -> None:
     rows = [line for line in tool("readme_study").block(study).splitlines() if line.startswith("|")]
-    assert {row.count("|") for row in rows} == {8}
+    assert {row.count("|") for row in rows} == {9}
     wanted = len(study["budgets"]) + len(study["entries"]) + sum(
         sum(1 for row in several.values() if row["scores"]) for several in study["baselines"].values())  # fmt: skip
     assert len(rows) == 2 + wanted
@@ -52,3 +52,12 @@ def test_nothing_is_claimed_without_a_study(tmp_path: Path, monkeypatch: pytest.
     inside = text.split(module.BEGIN)[1].split(module.END)[0]
     assert inside.strip() == module.NOTHING
     assert not re.search(r"\d", inside.replace("study.json", ""))
+
+
+def test_a_row_says_what_its_model_began_with(study: dict[str, Any]) -> None:
+    module = tool("readme_study")
+    entry = next(entry for entry in study["entries"] if "failed" not in entry)
+    entry["weights"] = {"encoder": {"source": "random"}, "tokenizer": {"source": "there"}}
+    assert f"| random numbers | {entry['parameters']:,} |" in module.block(study)
+    entry["weights"] = {"encoder": {"source": "there"}, "decoder": {"source": "there"}}
+    assert f"| pretrained encoder and decoder | {entry['parameters']:,} |" in module.block(study)
