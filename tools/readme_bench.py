@@ -40,7 +40,8 @@ def block(result: Mapping[str, Any]) -> str:
             str(result["cameras"]["cameras"]))  # fmt: skip
     if "compare" in result:
         times = {row["name"]: row["ms"]["p50"] for row in result["compare"]["contestants"]}
-        for name, ratio in result["compare"]["ratios"].items():
+        for name in times:
+            ratio = result["compare"]["ratios"].get(name, 1)
             factor = "" if ratio == 1 else f", {ratio:.0f} times faster"
             rows[f"in turns, p50: {name}"] = f"{_ms(times[name])}{factor}"
     lines = ["| measured | here |", "|---|---:|", *(f"| {name} | {figure} |" for name, figure in rows.items()), ""]

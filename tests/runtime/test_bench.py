@@ -112,6 +112,11 @@ def test_targets(result: dict[str, Any], slow: float, met: list[bool]) -> None:
     assert not judged["one description, p99"]
     assert judged["heavy packages imported"]
     assert [judged[f"{name}, published loop"] for name in ("edge", "stage 4")] == met
+    short, whole = "stage 4, int8, 40 words", "stage 4, int8, unpruned, no drafts, 40 words"
+    rows = [*comparison(slow)["contestants"], *({"name": name, "ms": {"p50": 80.0}} for name in (short, whole))]
+    for stage4, found in (("runs/small", {short: False, whole: True}), (None, {whole: True})):
+        raced = {**slowed, "compare": {**comparison(slow), "contestants": rows, "stage4": stage4}}
+        assert {row["what"]: row["met"] for row in targets(raced) if "40 words" in row["what"]} == found
 
 
 def test_a_busy_machine_is_told() -> None:
