@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from personvlm.base import logs
 from personvlm.cli import output
 from personvlm.cli.progress import progress
 
@@ -15,12 +16,22 @@ Model = Annotated[
     Path | None, typer.Option("--model", help="A folder with another model (default: the one that ships).")
 ]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress and no notes; errors are still printed.")]
+LogFormat = Annotated[
+    logs.Format | None, typer.Option(help="Of the lines on stderr (default: text on a terminal, JSON elsewhere).")
+]
 Saying = Annotated[
     Literal["confident", "all"],
     typer.Option(help="Say what is certain enough, or the most probable value of every group."),
 ]
+MinPrecision = Annotated[
+    float | None,
+    typer.Option(metavar="0.5..0.99", help="Say only what is right this often, as in --min-precision 0.9."),
+]
 NoGender = Annotated[bool, typer.Option("--no-gender", help="Neither say nor output gender.")]
 NoAge = Annotated[bool, typer.Option("--no-age", help="Neither say nor output age.")]
+Spoken = Annotated[
+    str, typer.Option("--lang", metavar="en|es|de|fr|hi|zh|ja", help="Language of the sentences; all else is English.")
+]
 
 
 def describe(
@@ -31,12 +42,10 @@ def describe(
     as_jsonl: Annotated[bool, typer.Option("--jsonl", help="Print one JSON object per input, as they come.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print a table with one row per input.")] = False,
     say: Saying = "confident",
-    min_precision: Annotated[
-        float | None,
-        typer.Option(metavar="0.5..0.99", help="Say only what is right this often, as in --min-precision 0.9."),
-    ] = None,
+    min_precision: MinPrecision = None,
     no_gender: NoGender = False,
     no_age: NoAge = False,
+    lang: Spoken = "en",
     batch: Annotated[int, typer.Option(min=1, help="Pictures per batch.")] = 16,
     candidates: Annotated[
         int, typer.Option(min=1, metavar="N", help="Also give up to N different texts, the likeliest first.")
@@ -53,6 +62,11 @@ def describe(
         raise typer.BadParameter("choose one of --json, --jsonl and --csv")
     if min_precision is not None and say == "all":
         raise typer.BadParameter("--say all says everything, --min-precision only what holds: choose one")
+    from personvlm.language.languages import ENGLISH, language, result_in_language
+
+    spoken = language(lang)
+    if spoken != ENGLISH and candidates > 1:
+        raise typer.BadParameter("--candidates are what the model says, which is English: choose it or --lang")
     form: output.Format = "json" if as_json else "jsonl" if as_jsonl else "csv" if as_csv else "plain"
 
     from personvlm.pipeline.inputs import described, expand
@@ -64,6 +78,7 @@ def describe(
         print(f"personvlm: {describer.backend}", file=sys.stderr)
     results = described(items, describer, say=say, min_precision=min_precision, gender=not no_gender,
                         age=not no_age, batch=batch, candidates=candidates)  # fmt: skip
+    results = (result_in_language(each, spoken) for each in results)
     # Answers that scroll by on the terminal are progress enough; a bar would only run into them.
     streaming = form != "json" and sys.stdout.isatty()
     failed = output.write(progress(results, len(items), "Describing", quiet=quiet or streaming), form)

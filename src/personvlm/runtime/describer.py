@@ -17,6 +17,7 @@ from PIL import Image
 from personvlm.base.errors import InputError
 from personvlm.base.images import decode
 from personvlm.data.transform import Transform
+from personvlm.language.languages import ENGLISH, language, result_in_language
 from personvlm.language.tokenizer import Tokenizer, load_tokenizer
 from personvlm.models.config import EdgeConfig
 from personvlm.models.own import OwnHeads, without_replaced
@@ -83,7 +84,8 @@ class Describer:
 
     def describe(self, inputs: Picture | Iterable[Picture], *, say: Say = "confident",
                  min_precision: float | None = None, gender: bool = True, age: bool = True, batch: int = 16,
-                 sampling: Sampling | None = None, candidates: int = 1) -> list[PersonDescription]:  # fmt: skip
+                 sampling: Sampling | None = None, candidates: int = 1,
+                 lang: str = ENGLISH) -> list[PersonDescription]:  # fmt: skip
         """Describe one picture or many.
 
         Args:
@@ -95,18 +97,21 @@ class Describer:
             batch: pictures per batch; a result does not depend on it.
             sampling: None is greedy; of candidates other than the text it is :data:`VARIED`.
             candidates: up to so many different texts as ``.candidates``, the likeliest first; the text is one of them.
+            lang: of the text: a tag such as ``de``; see :data:`personvlm.language.languages.LANGUAGES`. The model says
+                English; the text in another language is made of the attributes, and has no candidates.
 
         Raises:
-            InputError: a picture cannot be read; names which. :meth:`results` goes on instead.
+            InputError: a picture cannot be read; names which. :meth:`results` goes on instead. Or the language is not
+                offered.
         """
         return [_raise(result) for result in self.results(inputs, say=say, min_precision=min_precision, gender=gender,
                                                           age=age, batch=batch, sampling=sampling,
-                                                          candidates=candidates)]  # fmt: skip
+                                                          candidates=candidates, lang=lang)]  # fmt: skip
 
     def results(self, inputs: Picture | Iterable[Picture], *, names: Sequence[str] | None = None,
                 say: Say = "confident", min_precision: float | None = None, gender: bool = True, age: bool = True,
-                batch: int = 16, sampling: Sampling | None = None,
-                candidates: int = 1) -> Iterator[DescribeResult]:  # fmt: skip
+                batch: int = 16, sampling: Sampling | None = None, candidates: int = 1,
+                lang: str = ENGLISH) -> Iterator[DescribeResult]:  # fmt: skip
         """Like :meth:`describe`, one result per input in order; a picture that cannot be read gives ``.error``.
 
         Args:
@@ -114,6 +119,9 @@ class Describer:
         """
         if batch < 1:
             raise InputError(f"batch must be at least 1, not {batch}")
+        spoken = language(lang)
+        if spoken != ENGLISH and candidates > 1:
+            raise InputError("candidates are what the model says, which is English: leave out lang or candidates")
         self._deciding(say, min_precision)  # what cannot be asked for fails before any picture is read
         pictures = _listed(inputs)
         if names is not None and len(names) != len(pictures):
@@ -128,7 +136,8 @@ class Describer:
             latency = 1000 * (time.perf_counter() - began) / len(group)
             for name, answer in zip(called, done, strict=True):
                 description, error = (None, answer) if isinstance(answer, str) else (answer, None)
-                yield DescribeResult(input=name, description=description, error=error, latency_ms=round(latency, 3))
+                yield result_in_language(DescribeResult(input=name, description=description, error=error,
+                                                        latency_ms=round(latency, 3)), spoken)  # fmt: skip
 
     def _attempt(self, group: Sequence[Picture], options: dict[str, Any]) -> list[PersonDescription | str]:
         """A description of every picture, or why there is none."""

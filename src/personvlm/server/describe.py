@@ -15,9 +15,11 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from personvlm.base.errors import InputError
+from personvlm.language.languages import ENGLISH, LANGUAGES, in_language
 from personvlm.pipeline.record import record
 from personvlm.schema import DescribeResult, PersonDescription
 from personvlm.server.describing import Options, PeopleDescriber
+from personvlm.server.languages import choose
 from personvlm.server.pictures import check, enough, picture, reason
 from personvlm.server.problems import Exact, Json, Problem
 from personvlm.server.settings import ServerSettings
@@ -74,6 +76,7 @@ _FORM = {
         "min_precision": {"type": "number", "minimum": 0.5, "maximum": 0.99},
         "gender": {"type": "boolean"}, "age": {"type": "boolean"}, "together": {"type": "boolean"},
         "candidates": {"type": "integer", "minimum": 1, "maximum": 8},
+        "lang": {"type": "string", "enum": list(LANGUAGES)},
     },
 }  # fmt: skip
 _PICTURE = {"schema": {"type": "string", "format": "binary"}}
@@ -93,6 +96,7 @@ async def describe(request: Request) -> Response:
     settings: ServerSettings = request.app.state.settings
     describer: PeopleDescriber = request.app.state.describer
     pictures, options = await _read(request, settings)
+    lang = choose(request, ENGLISH if options.candidates > 1 else options.lang)  # other texts are there in English only
     answers: list[PersonDescription | InputError]
     if options.together:
         answers = [await describer.one_person([data for _, data in pictures], options)]
@@ -101,14 +105,14 @@ async def describe(request: Request) -> Response:
     if all(isinstance(answer, InputError) for answer in answers):
         raise Problem(422, "bad_picture", reason(InputError(str(answers[0])), pictures[0][0]))
     ms = 1000 * (time.perf_counter() - began)
-    rows = [record(_result(name, answer, ms)) for (name, _), answer in zip(pictures, answers, strict=False)]
+    rows = [record(_result(name, answer, ms, lang)) for (name, _), answer in zip(pictures, answers, strict=False)]
     return Json({"results": rows})
 
 
-def _result(name: str, answer: PersonDescription | InputError, ms: float) -> DescribeResult:
+def _result(name: str, answer: PersonDescription | InputError, ms: float, lang: str) -> DescribeResult:
     if isinstance(answer, InputError):
         return DescribeResult(input=name, error=reason(answer, name))
-    return DescribeResult(input=name, description=answer, latency_ms=ms)
+    return DescribeResult(input=name, description=in_language(answer, lang), latency_ms=ms)
 
 
 async def _read(request: Request, settings: ServerSettings) -> tuple[Named, Options]:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from personvlm.base.errors import InputError
+from personvlm.language.languages import ENGLISH, Lang
 from personvlm.runtime.batching_describer import Ask, BatchDescriber, Prepared
 from personvlm.runtime.batching_queue import BatchSettings, Priority
 from personvlm.runtime.batching_work import Work
@@ -34,6 +35,7 @@ class Options(Exact):
     age: bool = Field(default=True, description="False leaves age out.")
     candidates: int = Field(default=1, ge=1, le=8, description="Also give up to so many different texts.")
     together: bool = Field(default=False, description="All pictures show one person: one answer about all of them.")
+    lang: Lang | None = Field(default=None, description="Of the text; without it the best of Accept-Language.")
 
     @model_validator(mode="after")
     def _one_way(self) -> Options:
@@ -41,6 +43,8 @@ class Options(Exact):
             raise ValueError("min_precision says only what holds, and say=all everything: choose one of them")
         if self.together and self.candidates > 1:
             raise ValueError("candidates are given of single pictures only, not of several together")
+        if self.candidates > 1 and self.lang not in (None, ENGLISH):
+            raise ValueError("candidates are what the model says, which is English: leave out lang or candidates")
         return self
 
 

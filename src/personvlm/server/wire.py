@@ -8,12 +8,12 @@ from urllib.parse import quote
 
 from pydantic import Field
 
-from personvlm.language.realiser import realise
+from personvlm.language.languages import ENGLISH, said_in
 from personvlm.schema import Attribute, Described
-from personvlm.schema.description import values_of
 from personvlm.server.describe import Value
+from personvlm.server.languages import current
 from personvlm.server.problems import Exact
-from personvlm.server.settings import ServerSettings, named
+from personvlm.server.settings import ServerSettings
 from personvlm.store.corrections import Correction
 
 
@@ -119,22 +119,21 @@ def _plain(value: str | tuple[str, ...]) -> str | list[str]:
 
 def shown(text: str, attributes: Mapping[str, Attribute],
           settings: ServerSettings) -> tuple[str, dict[str, Any]]:  # fmt: skip
-    """Text and attributes without what this deployment does not show. The text is then made anew: who was called "he"
-    would not be unsaid by leaving out a key."""
-    off = hidden(settings)
-    if off & attributes.keys():
-        attributes = {name: item for name, item in attributes.items() if name not in off}
-        text = realise(values_of(attributes))
+    """Text and attributes without what this deployment does not show; see :class:`personvlm.alerts.showing.Showing`.
+    The text is in the language that the request wants."""
+    text, attributes = settings.showing.words(text, attributes)
+    if text and current() != ENGLISH:
+        text = said_in(attributes, current())
     return text, {name: _attribute(item) for name, item in attributes.items()}
 
 
 def hidden(settings: ServerSettings) -> frozenset[str]:
     """Groups that this deployment does not show."""
-    return frozenset(name for name, on in (("gender", settings.gender), ("age", settings.age)) if not on)
+    return settings.showing.hidden
 
 
 def crop_url(reference: str | None, camera: str, settings: ServerSettings) -> str | None:
     """Where a picture is served, if it may be seen."""
-    if reference is None or named(camera, settings.hide):
+    if reference is None or settings.showing.hides(camera):
         return None
     return f"/v1/crops/{quote(reference)}"
