@@ -111,7 +111,7 @@ def test_a_malformed_line_is_named(tmp_path: Path, format: str, row: Any, reason
     assert str(tmp_path / "data.jsonl") in str(caught.value)
 
 
-@pytest.mark.parametrize("format", READERS)
+@pytest.mark.parametrize("format", [name for name in READERS if name != "coco"])  # which has no lines: test_coco.py
 def test_missing_files_and_images_are_named(tmp_path: Path, format: str) -> None:
     with pytest.raises(InputError, match=r"nothing\.jsonl: no such file"):
         read_samples(tmp_path / "nothing.jsonl", format)
@@ -127,8 +127,8 @@ def test_missing_files_and_images_are_named(tmp_path: Path, format: str) -> None
 
 
 def test_an_unknown_format_lists_the_legal_ones(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="'coco' is not a data format; legal: peta, personvlm"):
-        read_samples(tmp_path / "x", "coco")
+    with pytest.raises(InputError, match="'voc' is not a data format; legal: peta, personvlm"):
+        read_samples(tmp_path / "x", "voc")
 
 
 def test_own_jsonl_tells_unknown_from_absent_and_partial(tmp_path: Path) -> None:

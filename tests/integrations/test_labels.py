@@ -76,3 +76,42 @@ def test_what_cannot_be_used_is_refused_by_name(wrong: dict[str, Any], complaint
 def test_a_group_that_does_not_exist() -> None:
     with pytest.raises(InputError, match="mood"):
         label_config(["mood"])
+
+
+def test_what_has_no_choice_in_the_interface_is_not_predicted() -> None:
+    carrying = PersonDescription(text="The image shows a man.", attributes={
+        "carrying": Attribute(value=("phone", "other"), confidence=0.9),
+        "hair.color": Attribute(value="other", confidence=0.9)})  # fmt: skip
+    result = task("a.jpg", carrying)["predictions"][0]["result"]
+    assert [item["value"]["choices"] for item in result if item["type"] == "choices"] == [["phone"]]
+
+
+@pytest.mark.parametrize("address", [
+    "/data/local-files/?d=people/images/a%20b.jpg", "/data/upload/3/0123abcd-a%20b.jpg", "a b.jpg",
+    "https://host:8080/crops/people/images/a%20b.jpg?signature=x",
+])  # fmt: skip
+def test_pictures_are_found_by_the_end_of_their_address(tmp_path: Path, address: str) -> None:
+    from personvlm.integrations.labels import write_training
+
+    (tmp_path / "pictures").mkdir()
+    Image.new("RGB", (64, 128)).save(tmp_path / "pictures" / "a b.jpg")
+    one = exported([{"from_name": "gender", "type": "choices", "value": {"choices": ["female"]}}])
+    one["data"] = {"image": address, "identity": "anna"}
+    (tmp_path / "export.json").write_text(json.dumps([one]))
+    with pytest.raises(InputError, match="say with --images in which folder"):
+        write_training(tmp_path / "export.json", tmp_path / "out")
+    done = write_training(tmp_path / "export.json", tmp_path / "out", [tmp_path / "pictures"])
+    line = json.loads(done.file.read_text())
+    assert (line["image"], line["identity"]) == ("../pictures/a b.jpg", "anna")
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [("{", "line 1: not JSON"), ("{}", "not a list of tasks"), ('[{"data": {"image": "a.jpg"}}]', "nobody has done")],
+)
+def test_an_export_that_is_none(tmp_path: Path, text: str, complaint: str) -> None:
+    from personvlm.integrations.labels import write_training
+
+    (tmp_path / "export.json").write_text(text)
+    with pytest.raises(InputError, match=complaint):
+        write_training(tmp_path / "export.json", tmp_path / "out")

@@ -9,18 +9,24 @@ from typing import Annotated, Literal
 import typer
 
 from personvlm.cli.describe import Quiet
-from personvlm.cli.output import print_json, print_table
+from personvlm.cli.output import print_json, print_table, printable
 
 app = typer.Typer(help="Split, count and look at labelled pictures.", no_args_is_help=True)
 
-Source = Annotated[Path, typer.Argument(help="The data file, JSON Lines (format personvlm: CSV too).")]
+Source = Annotated[Path, typer.Argument(help="The data file, JSON Lines (personvlm: CSV too; coco: JSON).")]
 Format = Annotated[
-    Literal["personvlm", "peta", "ccp", "clothing_attribute", "orientation", "msp60k"],
+    Literal["personvlm", "peta", "ccp", "clothing_attribute", "orientation", "msp60k", "coco"],
     typer.Option("--format", help="What the lines look like."),
 ]
 Root = Annotated[
     Path | None, typer.Option("--root", help="Folder that picture paths start from (default: that of the data file).")
 ]
+
+Mapping = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.json", help="With --format coco: what attributes mean that are not called as ours "
+                                           "(default: NAME.mapping.json beside the data file)."),
+]  # fmt: skip
 
 
 @app.command()
@@ -29,6 +35,7 @@ def prepare(
     out: Annotated[Path, typer.Option(help="Folder for train.jsonl, val.jsonl and test.jsonl.")],
     form: Format = "personvlm",
     root: Root = None,
+    mapping: Mapping = None,
     fractions: Annotated[
         tuple[float, float, float], typer.Option(help="Shares of train, val and test; they add up to 1.")
     ] = (0.8, 0.1, 0.1),
@@ -38,7 +45,7 @@ def prepare(
     """Split by identity, so that nobody is in two parts, and write one file per part. Pictures stay where they are."""
     from personvlm.data.splits import prepare as split
 
-    done = split(source, form, out, fractions, seed, root)
+    done = split(source, form, out, fractions, seed, root, mapping)
     for (name, part), share in zip(done["splits"].items(), fractions, strict=True):
         if share and not part["samples"]:
             print(f"personvlm: warning: {out / name}.jsonl holds no samples: too few people for the split; "
@@ -53,6 +60,7 @@ def stats(
     source: Source,
     form: Format = "personvlm",
     root: Root = None,
+    mapping: Mapping = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Count what is annotated, how often, and how large the pictures are."""
@@ -60,7 +68,7 @@ def stats(
     from personvlm.data.stats import rows
     from personvlm.data.stats import stats as count
 
-    counts = count(read_samples(source, form, root))
+    counts = count(read_samples(source, form, root, mapping))
     if as_json:
         print_json(counts)
         return
@@ -80,6 +88,7 @@ def sheet(
     out: Annotated[Path, typer.Option(help="The PNG to write.")] = Path("sheet.png"),
     form: Format = "personvlm",
     root: Root = None,
+    mapping: Mapping = None,
     n: Annotated[int, typer.Option("--n", min=1, help="How many pictures.")] = 24,
     seed: Annotated[int, typer.Option(help="Another seed draws other pictures.")] = 0,
 ) -> None:
@@ -87,4 +96,24 @@ def sheet(
     from personvlm.data.readers import read_samples
     from personvlm.data.sheet import sheet as draw
 
-    print(draw(read_samples(source, form, root), out, n, seed).resolve())
+    print(draw(read_samples(source, form, root, mapping), out, n, seed).resolve())
+
+
+@app.command()
+def labelstudio(
+    export: Annotated[Path, typer.Argument(metavar="EXPORT.json", help="A project of Label Studio, exported as JSON.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for people.jsonl; pictures stay where they are.")],
+    images: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DIR", help="Where the pictures are (may be repeated; default: beside the export, and "
+                                         "in images/ there)."),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Turn what people decided in Label Studio into data for `personvlm data prepare` and `personvlm adapt`."""
+    from personvlm.integrations.labels import write_training
+
+    done = write_training(export, out, images)
+    if not quiet:
+        print(printable(f"{done.file}: {done.pictures} pictures; left out: {done.undone} tasks that nobody has done, "
+                        f"{done.stale} sentences that say something else than the choices"))  # fmt: skip

@@ -160,7 +160,7 @@ def _sample(row: Mapping[str, Any], root: Path) -> Sample:
     attributes = row.get("attributes") or {}
     if not isinstance(attributes, dict):
         raise ValueError("'attributes' must be an object: group -> value, list of values, or null")
-    annotations = _annotations(attributes)
+    annotations = annotations_of(attributes)
     camera, labels = row.get("camera"), _strings("labels", row.get("labels"))
     if camera is not None and not isinstance(camera, str | int):
         raise ValueError("'camera' must be a name or a number")
@@ -170,7 +170,12 @@ def _sample(row: Mapping[str, Any], root: Path) -> Sample:
                   labels, str(row.get("source", "personvlm")))  # fmt: skip
 
 
-def _annotations(attributes: Mapping[str, Any]) -> Annotations:
+def annotations_of(attributes: Mapping[str, Any]) -> Annotations:
+    """What ``attributes`` of a line say: group -> value, values, ``{"present", "absent"}`` of a set, or None.
+
+    Raises:
+        ValueError, KeyError: a group or value that does not exist (with the legal ones), or a contradiction.
+    """
     known: dict[str, Known] = {}
     for name, given in attributes.items():
         if name not in GROUP:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from personvlm.base.errors import InputError
+from personvlm.data.coco import read_coco
 from personvlm.data.lines import check_images, missing_images, read_lines
 from personvlm.data.own import read_personvlm
 from personvlm.data.sample import Sample
@@ -129,18 +130,28 @@ def track_of(image: Path) -> str:
 
 READERS: MappingProxyType[str, Callable[[Path, Path | None], list[Sample]]] = MappingProxyType({
     "peta": read_peta, "personvlm": read_personvlm, "ccp": read_ccp, "clothing_attribute": read_clothing_attribute,
-    "orientation": read_orientation, "msp60k": read_msp60k,
+    "orientation": read_orientation, "msp60k": read_msp60k, "coco": read_coco,
 })  # fmt: skip
 
 
-def read_samples(path: Path, format: str, root: Path | None = None) -> list[Sample]:
+def read_samples(path: Path, format: str, root: Path | None = None, mapping: Path | None = None) -> list[Sample]:
     """Read a data file of a named format (the keys of :data:`READERS`).
 
+    Args:
+        path: the data file.
+        format: its format.
+        root: the folder that image paths start from.
+        mapping: what the attributes of a COCO file mean; see :func:`~personvlm.data.coco.read_coco`.
+
     Raises:
-        InputError: no such format, or what the reader refuses.
+        InputError: no such format, a mapping for one that takes none, or what the reader refuses.
     """
     if format not in READERS:
         raise InputError(f"{format!r} is not a data format; legal: {', '.join(READERS)}")
+    if format == "coco":
+        return read_coco(Path(path), None if root is None else Path(root), mapping)
+    if mapping is not None:
+        raise InputError(f"{mapping}: a mapping is for attributes of --format coco; {format} has names of its own")
     return READERS[format](Path(path), None if root is None else Path(root))
 
 

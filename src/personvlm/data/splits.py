@@ -84,7 +84,7 @@ def _draw(missing: Sequence[float], number: int) -> int:
 
 
 def prepare(source: Path, format: str, out: Path, fractions: Sequence[float] = (0.8, 0.1, 0.1), seed: int = 0,
-            root: Path | None = None) -> dict[str, Any]:  # fmt: skip
+            root: Path | None = None, mapping: Path | None = None) -> dict[str, Any]:  # fmt: skip
     """Read a data file and write ``train.jsonl``, ``val.jsonl`` and ``test.jsonl`` in the project's own format.
 
     Pictures are not copied: paths are relative to ``root``, which ``dataset.json`` beside the files records and
@@ -96,7 +96,7 @@ def prepare(source: Path, format: str, out: Path, fractions: Sequence[float] = (
     Raises:
         InputError: what the reader refuses, fractions that do not add up, or a source that would be overwritten.
     """
-    samples = read_samples(source, format, root)
+    samples = read_samples(source, format, root, mapping)
     if not samples:
         raise InputError(f"{source}: no samples")
     written = [out / f"{name}.jsonl" for name in SPLITS]
