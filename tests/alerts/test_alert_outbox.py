@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from alert_people import NIGHT, described, place
+from alert_people import NIGHT, described
 
 from personvlm.alerts import webhook
 from personvlm.alerts.engine import Alerts, Channel
 from personvlm.alerts.outbox import Outbox
 from personvlm.base.errors import InputError
 from personvlm.base.guarded import AddressError, addresses, post
-from personvlm.store import tables
+from personvlm.store import Store, tables
 
 SECRET = webhook.new_secret()
 
@@ -75,9 +75,8 @@ def receiving(port: int = 0) -> Iterator[Receiver]:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Any]:
-    built = place(tmp_path)
-    yield built
-    built.engine.dispose()
+    with Store.open(tmp_path / "store.db") as built:
+        yield built
 
 
 def hooked(store: Any, port: int) -> Alerts:
@@ -90,7 +89,9 @@ def hooked(store: Any, port: int) -> Alerts:
 def test_an_alert_goes_out_with_sentence_and_crop(store: Any) -> None:
     with receiving() as receiver:
         alerts = hooked(store, receiver.port)
-        (alert,) = alerts.observe([described(crop=b"the jpeg")])
+        person = described(crop=b"the jpeg")
+        store.add([person])
+        (alert,) = alerts.observe([person])
         assert Outbox(store).deliver().delivered == 1
         ((message,),) = receiver.taken.values()
         assert message["event"] == "alert.raised"
@@ -111,13 +112,13 @@ def test_an_alert_goes_out_with_sentence_and_crop(store: Any) -> None:
 def test_crops_come_from_the_blob_store_and_their_absence_stops_nothing(store: Any) -> None:
     with receiving() as receiver:
         alerts = hooked(store, receiver.port)
-        for track, name in ((1, "there"), (2, "gone")):
-            person = described(track, crop=None)
-            crop = person.request.crop.model_copy(update={"reference": name})
-            alerts.observe([person.model_copy(update={"request": person.request.model_copy(update={"crop": crop})})])
-        assert Outbox(store, picture={"there": b"bytes"}.__getitem__).deliver().delivered == 2
+        people = [described(track, crop=b"bytes") for track in (1, 2)]
+        store.add(people)
+        there, gone = alerts.observe(people)
+        store.blobs.delete(gone.crop)
+        assert Outbox(store).deliver().delivered == 2
         found = {each["alert"]["crop"]: each["picture"] for (each,) in receiver.taken.values()}
-        assert found == {"there": base64.b64encode(b"bytes").decode(), "gone": None}
+        assert found == {there.crop: base64.b64encode(b"bytes").decode(), gone.crop: None}
 
 
 def test_a_receiver_that_is_down_for_a_minute_loses_nothing(store: Any) -> None:
@@ -227,7 +228,9 @@ def test_apprise_takes_what_is_raised_and_nothing_else(store: Any) -> None:
     alerts = Alerts(store)
     alerts.add_channel(Channel("chat", f"json://127.0.0.1:{server.server_address[1]}/room"))
     alerts.add_rule("red", 'upper.color == "red", in 1 of 5 crops', channels=["chat"])
-    (alert,) = alerts.observe([described(crop=b"the jpeg")])
+    person = described(crop=b"the jpeg")
+    store.add([person])
+    (alert,) = alerts.observe([person])
     alerts.close(alert.id)
     assert Outbox(store).deliver().delivered == 1
     assert Outbox(store).deliver().delivered == 0

@@ -57,7 +57,8 @@ def test_from_a_rule_to_its_delivery(run: Run) -> None:
     assert made["secret"] not in run("channels")
     run("add", "red", RED, "--channel", "hook", "-q")
     assert run("rules", "--json") == [
-        {"name": "red", "rule": RED, "words": None, "channels": ["hook"], "enabled": True}]  # fmt: skip
+        {"name": "red", "rule": RED, "timezone": None, "words": None, "channels": ["hook"],
+         "enabled": True}]  # fmt: skip
     with Store.open(run.store) as store:
         people = [described(1), described(2, red=0.7, time=NIGHT + 5), described(3, red=0.95, time=NIGHT + 9)]
         store.add(people)

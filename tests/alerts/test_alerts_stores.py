@@ -15,7 +15,7 @@ from alert_people import NIGHT, described
 from personvlm.alerts.engine import Alerts, Channel
 from personvlm.alerts.outbox import Outbox
 from personvlm.schema import Described
-from personvlm.store import Store, tables
+from personvlm.store import Store, migrate, tables
 from services import drop_postgres, postgres_url
 
 RED = 'upper.color == "red", in 1 of 5 crops'
@@ -114,6 +114,52 @@ def test_nothing_of_an_erased_person_is_left_with_alerts(store: Store) -> None:
         for table in (tables.alert_states, tables.alert_people, tables.alerts):
             assert set(connection.scalars(sa.select(table.c.person))) == {left.person}
         assert set(connection.scalars(sa.select(tables.deliveries.c.alert))) == {left.id}
+
+
+def test_erasing_one_of_two_in_an_alert_leaves_the_other_the_picture(store: Store) -> None:
+    alerts = Alerts(store)
+    alerts.add_rule("red", RED)
+    one, other = described(1), described(2, camera="hall", time=NIGHT + 1, red=0.95)
+    store.add([one, other])
+    store.link(other.request.person, one.request.person, 0.99)
+    (raised,) = alerts.observe([one, other])
+    (alert,) = alerts.alerts()
+    assert store.blobs is not None
+    assert alert.crop is not None
+    assert (alert.id, store.camera_of(alert.crop)) == (raised.id, "hall"), "the better picture is of the other"
+    store.erase([one.request.person], actor="test", reason="test")
+    assert alerts.alerts() == []
+    assert store.blobs.get(alert.crop) == b"jpeg"
+    assert alerts.observe([described(1, 2, first=NIGHT, time=NIGHT + 5)]) == [], "who was erased raises nothing"
+
+
+def test_pictures_that_are_kept_no_longer_are_in_no_alert_either(store: Store) -> None:
+    alerts = Alerts(store)
+    alerts.add_rule("red", RED)
+    people = [described(1), described(2, time=NIGHT + 86_400)]
+    store.add(people)
+    old, new = alerts.observe(people)
+    store.keep("gate", crop_days=1)
+    assert store.sweep(NIGHT + 1.5 * 86_400).pictures == 1
+    assert {alert.id: alert.crop for alert in alerts.alerts()} == {old.id: None, new.id: new.crop}
+
+
+def test_pictures_in_alerts_of_older_versions_become_what_is_kept(store: Store) -> None:
+    alerts = Alerts(store)
+    alerts.add_rule("red", RED)
+    kept, bare = described(1), described(2, time=NIGHT + 1, camera="hall")
+    store.keep("hall", crops=False)
+    store.add([kept, bare])
+    first, _ = alerts.observe([kept, bare])
+    migrate.move(store.engine, "0008")
+    with store.begin() as connection:
+        connection.execute(sa.text("UPDATE alerts SET picture = :jpeg, crop = NULL"), {"jpeg": b"jpeg"})
+        connection.execute(sa.text("UPDATE alerts SET crop = 'until/1/ab/ab' WHERE id = :id"), {"id": first.id})
+    migrate.move(store.engine)
+    assert "picture" not in {column["name"] for column in sa.inspect(store.engine).get_columns("alerts")}
+    assert {alert.person: alert.crop for alert in alerts.alerts()} == {
+        kept.request.person: first.crop, bare.request.person: None}  # fmt: skip
+    assert first.crop is not None
 
 
 def test_history_of_the_store_replays_as_it_was(store: Store) -> None:

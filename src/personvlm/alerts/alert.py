@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from personvlm.alerts.rule import MOST_CROPS, Crops
@@ -28,8 +28,7 @@ class Alert:
         event_id, revision: of the description that is shown.
         probability: calibrated, that the person fits; of the description that raised it, or of a better one since.
         text: what is said of the person.
-        crop: where the picture lies, as a blob store names it.
-        picture: its bytes, where there is no reference.
+        crop: where the picture lies, as a blob store names it; None where none is kept. An alert has no bytes of it.
         why: probability of every attribute that the rule asks about.
         raised_at, seen_at: frame times of the description that raised it and of the latest one.
         acknowledged_at, acknowledged_by, closed_at: what operators did.
@@ -47,7 +46,6 @@ class Alert:
     probability: float
     text: str
     crop: str | None
-    picture: bytes | None = field(repr=False)
     why: dict[str, float]
     raised_at: float
     seen_at: float
@@ -56,10 +54,8 @@ class Alert:
     closed_at: float | None = None
 
     def record(self) -> dict[str, Any]:
-        """Fit for JSON; the picture's bytes are left out."""
-        values = asdict(self)
-        del values["picture"]
-        return {**values, "probability": round(self.probability, 4)}
+        """Fit for JSON."""
+        return {**asdict(self), "probability": round(self.probability, 4)}
 
     def seen(self, described: Described, holds: bool, probability: float, why: dict[str, float]) -> Alert:
         """With what a further description says. A worse description does not take a better one's place."""
@@ -70,7 +66,7 @@ class Alert:
         if holds and probability >= self.probability:
             now = replace(now, event_id=request.event_id, revision=request.revision, probability=probability,
                           text=described.description.text, crop=request.crop.reference or self.crop,
-                          picture=request.crop.data or self.picture, why=why)  # fmt: skip
+                          why=why)  # fmt: skip
         if now.ended and now.state == "acknowledged":
             now = replace(now, state="closed", closed_at=request.frame_time)
         return now

@@ -68,7 +68,7 @@ def dry_run(rule: Rule, history: Iterable[Described], *, same: Same = lambda per
 
     Args:
         same: who is linked to whom, see :data:`personvlm.alerts.follow.Same`.
-        zone: for times of day; None: that of this machine.
+        zone: for times of day where the rule has no time zone of its own; None: that of this machine.
     """
     ledger = MemoryLedger()
     probabilities: dict[str, float] = {}
@@ -76,7 +76,7 @@ def dry_run(rule: Rule, history: Iterable[Described], *, same: Same = lambda per
     first = last = None
     for described in history:
         time, person = described.request.frame_time, described.request.person
-        verdict = judge(rule.condition, described, zone)
+        verdict = judge(rule.condition, described, rule.clock(zone))
         follow("", rule, described, ledger, same, zone)
         probabilities[person] = verdict.low
         descriptions, fitting = descriptions + 1, fitting + verdict.holds

@@ -8,10 +8,8 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import tzinfo
 from functools import lru_cache
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -21,8 +19,8 @@ from personvlm.alerts.dry_run import DryRun, dry_run
 from personvlm.alerts.follow import follow
 from personvlm.alerts.grammar import parse_rule
 from personvlm.alerts.judge import judge
-from personvlm.alerts.ledger import SqlLedger, alert_of
-from personvlm.alerts.rule import Rule
+from personvlm.alerts.ledger import SqlLedger, alert_of, as_stored
+from personvlm.alerts.rule import Rule, time_zone
 from personvlm.alerts.webhook import check_address
 from personvlm.base import tracing
 from personvlm.base.errors import InputError
@@ -86,7 +84,7 @@ class Alerts:
 
     Args:
         store: whose tables hold rules, alerts and what is still to be sent.
-        zone: name of the time zone of the cameras, for times of day in rules; None: that of this machine.
+        zone: name of the time zone for times in rules that have none of their own; None: that of this machine.
         same: who is linked to whom, see :data:`personvlm.alerts.follow.Same`; None: the links of the store that are
             at least :data:`LINKED`.
     """
@@ -169,7 +167,9 @@ class Alerts:
     def observe(self, described: Iterable[Described], connection: Connection | None = None) -> list[Alert]:
         """Apply all rules to new descriptions; returns the alerts that are raised by them.
 
-        What was seen already changes nothing, so that after a crash it can be called again.
+        What was seen already changes nothing, so that after a crash it can be called again. Descriptions are stored
+        first: an alert shows the picture that the store keeps of them, and has none where it keeps none. Who was
+        erased raises nothing.
 
         Args:
             connection: within a transaction that the caller ends; None: one of its own.
@@ -185,7 +185,7 @@ class Alerts:
             terse = {channel.name for channel in self._channels(opened) if not channel.webhook}
             ledger = SqlLedger(opened, {rule.name: rule.channels for rule in rules}, terse, time.time())
             found: list[Alert | None] = []
-            for item in items:
+            for item in as_stored(opened, items):
                 with tracing.span("alert", item.request.traceparent, event_id=item.request.event_id):
                     found += [follow(rule.name, rule.rule, item, ledger, lambda person: self._same(person, opened),
                                      self._zone) for rule in rules]  # fmt: skip
@@ -197,8 +197,12 @@ class Alerts:
         states, table = tables.alert_states, tables.alert_rules
         people = {item.request.person for item in items}
         known = set(connection.scalars(sa.select(states.c.rule).distinct().where(states.c.person.in_(people))))
-        touched = [rule for rule in rules if rule.name in known
-                   or any(judge(rule.rule.condition, item, self._zone).holds for item in items)]  # fmt: skip
+
+        def fits(rule: Rule) -> bool:
+            clock = rule.clock(self._zone)
+            return any(judge(rule.condition, item, clock).holds for item in items)
+
+        touched = [rule for rule in rules if rule.name in known or fits(rule.rule)]
         names = [rule.name for rule in touched]
         lock = sa.select(table.c.name).where(table.c.name.in_(names)).order_by(table.c.name).with_for_update()
         locked = set(connection.scalars(lock)) if names else set()
@@ -212,8 +216,10 @@ class Alerts:
 
     # What operators do.
 
-    def alerts(self, *, state: State | None = None, rule: str | None = None, limit: int = 100) -> list[Alert]:
-        """The latest alerts first; those that are not closed where ``state`` is None and ``rule`` is None too."""
+    def alerts(self, *, state: State | None = None, rule: str | None = None, limit: int = 100,
+               after: tuple[float, str] | None = None) -> list[Alert]:  # fmt: skip
+        """The latest alerts first; those that are not closed where ``state`` is None and ``rule`` is None too. Where
+        ``after`` is given, those that follow the alert of this time and id."""
         alerts = tables.alerts
         wanted = sa.select(alerts).order_by(alerts.c.raised_at.desc(), alerts.c.id).limit(limit)
         if state is not None:
@@ -222,6 +228,10 @@ class Alerts:
             wanted = wanted.where(alerts.c.state != "closed")
         if rule is not None:
             wanted = wanted.where(alerts.c.rule == rule)
+        if after is not None:
+            time, id = after
+            wanted = wanted.where(sa.or_(alerts.c.raised_at < time,
+                                         sa.and_(alerts.c.raised_at == time, alerts.c.id > id)))  # fmt: skip
         with self._read() as connection:
             return [alert_of(row) for row in connection.execute(wanted).mappings()]
 
@@ -295,14 +305,6 @@ class Alerts:
 def linked(person: str, connection: Connection) -> tuple[str, ...]:
     """Everybody whom links of at least :data:`LINKED` connect with ``person``, themselves included."""
     return same_as(connection, person, LINKED)
-
-
-def time_zone(name: str | None) -> tzinfo | None:
-    """By its IANA name. Raises InputError where there is none of it."""
-    try:
-        return None if name is None else ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise InputError(f"{name!r} is no time zone; write it as in Europe/Berlin") from None
 
 
 def _exists(connection: Connection, table: sa.Table, name: str) -> bool:

@@ -80,9 +80,12 @@ def follow(name: str, rule: Rule, described: Described, ledger: Ledger, same: Sa
     """Apply one rule to one description; returns the alert that this raised, or None.
 
     A revision that was seen already changes nothing, so that it does no harm to apply it again.
+
+    Args:
+        zone: for times of a rule that has no time zone of its own; None: that of this machine.
     """
     request = described.request
-    verdict = judge(rule.condition, described, zone)
+    verdict = judge(rule.condition, described, rule.clock(zone))
     before = ledger.evidence(name, request.person)
     if before is None and not verdict.holds:
         return None
@@ -111,7 +114,7 @@ def follow(name: str, rule: Rule, described: Described, ledger: Ledger, same: Sa
     raised = Alert(
         alert_id(name, request.person, number), name, request.person, request.camera, "raised", True, request.final,
         request.event_id, request.revision, verdict.low, described.description.text, request.crop.reference,
-        request.crop.data, reasons(rule.condition, described.description), request.frame_time, request.frame_time,
+        reasons(rule.condition, described.description), request.frame_time, request.frame_time,
     )  # fmt: skip
     ledger.put(raised, request.person, "raised")
     ledger.keep(replace(evidence, alert=raised.id, number=number))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -30,7 +31,8 @@ from personvlm.alerts.rule import (
     Rule,
     Stays,
     Sure,
-    parts,
+    check_confidence,
+    time_zone,
 )
 from personvlm.base.errors import InputError, extra
 from personvlm.language.lexicon import Phrase
@@ -70,6 +72,7 @@ start: either (","? qualifier)*
 list: "[" STRING ("," STRING)* "]"
 ?qualifier: "in" NUMBER "of" NUMBER "crops"  -> crops
           | "once" per*                      -> once
+          | "timezone" STRING                -> timezone
 per: "per" (PERSON | CAMERA | DURATION)
 
 PERSON: "person"
@@ -97,11 +100,14 @@ _PRETTY = {"_AND": "&&", "_OR": "||", "_NOT": "!", "_LEAST": ">=", "NAME": "an a
 _TOKEN = re.compile(r'"[^"]*"|[\w.:]+|\S')
 
 
-def parse_rule(text: str) -> Rule:
+def parse_rule(text: str, zone: str | None = None) -> Rule:
     """The rule that ``text`` states.
 
+    Args:
+        zone: IANA name of its time zone, in place of one that it states.
+
     Raises:
-        InputError: not a rule: says where, and what would be legal or was perhaps meant.
+        InputError: not a rule: says where, and what would be legal or was perhaps meant; or not a time zone.
 
     Example:
         >>> str(parse_rule('upper.color == "red" and "backpack" in carrying, in 3 of 5 crops, once per person per 10m'))
@@ -114,9 +120,13 @@ def parse_rule(text: str) -> Rule:
         tree = _parser().parse(text)
     except UnexpectedInput as error:
         raise InputError(_explain(text, error)) from None
-    condition, count, crops, once = _read(tree)
-    _check_confidence(condition, joined=isinstance(condition, And))
-    return Rule(condition, count, crops, once)
+    rule = _read(tree)
+    check_confidence(rule.condition, joined=isinstance(rule.condition, And))
+    if zone is not None:
+        time_zone(zone)
+        rule = replace(rule, zone=zone)
+        _check_bounds(str(rule))
+    return rule
 
 
 def _check_bounds(text: str) -> None:
@@ -153,14 +163,19 @@ def _explain(text: str, error: Any) -> str:
     return f"not a rule: at character {at + 1}, {found}{legal}"
 
 
-def _read(tree: Any) -> tuple[Node, Count | None, Crops | None, Once]:
+def _read(tree: Any) -> Rule:
     condition, *qualifiers = tree.children
     crops: Crops | None = None
     once: Once | None = None
+    zone: str | None = None
     for qualifier in qualifiers:
         if qualifier.data == "crops":
             _only_one(crops, "in K of N crops")
             crops = _crops(qualifier)
+        elif qualifier.data == "timezone":
+            _only_one(zone, "timezone")
+            zone = str(qualifier.children[0][1:-1])
+            time_zone(zone)
         else:
             _only_one(once, "once")
             once = _once(qualifier)
@@ -175,7 +190,7 @@ def _read(tree: Any) -> tuple[Node, Count | None, Crops | None, Once]:
         raise InputError("a rule that only counts says nothing about whom; join count(...) to attributes with &&")
     nodes = [_node(part) for part in rest]
     count = _count(counts[0]) if counts else None
-    return _joined(And, nodes), count, crops, once or Once()
+    return Rule(_joined(And, nodes), count, crops, once or Once(), zone)
 
 
 def _only_one(before: object, name: str) -> None:
@@ -318,27 +333,3 @@ def _minutes(text: str) -> int:
     if hours > 23 or minutes > 59:
         raise InputError(f"{text}: times of day are 00:00 to 23:59")
     return 60 * hours + minutes
-
-
-def _check_confidence(node: Node, joined: bool) -> None:
-    """`confidence` speaks of what it is joined to with ``&&``."""
-    if isinstance(node, Sure) and not joined:
-        raise InputError("`confidence >= ...` must be joined with && to the attributes that it is about")
-    if isinstance(node, And):
-        sure = [part for part in node.parts if isinstance(part, Sure)]
-        if len(sure) > 1:
-            raise InputError("`confidence >= ...` stands twice for the same attributes; leave one")
-        if sure and not any(_about(part) for part in node.parts):
-            raise InputError("`confidence >= ...` stands beside no attribute; join it with && to what it is about")
-    for part in parts(node):
-        if isinstance(node, Not) and _has_confidence(part):
-            raise InputError("`confidence >= ...` must not be negated; write it outside of the parentheses")
-        _check_confidence(part, joined=isinstance(node, And))
-
-
-def _about(node: Node) -> bool:
-    return isinstance(node, Has) or any(_about(part) for part in parts(node))
-
-
-def _has_confidence(node: Node) -> bool:
-    return isinstance(node, Sure) or any(_has_confidence(part) for part in parts(node))

@@ -13,7 +13,9 @@ from sqlalchemy.engine import Connection
 
 from personvlm.alerts.alert import Alert, Evidence, Kind
 from personvlm.base import tracing
-from personvlm.store import tables
+from personvlm.schema import Described
+from personvlm.store import bulk, tables
+from personvlm.store.writing import erased_people
 
 _FIELDS = [each.name for each in fields(Alert)]
 
@@ -101,6 +103,23 @@ class SqlLedger:
             id=hashlib.sha256(f"{alert.id}\x1f{channel}\x1f{number}".encode()).hexdigest()[:32], alert=alert.id,
             channel=channel, number=number, kind=kind, payload=json.dumps(payload, ensure_ascii=False),
             created_at=self._now, attempts=0, next_at=self._now))  # fmt: skip
+
+
+def as_stored(connection: Connection, described: Sequence[Described]) -> list[Described]:
+    """``described`` with the references of the pictures that the store keeps of them, and without bytes, so that
+    nothing that is made of them outlives the pictures. Who was erased is left out."""
+    rows = bulk.among(connection, "SELECT event_id, crops FROM descriptions WHERE event_id {these}",
+                      {one.request.event_id for one in described})  # fmt: skip
+    kept: dict[str, str | None] = {event: json.loads(crops)[0][0] for event, crops in rows}
+    gone = erased_people(connection, {one.request.person for one in described})
+    found = []
+    for one in described:
+        request = one.request
+        if request.person not in gone:
+            reference = kept.get(request.event_id, request.crop.reference)
+            crop = request.crop.model_copy(update={"data": None, "reference": reference})
+            found.append(one.model_copy(update={"request": request.model_copy(update={"crop": crop})}))
+    return found
 
 
 def alert_of(row: Any) -> Alert:

@@ -20,6 +20,7 @@ from sqlalchemy.engine import Connection
 
 from personvlm.alerts import notify, webhook
 from personvlm.alerts.engine import Channel
+from personvlm.alerts.showing import EVERYTHING, Showing
 from personvlm.base import tracing
 from personvlm.base.errors import PersonVLMError
 from personvlm.store import tables
@@ -53,8 +54,9 @@ class Outbox:
     """The messages of a store. Several processes may send at a time.
 
     Args:
-        store: whose tables hold them.
-        picture: reference of a crop -> its bytes; whatever it raises means that the message goes without.
+        store: whose tables hold them, and whose blobs the pictures. A message whose picture is gone, out of reach or
+            not shown goes without.
+        showing: what may be seen and said outside.
         give_up: seconds after which a message that nobody takes is dead.
         first, most: seconds before the second attempt and at most between two; they double, and vary by half.
         lease: seconds after which a message is taken up again whose sender is gone.
@@ -62,10 +64,10 @@ class Outbox:
         jitter: random numbers in [0, 1).
     """
 
-    def __init__(self, store: Store, *, picture: Callable[[str], bytes] | None = None, give_up: float = 86400.0,
-                 first: float = 1.0, most: float = 300.0, lease: float = 60.0, timeout: float = 10.0,
+    def __init__(self, store: Store, *, showing: Showing = EVERYTHING, give_up: float = 86400.0, first: float = 1.0,
+                 most: float = 300.0, lease: float = 60.0, timeout: float = 10.0,
                  jitter: Callable[[], float] = random.random) -> None:  # fmt: skip
-        self._store, self._picture, self._give_up, self._lease = store, picture, give_up, lease
+        self._store, self._showing, self._give_up, self._lease = store, showing, give_up, lease
         self._first, self._most, self._timeout, self._jitter = first, most, timeout, jitter
 
     def deliver(self, now: float | None = None, *, limit: int = 100) -> Sent:
@@ -149,12 +151,12 @@ class Outbox:
         """Send it; returns why that failed."""
         with reading(self._store.engine) as connection:
             channel = _channel(connection, row["channel"])
-            alerts = tables.alerts.c
-            crop = connection.execute(sa.select(alerts.crop, alerts.picture).where(alerts.id == row["alert"])).first()
+            crop = connection.scalar(sa.select(tables.alerts.c.crop).where(tables.alerts.c.id == row["alert"]))
         if channel is None:
             return f"there is no channel {row['channel']!r} any more"
-        picture = self._bytes(*crop) if crop is not None else None
+        picture = None if crop is None else self._bytes(crop)
         payload = json.loads(row["payload"])
+        payload["alert"] = self._showing.alert(payload["alert"], self._store)
         parent, facts = payload.pop("traceparent", None), {"personvlm.attempt": row["attempts"] + 1}
         try:
             with tracing.span("deliver", parent, kind="client", event_id=payload["alert"]["event_id"], facts=facts):
@@ -172,21 +174,24 @@ class Outbox:
             return f"{type(error).__name__}: {error}"
         return None
 
-    def _bytes(self, reference: str | None, inline: bytes | None) -> bytes | None:
-        picture = inline
-        if picture is None and reference is not None and self._picture is not None:
-            try:
-                picture = self._picture(reference)
-            except Exception:  # gone by age, or its store is down: the words must not wait for it
+    def _bytes(self, reference: str) -> bytes | None:
+        if self._store.blobs is None:
+            return None
+        try:
+            camera = self._store.camera_of(reference)
+            if self._showing.hides(camera):
                 return None
-        return picture if picture is not None and len(picture) <= _LARGEST else None
+            picture = self._showing.seen(self._store.blobs.get(reference), camera)
+        except Exception:  # gone by age, or its store is down: the words must not wait for it
+            return None
+        return picture if len(picture) <= _LARGEST else None
 
 
 def sentence(alert: dict[str, Any]) -> tuple[str, str]:
     """Title and text for people."""
     moment = datetime.fromtimestamp(alert["raised_at"], timezone.utc)
-    return (f"{alert['rule']} at {alert['camera']}",
-            f"{alert['text']}\n{moment:%Y-%m-%d %H:%M:%S} UTC, {alert['probability']:.0%} sure")  # fmt: skip
+    when = f"{moment:%Y-%m-%d %H:%M:%S} UTC, {alert['probability']:.0%} sure"
+    return f"{alert['rule']} at {alert['camera']}", "\n".join(filter(None, (alert["text"], when)))
 
 
 def _channel(connection: Connection, name: str) -> Channel | None:

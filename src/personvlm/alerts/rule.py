@@ -7,8 +7,11 @@ A rule says of whom (a condition over one description), on how much evidence, an
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import tzinfo
 from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from personvlm.base.errors import InputError
 from personvlm.schema.groups import GROUP
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -174,12 +177,15 @@ class Rule:
         count: how many such people there must be, or None for one.
         crops: on how much evidence; None: :data:`personvlm.alerts.judge.CROPS`.
         once: how often. A person who is followed raises one alert however often they are described.
+        zone: IANA name of the time zone of its times of day and days of the week; None: whatever machine judges it
+            takes its own.
     """
 
     condition: Node
     count: Count | None = None
     crops: Crops | None = None
     once: Once = Once()
+    zone: str | None = None
 
     def __str__(self) -> str:
         text = str(self.condition)
@@ -187,7 +193,21 @@ class Rule:
             text = f"({text})" if isinstance(self.condition, Or) else text
             text += f" && {self.count}"
         return ", ".join([text, *([str(self.crops)] if self.crops else []),
-                          *([str(self.once)] if self.once != Once() else [])])  # fmt: skip
+                          *([str(self.once)] if self.once != Once() else []),
+                          *([f"timezone {quoted(self.zone)}"] if self.zone else [])])  # fmt: skip
+
+    @property
+    def timed(self) -> bool:
+        """It asks for a time of day or a day of the week."""
+        return _timed(self.condition)
+
+    def clock(self, otherwise: tzinfo | None = None) -> tzinfo | None:
+        """The zone in which it is judged: its own, or ``otherwise``. None is that of this machine.
+
+        Raises:
+            InputError: this machine does not know the zone.
+        """
+        return time_zone(self.zone) or otherwise
 
 
 def parts(node: Node) -> tuple[Node, ...]:
@@ -204,6 +224,38 @@ def attributes(node: Node) -> list[Has]:
     return [each for part in parts(node) for each in attributes(part)]
 
 
+def check_confidence(node: Node, joined: bool) -> None:
+    """`confidence` speaks of what it is joined to with ``&&``. Raises InputError where it is joined to nothing."""
+    if isinstance(node, Sure) and not joined:
+        raise InputError("`confidence >= ...` must be joined with && to the attributes that it is about")
+    if isinstance(node, And):
+        sure = [part for part in node.parts if isinstance(part, Sure)]
+        if len(sure) > 1:
+            raise InputError("`confidence >= ...` stands twice for the same attributes; leave one")
+        if sure and not any(_about(part) for part in node.parts):
+            raise InputError("`confidence >= ...` stands beside no attribute; join it with && to what it is about")
+    for part in parts(node):
+        if isinstance(node, Not) and _has_confidence(part):
+            raise InputError("`confidence >= ...` must not be negated; write it outside of the parentheses")
+        check_confidence(part, joined=isinstance(node, And))
+
+
+def _about(node: Node) -> bool:
+    return isinstance(node, Has) or any(_about(part) for part in parts(node))
+
+
+def _has_confidence(node: Node) -> bool:
+    return isinstance(node, Sure) or any(_has_confidence(part) for part in parts(node))
+
+
+def time_zone(name: str | None) -> tzinfo | None:
+    """By its IANA name. Raises InputError where there is none of it."""
+    try:
+        return None if name is None else ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise InputError(f"{name!r} is no time zone; write it as in Europe/Berlin") from None
+
+
 def quoted(text: str) -> str:
     """As a string of the grammar. What has no form there (quotes, backslashes, control characters) is refused by it."""
     return f'"{text}"'
@@ -213,6 +265,10 @@ def duration(seconds: int) -> str:
     """``600`` as ``10m``: in the largest unit that fits."""
     unit, size = next((unit, size) for unit, size in UNITS.items() if seconds % size == 0)
     return f"{seconds // size}{unit}"
+
+
+def _timed(node: Node) -> bool:
+    return isinstance(node, (During, On)) or any(map(_timed, parts(node)))
 
 
 def _list(values: tuple[str, ...]) -> str:

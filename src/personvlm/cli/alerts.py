@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from personvlm.base.errors import InputError, extra
-from personvlm.cli.describe import Quiet
+from personvlm.cli.describe import NoAge, NoGender, Quiet
 from personvlm.cli.output import print_json, print_table, printable
 from personvlm.cli.store import DEFAULT, At, Camera, Json, Since, Until, moment, open_store
 
@@ -19,19 +19,22 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Rules that raise alerts, and where those go.", no_args_is_help=True)
 
-Zone = Annotated[str | None, typer.Option("--timezone", help="Of the cameras (default: that of this machine).")]
+Zone = Annotated[
+    str | None,
+    typer.Option("--timezone", metavar="ZONE", help="Of its times, as in Europe/Berlin (default: the machine's)."),
+]
 Text = Annotated[str, typer.Argument(metavar="RULE", help="A rule, or with --plain a sentence.")]
 Plain = Annotated[bool, typer.Option("--plain", help="The rule is given as a sentence.")]
 
 
-def _alerts(url: str, zone: str | None = None, *, make: bool = False) -> Alerts:
+def _alerts(url: str, *, make: bool = False) -> Alerts:
     """Over a store that is there, or with ``make`` one that may be made: rules may come before people."""
     if make:
         open_new(url)
     store = open_store(url, "alerts")
     from personvlm.alerts.engine import Alerts
 
-    return Alerts(store, zone=zone)
+    return Alerts(store)
 
 
 def open_new(url: str) -> None:
@@ -41,25 +44,34 @@ def open_new(url: str) -> None:
     Store.open(url).close()
 
 
-def _understood(text: str, plain: bool, store: Store, quiet: bool) -> Rule:
-    """The rule, and on stderr what became of a sentence."""
+def _understood(text: str, plain: bool, zone: str | None, store: Store, quiet: bool) -> Rule:
+    """The rule, and on stderr what became of a sentence, and whose times are meant where nobody said so."""
+    rule = _parsed(text, plain, zone, store, quiet)
+    if rule.timed and rule.zone is None and not quiet:
+        print("personvlm: its times are those of whatever machine judges it; --timezone Europe/Berlin sets them",
+              file=sys.stderr)  # fmt: skip
+    return rule
+
+
+def _parsed(text: str, plain: bool, zone: str | None, store: Store, quiet: bool) -> Rule:
     from personvlm.alerts.grammar import parse_rule
     from personvlm.alerts.plain import compile_words
 
     if not plain:
         try:
-            return parse_rule(text)
+            return parse_rule(text, zone)
         except InputError as error:
             sentence = '"' not in text and len(text.split()) > 2
             raise InputError(f"{error}{'; for a sentence give --plain' if sentence else ''}") from None
     compiled = compile_words(text, [camera.name for camera in store.cameras()])
+    rule = parse_rule(str(compiled.rule), zone)
     if not quiet:
-        print(f"personvlm: understood as: {compiled.rule}", file=sys.stderr)
+        print(f"personvlm: understood as: {rule}", file=sys.stderr)
     if compiled.ignored:
         print(f"personvlm: not understood, and left out: {', '.join(compiled.ignored)}", file=sys.stderr)
     for note in () if quiet else compiled.notes:
         print(f"personvlm: {note}", file=sys.stderr)
-    return compiled.rule
+    return rule
 
 
 @app.command()
@@ -67,6 +79,7 @@ def add(
     name: Annotated[str, typer.Argument(help="Of the rule: small letters, digits, - and _.")],
     text: Text,
     plain: Plain = False,
+    zone: Zone = None,
     channel: Annotated[list[str] | None, typer.Option(help="Who is told (`alerts channel` adds one).")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Change the rule of this name.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="With --plain: save what was understood without asking.")] = False,
@@ -76,7 +89,7 @@ def add(
 ) -> None:
     """Put a rule in force. A sentence is shown as the rule that it became, and saved when that is confirmed."""
     alerts = _alerts(store, make=True)
-    rule = _understood(text, plain, alerts.store, quiet and yes)
+    rule = _understood(text, plain, zone, alerts.store, quiet and (yes or not plain))
     if plain and not yes:
         if not sys.stdin.isatty():
             raise InputError("a rule made from a sentence is saved only when somebody has seen it: add --yes")
@@ -87,7 +100,8 @@ def add(
             print(f"personvlm: warning: {note}", file=sys.stderr)
     saved = alerts.add_rule(name, str(rule), channels=channel or (), words=text if plain else None, replace=replace)
     if as_json:
-        print_json({"name": saved.name, "rule": str(saved.rule), "words": saved.words, "channels": saved.channels})
+        print_json({"name": saved.name, "rule": str(saved.rule), "timezone": saved.rule.zone, "words": saved.words,
+                    "channels": saved.channels})  # fmt: skip
     elif not quiet:
         print(f"{saved.name}: {saved.rule}")
 
@@ -113,8 +127,8 @@ def rules(store: At = DEFAULT, as_json: Json = False) -> None:
     """The rules that are there."""
     found = _alerts(store).rules()
     if as_json:
-        print_json([{"name": each.name, "rule": str(each.rule), "words": each.words, "channels": each.channels,
-                     "enabled": each.enabled} for each in found])  # fmt: skip
+        print_json([{"name": each.name, "rule": str(each.rule), "timezone": each.rule.zone, "words": each.words,
+                     "channels": each.channels, "enabled": each.enabled} for each in found])  # fmt: skip
     elif found:
         print_table("Rules", {each.name: (str(each.rule), ", ".join(each.channels) or "nobody",
                                           "yes" if each.enabled else "rests") for each in found},
@@ -197,10 +211,11 @@ def dry_run(
     quiet: Quiet = False,
 ) -> None:
     """What a rule would have raised in the past, and how right that would have been. Nothing is saved or sent."""
-    alerts = _alerts(store, zone)
+    alerts = _alerts(store)
     from personvlm.alerts.judge import CROPS
 
-    rule = _understood(text, plain, alerts.store, quiet)
+    rule = _understood(text, plain, zone, alerts.store, quiet)
+    alerts.store.audit("command line", "dry run", text, {"since": since, "until": until, "camera": camera})
     history = alerts.store.history(since=moment(since), until=moment(until), cameras=camera or ())
     found = alerts.dry_run(str(rule), history)
     if as_json:
@@ -232,7 +247,9 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """Alerts, the latest first."""
-    found = _alerts(store).alerts(state=state, rule=rule, limit=limit)
+    alerts = _alerts(store)
+    alerts.store.audit("command line", "list", "alerts", {"state": state, "rule": rule})
+    found = alerts.alerts(state=state, rule=rule, limit=limit)
     if as_json:
         print_json([alert.record() for alert in found], indent=1)
         return
@@ -267,6 +284,13 @@ def close(
 def deliver(
     once: Annotated[bool, typer.Option("--once", help="Send what is due, and end.")] = False,
     revive: Annotated[bool, typer.Option("--revive", help="First take up again what was given up.")] = False,
+    blur: Annotated[list[str] | None, typer.Option(metavar="CAMERA", help="Blur faces in its crops; * is all.")] = None,
+    hide: Annotated[list[str] | None, typer.Option(metavar="CAMERA", help="Never send its crops; * is all.")] = None,
+    no_gender: NoGender = False,
+    no_age: NoAge = False,
+    blobs: Annotated[
+        str | None, typer.Option(metavar="DIR|URL", help="Where crops lie (default: beside a SQLite store).")
+    ] = None,
     store: At = DEFAULT,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -275,11 +299,12 @@ def deliver(
     import signal
     import threading
 
-    opened = open_store(store, "alerts deliver")
+    opened = open_store(store, "alerts deliver", blobs=blobs)
     from personvlm.alerts.outbox import Outbox, Sent
+    from personvlm.alerts.showing import Showing
 
-    pictures = None if opened.blobs is None else opened.blobs.get
-    outbox, stopped = Outbox(opened, picture=pictures), threading.Event()
+    showing = Showing(not no_gender, not no_age, tuple(blur or ()), tuple(hide or ()))
+    outbox, stopped = Outbox(opened, showing=showing), threading.Event()
     if revive and (again := outbox.revive()) and not quiet:
         print(f"personvlm: {again} messages that were given up are sent again", file=sys.stderr)
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from personvlm.base.errors import extra
-from personvlm.cli.describe import Model, Quiet
+from personvlm.cli.describe import MinPrecision, Model, NoAge, NoGender, Quiet
 from personvlm.cli.output import print_json, printable
 
 if TYPE_CHECKING:
@@ -36,6 +36,9 @@ def backfill(
     gpus: Annotated[float, typer.Option(min=0.0, help="ray: GPUs of each describer.")] = 0.0,
     batch: Annotated[int, typer.Option(min=1, help="Crops in a batch.")] = 16,
     no_crops: Annotated[bool, typer.Option("--no-crops", help="Do not copy the pictures into the store.")] = False,
+    min_precision: MinPrecision = None,
+    no_gender: NoGender = False,
+    no_age: NoAge = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")] = False,
     model: Model = None,
     quiet: Quiet = False,
@@ -46,6 +49,11 @@ def backfill(
     """
     if (store is None) == (queue is None):
         raise typer.BadParameter("give one of --store and --queue")
+    if queue is not None and min_precision is not None:
+        raise typer.BadParameter("--min-precision with --queue: the workers describe, give it to them")
+    if queue is not None and (no_gender or no_age):
+        raise typer.BadParameter("--no-gender and --no-age with --queue: the workers describe, give it to them")
+    options = {"min_precision": min_precision, "gender": not no_gender, "age": not no_age}
     with extra("`personvlm backfill`", "service"):
         from personvlm.pipeline.backfill_sources import pieces
         from personvlm.store import Store
@@ -63,12 +71,12 @@ def backfill(
                 from personvlm.pipeline.backfill_ray import backfill_ray
 
                 done = backfill_ray(found, people, describer.name, model=_text(model), batch=batch, gpus=gpus,
-                                    concurrency=concurrency, watch=_watch(quiet))  # fmt: skip
+                                    concurrency=concurrency, options=options, watch=_watch(quiet))  # fmt: skip
             else:
                 from personvlm.pipeline.backfill import backfill as run
 
-                done = run(found, people, TrackModel(describer), batch=batch, concurrency=concurrency,
-                           watch=_watch(quiet))  # fmt: skip
+                track = TrackModel(describer, min_precision=min_precision, gender=not no_gender, age=not no_age)
+                done = run(found, people, track, batch=batch, concurrency=concurrency, watch=_watch(quiet))
     _tell(done, as_json, quiet)
     if done.failed:
         raise typer.Exit(1)

@@ -15,7 +15,7 @@ from personvlm.base.errors import InputError
 if TYPE_CHECKING:
     from alembic.script import ScriptDirectory
 
-HEAD = "0008"
+HEAD = "0009"
 """The version that this code works with."""
 
 _LOCK = 0x7065727376  # "persv": one migration at a time on PostgreSQL

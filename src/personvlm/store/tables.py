@@ -260,7 +260,6 @@ alerts = sa.Table(
     sa.Column("probability", _Time, nullable=False),
     _text("text"),
     _text("crop", null=True),
-    sa.Column("picture", sa.LargeBinary),
     _text("why"),
     _time("raised_at"),
     _time("seen_at"),
