@@ -6,6 +6,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -237,6 +238,49 @@ def test_nothing_is_lost_whatever_is_done(harness: Harness, seed: int) -> None:
         assert queue.stats().queued <= 12 + replayed
     stats = queue.stats()
     assert min(stats.acked, stats.superseded) > 0
+
+
+def test_dead_letters_are_dropped_for_good_by_id_by_age_or_by_what_they_say(harness: Harness) -> None:
+    queue = harness.open()
+    queue.put([event(track) for track in range(6)])
+    queue.nack(claim_all(queue, 5), "no", dead=True)
+    assert eventually(lambda: queue.stats().dead == 5)
+    dead = [letter.event_id for letter in queue.dead()]
+    [waiting] = {event(track).event_id for track in range(6)} - set(dead)
+    assert queue.drop_dead(["unknown", waiting]) == 0, "what is not dead stays"
+    assert queue.drop_dead([]) == 0
+    assert queue.drop_dead(older_s=3600.0) == 0
+    assert queue.drop_dead(dead[:2]) == 2
+    assert queue.drop_dead(choose=lambda letter: letter.event_id == dead[2] and letter.reason == "no") == 1
+    assert sorted(letter.event_id for letter in queue.dead()) == sorted(dead[3:])
+    time.sleep(0.3)
+    queue.nack(claim_all(queue, 1), "later", dead=True)
+    assert eventually(lambda: queue.stats().dead == 3)
+    newest = max(queue.dead(), key=lambda letter: letter.died_at)
+    assert newest.event_id == waiting
+    assert queue.drop_dead(older_s=time.time() - newest.died_at + 0.15) == 2
+    assert [letter.event_id for letter in queue.dead()] == [waiting]
+    assert queue.drop_dead() == 1
+    assert (queue.dead(), queue.stats().dead, queue.replay()) == ([], 0, 0)
+    stats = queue.stats()
+    assert (stats.erased, stats.missing, stats.queued) == (6, 0, 0)
+    assert queue.put([event(0)]) == ["accepted"], "what was dropped may come again"
+
+
+def test_pictures_that_only_a_dead_letter_has_go_with_it(harness: Harness, tmp_path: Path) -> None:
+    from personvlm.store.blobs import Blobs
+
+    blobs = Blobs.open(tmp_path / "crops")
+    kept = blobs.put(b"of the store", name="kept")
+    queue = harness.open(blobs=blobs, inline=0)
+    queue.put([event(1, data=b"first"), event(2, data=b"second"), event(3, data=b"third"),
+               event(4).model_copy(update={"crop": Crop(reference=kept)})])  # fmt: skip
+    queue.nack(claim_all(queue, 4), "no", dead=True)
+    assert eventually(lambda: queue.stats().dead == 4)
+    assert queue.drop_dead([event(1).event_id, event(4).event_id]) == 2
+    assert queue.erase([event(2).person]) == 1
+    [left] = [reference for reference in blobs.references() if reference != kept]
+    assert (blobs.get(left), blobs.get(kept)) == (b"third", b"of the store")
 
 
 def test_settings_that_make_no_sense_are_refused() -> None:

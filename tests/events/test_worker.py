@@ -311,3 +311,37 @@ def test_those_who_watch_see_health_and_counters(store: Store) -> None:
         assert get("/healthz")[0] == 200
         down.failures = 0
         assert eventually(lambda: get("/readyz")[0] == 200, 10.0)
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_what_is_described_is_in_the_cache_and_a_cache_that_is_away_stops_nobody(
+    tmp_path: Path, together: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import services
+    from personvlm.store import hot
+    from personvlm.store.hot import HotCache, people, with_cache
+    from personvlm.store.reading import Filters
+
+    monkeypatch.setattr(hot, "WHOLE_S", 3600)
+    redis, gate = services.OwnRedis(tmp_path / "redis"), Filters(cameras=("gate",))
+    try:
+        with with_cache(Store.open(tmp_path / "people.db", keep_crops=False), redis.url) as store:
+            queue = open_queue(str(store.engine.url), FAST, store=store) if together else MemoryQueue(FAST)
+            people(store, gate)
+            queue.put([event(1), event(2, time=101.0)])
+            with working(queue, store) as worker:
+                assert eventually(lambda: queue.stats().acked == 2)
+                cache = HotCache(redis.url)
+
+                def copied() -> list[str]:
+                    held = cache.latest("gate")
+                    return [] if held is None else [one.description.text for one in held.items]
+
+                assert eventually(lambda: copied() == ["The image shows a man, 1."] * 2)  # after it is committed
+                redis.stop()
+                queue.put([event(3, time=102.0), update(1, 3)])
+                assert eventually(lambda: queue.stats().acked == 4)
+            assert (worker.counts["described"], worker.store_down) == (4, None)
+            assert {one.request.revision for one in people(store, gate).items} == {1, 3}
+    finally:
+        redis.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
 import time
@@ -15,8 +16,9 @@ from stored_people import MONDAY, backpacker, red_jacket, seen
 import services
 from personvlm.pipeline.erase import erase
 from personvlm.schema import Described
-from personvlm.store import Store, tables
+from personvlm.store import Store, reading, tables
 from personvlm.store.hot import HotCache
+from personvlm.store.reading import Filters
 
 DAY = 86_400.0
 
@@ -96,11 +98,14 @@ def test_sqlite_blobs_queue_and_cache_hold_no_byte(tmp_path: Path, redis: servic
         later = red_jacket(embedding=marked.vector).model_copy(update={"text": marked.text + " Still."})
         store.add([seen(777, later, at=MONDAY + 800, first=MONDAY + 777, revision=2)])
         cache = HotCache(redis.url)
-        cache.put([marked.event])
+        with store.read() as connection:
+            cache.put(reading.held(connection, store.terms, Filters(people=(marked.person,)), 1))
+        assert store.blobs is not None
+        shown = store.blobs.put(marked.picture, time.time() + 3600)  # kept by nobody but the alert
         with store.begin() as connection:
             connection.execute(tables.alerts.insert().values(
                 id="a", rule="r", person=marked.person, camera="gate", state="raised", holds=True, ended=False,
-                event_id="e", revision=1, probability=1, text=marked.text, picture=marked.picture, why="{}",
+                event_id="e", revision=1, probability=1, text=marked.text, crop=shown, why="{}",
                 raised_at=0, seen_at=0))  # fmt: skip
         places = [files, tmp_path / "redis"]
         assert found(places, traces) >= {"picture", "text", "vector", "scores", "attributes", "searched vector"}
@@ -116,7 +121,7 @@ def test_sqlite_blobs_queue_and_cache_hold_no_byte(tmp_path: Path, redis: servic
         # Everybody else is still there, and is found.
         assert len(store.search("man with a backpack", limit=200).hits) == 99
         assert store.search("lanyard").hits
-        assert cache.latest("gate") == []
+        assert cache.latest("gate") is None
         queue.close()
         inside.close()
 
@@ -132,6 +137,59 @@ def wait_for_redis(redis: services.OwnRedis, folder: Path, traces: dict[str, byt
             connection.bgrewriteaof()
         time.sleep(0.1)
     connection.close()
+
+
+@pytest.mark.parametrize("inline", [0, 64 * 1024])
+def test_files_of_rabbitmq_hold_no_byte_of_a_picture_by_reference(tmp_path: Path, inline: int) -> None:
+    pytest.importorskip("aio_pika", reason="RabbitMQ needs the rabbitmq extra")
+    from personvlm.events import QueueSettings
+    from personvlm.events.rabbitmq import RabbitQueue
+
+    files = Path(os.environ.get("PERSONVLM_TEST_RABBITMQ_FILES", "/var/lib/rabbitmq/mnesia"))
+    url = services.rabbitmq_url()
+    if not os.access(files, os.R_OK | os.X_OK) or "127.0.0.1" not in url:
+        services.missing(f"files of RabbitMQ cannot be read at {files}; name them in PERSONVLM_TEST_RABBITMQ_FILES")
+    marked = Marked(int.from_bytes(os.urandom(2), "big"))  # bytes that no run before left there
+    message = base64.b64encode(marked.picture)
+    with Store.open(tmp_path / "people.db") as store:
+        settings = QueueSettings(inline=inline)
+        queue = RabbitQueue(f"{url}?queue={services.unique()}", settings, store.blobs)
+        try:
+            queue.put([marked.event.request])
+            traces = {**marked.traces(store), "sent picture": message[400:460]}
+            places = [files, tmp_path]
+            assert found(places, traces) == ({"sent picture"} if inline else {"picture"})
+            receipt = erase(store, [marked.person], queue=queue)
+            assert receipt.counts["queue"] == 1
+            if inline == 0:  # as docs/queues.md says; nothing of what is said ever goes there
+                assert found(places, traces) == set()
+            # A broker does not let anybody write its log anew: it is named, with a reason to go by reference.
+            assert any("RabbitMQ's own files" in place for place in receipt.remaining)
+        finally:
+            queue.drop()
+            queue.close()
+
+
+def test_what_waits_for_mqtt_and_the_cache_are_erased_or_named(tmp_path: Path) -> None:
+    from personvlm.integrations.outbox import Outbox, WaitingFile
+
+    marked, path = Marked(9), tmp_path / "waits" / "outbox.sqlite"
+    outbox = Outbox(path)
+    outbox.put("personvlm/gate/person", marked.text, person=marked.person, kind="end")
+    with Store.open(tmp_path / "people.db") as store:
+        store.add([marked.event])
+        traces = marked.traces(store)
+        places = [WaitingFile(path), WaitingFile(tmp_path / "none.sqlite")]
+        receipt = erase(store, [marked.person], elsewhere=places, cache=f"redis://127.0.0.1:{services.free_port()}/0")
+        assert receipt.counts["outbox"] == 0
+        named = " ".join(receipt.remaining)
+        assert str(path) in named
+        assert "the cache of latest descriptions does not answer" in named
+        outbox.close()
+        assert found([tmp_path], traces) == {"text", "word"}
+        receipt = erase(store, [marked.person], elsewhere=places)
+        assert (receipt.counts["outbox"], str(path) in " ".join(receipt.remaining)) == (1, False)
+        assert found([tmp_path], traces) == set()
 
 
 def test_files_of_postgresql_hold_no_byte(tmp_path: Path, own_postgres: services.OwnPostgres) -> None:

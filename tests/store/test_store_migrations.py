@@ -61,7 +61,7 @@ def test_search_goes_down_and_comes_up_again_with_its_people(fresh: str) -> None
         store.add([seen(1, red_jacket()), seen(2, backpacker())])
         store.fold()
         store.audit("test", "look", "everything")
-        assert migrate.move(store.engine, "0004") == ["0008", "0007", "0006", "0005"]
+        assert migrate.move(store.engine, "0004") == ["0009", "0008", "0007", "0006", "0005"]
         assert not sa.inspect(store.engine).has_table("search_columns")
     assert migrate.version(_connection(fresh)) == "0004"
     with Store.open(fresh, keep_crops=False, upgrade=True) as store:

@@ -11,7 +11,7 @@ import typer
 from personvlm.base.errors import InputError
 from personvlm.cli.describe import Model
 from personvlm.cli.output import print_json
-from personvlm.cli.store import DEFAULT, At, Camera, Json, Since, Until, filters, line, open_store
+from personvlm.cli.store import DEFAULT, At, Camera, Json, Since, Until, filters, given, line, open_store
 
 if TYPE_CHECKING:
     from personvlm.store.judge import Looks
@@ -51,6 +51,9 @@ def search(
             if known is None or known.description.embedding is None:
                 raise InputError(f"no person {like!r} with an embedding in {store}")
             looks = Looks(known.description.embedding, known.description.model)
+        opened.audit("command line", "search", " ".join(words or ()),
+                     given(camera=camera, since=since, until=until, person=person, like=like,
+                           image=image is not None))  # fmt: skip
         found = opened.search(" ".join(words or ()), filters=asked, looks=looks, limit=limit, facets=facet or ())
     if as_json:
         print_json(report(found), indent=1)

@@ -6,7 +6,7 @@ import logging
 import time
 from typing import Any
 
-from personvlm.base import tracing
+from personvlm.base import logs, tracing
 from personvlm.base.errors import InputError
 from personvlm.events.message import Blobs, fetch
 from personvlm.runtime.batching import BatchEngine
@@ -50,11 +50,16 @@ class EventEngine(BatchEngine[DescribeRequest, PersonDescription]):
         if not pictures:
             raise InputError(f"no picture can be read: {problems[0]}")
         if problems:
-            _log.warning("event %s: %d pictures left out: %s", request.event_id, len(problems), problems[0])
+            told = logs.of(request, pictures=len(problems), reason=problems[0])
+            _log.warning("pictures that cannot be read are left out", extra=told)
         self.time_stage("decode", time.perf_counter() - began)
         return request, pictures
 
     def _describe(self, people: list[Any]) -> list[PersonDescription]:
         batch = {"personvlm.batch": len(people)}
         with tracing.steps("describe", [request for request, _ in people], facts=batch):
-            return self.model.describe_all([pictures for _, pictures in people])
+            pictures, moving = [pictures for _, pictures in people], [request.posture for request, _ in people]
+            if not any(moving):
+                return self.model.describe_all(pictures)
+            told = [None if each is None else {"posture": each} for each in moving]
+            return self.model.describe_all(pictures, moving=told)

@@ -17,6 +17,7 @@ from personvlm.events.port import (
     COUNTERS,
     LANES,
     Capabilities,
+    Choose,
     DeadLetter,
     Lease,
     PutResult,
@@ -46,6 +47,10 @@ class _Row:
     @property
     def order(self) -> tuple[int, float, int]:
         return Priority.of(self.request.trigger), self.due, self.number
+
+    @property
+    def letter(self) -> DeadLetter:
+        return DeadLetter(self.request.event_id, self.reason or "", self.payload, self.attempts, self.died_at)
 
     @property
     def replaceable(self) -> bool:
@@ -176,8 +181,7 @@ class MemoryQueue(PollingQueue):
         """See :class:`personvlm.events.port.Queue`."""
         with self._changed:
             rows = sorted((row for row in self._rows.values() if row.dead), key=lambda row: (row.died_at, row.number))
-            return [DeadLetter(row.request.event_id, row.reason or "", row.payload, row.attempts, row.died_at)
-                    for row in rows[:limit]]  # fmt: skip
+            return [row.letter for row in rows[:limit]]
 
     def replay(self, event_ids: Collection[str] | None = None) -> int:
         """See :class:`personvlm.events.port.Queue`."""
@@ -190,12 +194,23 @@ class MemoryQueue(PollingQueue):
             self._changed.notify_all()
         return len(rows)
 
+    def _time(self) -> float:
+        return self._clock()
+
+    def _drop_dead(self, chosen: Choose, event_ids: Collection[str] | None) -> int:
+        with self._changed:
+            return self._erased([row for row in self._rows.values() if row.dead and chosen(row.letter)])
+
     def erase(self, people: Collection[str]) -> int:
         """See :class:`personvlm.events.port.Queue`."""
         with self._changed:
             rows = [row for row in self._rows.values() if row.request.person in people]
-            for row in rows:
-                self._drop(row, "erased")
+            self._unshelve(row.payload for row in rows)
+            return self._erased(rows)
+
+    def _erased(self, rows: Sequence[_Row]) -> int:
+        for row in rows:
+            self._drop(row, "erased")
         return len(rows)
 
     def stats(self) -> QueueStats:

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from personvlm.base.errors import InputError
-from personvlm.schema.events import Crop, DescribeRequest, Trigger
+from personvlm.schema.events import Crop, DescribeRequest, Postures, Trigger
 
 VERSION = 1
 
@@ -59,6 +59,8 @@ class Message(_Part):
     revision: int = Field(default=1, ge=1, description="What is said about one track is counted; the higher holds.")
     final: bool = Field(default=False, description="The person has left; no higher revision will come.")
     crops: tuple[MessageCrop, ...] = Field(min_length=1, max_length=64, description="Pictures, the best first.")
+    posture: Postures | None = Field(default=None, description="Probabilities of postures, told from the way the "
+                                     "person moves.")  # fmt: skip
     traceparent: str | None = Field(default=None, max_length=200,
                                     description="W3C trace context of the step that put it.")  # fmt: skip
 
@@ -104,7 +106,7 @@ def encode(request: DescribeRequest) -> bytes:
     )  # fmt: skip
     message = Message(event_id=request.event_id, camera=request.camera, track_id=request.track_id,
                       trigger=request.trigger, frame_time=request.frame_time, first_seen=request.first_seen,
-                      revision=request.revision, final=request.final, crops=crops,
+                      revision=request.revision, final=request.final, crops=crops, posture=request.posture,
                       traceparent=request.traceparent)  # fmt: skip
     return message.model_dump_json(exclude_none=True).encode()
 
@@ -131,7 +133,7 @@ def decode(payload: bytes) -> DescribeRequest:
     return DescribeRequest(event_id=message.event_id, camera=message.camera, track_id=message.track_id,
                            trigger=message.trigger, frame_time=message.frame_time, crop=crops[0],
                            others=tuple(crops[1:]), first_seen=message.first_seen, revision=message.revision,
-                           final=message.final, traceparent=message.traceparent)  # fmt: skip
+                           final=message.final, posture=message.posture, traceparent=message.traceparent)  # fmt: skip
 
 
 def _crop(crop: MessageCrop) -> Crop:

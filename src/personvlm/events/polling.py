@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from personvlm.base import tracing
 from personvlm.base.errors import InputError
 from personvlm.events.message import Blobs, encode, shelve
-from personvlm.events.port import Lease, PutResult, QueueFullError, QueueSettings
+from personvlm.events.port import Choose, DeadLetter, Lease, PutResult, QueueFullError, QueueSettings
 from personvlm.schema.events import DescribeRequest
+from personvlm.store.blobs import REFERENCE
 
 _ROOM_S = 0.05  # between two looks for room
 _MANY = 500  # in one statement or script
+_SHELVED = re.compile(REFERENCE.encode())
 _Item = TypeVar("_Item")
 
 
@@ -67,6 +71,37 @@ class PollingQueue(ABC):
                 return leases
             self._rest(min(self._poll_s, left))
 
+    def drop_dead(self, event_ids: Collection[str] | None = None, *, older_s: float = 0.0,
+                  choose: Choose | None = None) -> int:  # fmt: skip
+        """See :class:`personvlm.events.port.Queue`."""
+        wanted = None if event_ids is None else frozenset(event_ids)
+        before, payloads = self._time() - older_s, list[bytes]()
+
+        def chosen(letter: DeadLetter) -> bool:
+            if letter.died_at > before or (wanted is not None and letter.event_id not in wanted):
+                return False
+            if choose is not None and not choose(letter):
+                return False
+            payloads.extend(_shelved(letter.payload))
+            return True
+
+        gone = self._drop_dead(chosen, wanted) if wanted is None or wanted else 0
+        self._unshelve(payloads)
+        return gone
+
+    def _unshelve(self, payloads: Iterable[bytes]) -> None:
+        """Delete the pictures that messages left with the blob store. One that is out of reach expires by itself."""
+        delete = getattr(self._blobs, "delete", None)
+        if delete is None:
+            return
+        for reference in {found for payload in payloads for found in _shelved(payload)}:
+            with contextlib.suppress(OSError):
+                delete(reference.decode())
+
+    def _time(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
     def _rest(self, seconds: float) -> None:
         time.sleep(seconds)
 
@@ -77,6 +112,15 @@ class PollingQueue(ABC):
     @abstractmethod
     def _claim(self, count: int) -> list[Lease]:
         """What is there now."""
+
+    @abstractmethod
+    def _drop_dead(self, chosen: Choose, event_ids: Collection[str] | None) -> int:
+        """Delete the dead letters that are ``chosen``; none but ``event_ids`` where these are given. How many."""
+
+
+def _shelved(payload: bytes) -> list[bytes]:
+    """References in a message to pictures that lie with the blob store only for it."""
+    return [found for found in _SHELVED.findall(payload) if found.startswith(b"until/")]
 
 
 def run_out(attempts: int, reason: str | None) -> str:

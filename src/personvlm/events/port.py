@@ -10,7 +10,7 @@ never shed. So at any time::
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -18,8 +18,8 @@ from personvlm.base.errors import InputError, PersonVLMError
 from personvlm.runtime.batching_queue import Priority, QueueFullError
 from personvlm.schema.events import DescribeRequest, Trigger
 
-__all__ = ["LANES", "Capabilities", "DeadLetter", "Lease", "PutResult", "Queue", "QueueDownError", "QueueFullError",
-           "QueueSettings", "QueueStats", "is_update"]  # fmt: skip
+__all__ = ["LANES", "Capabilities", "Choose", "DeadLetter", "Lease", "PutResult", "Queue", "QueueDownError",
+           "QueueFullError", "QueueSettings", "QueueStats", "is_update"]  # fmt: skip
 
 LANES: tuple[Trigger, ...] = tuple(lane.name.lower() for lane in Priority)  # type: ignore[misc]
 """Triggers, the most urgent first."""
@@ -131,6 +131,9 @@ class DeadLetter:
     died_at: float
 
 
+Choose = Callable[[DeadLetter], bool]
+"""Whether a dead letter is meant."""
+
 COUNTERS = ("accepted", "acked", "superseded", "shed", "erased")
 """What :class:`QueueStats` counts since the beginning."""
 
@@ -144,7 +147,8 @@ class QueueStats:
         leased: events that somebody works on.
         dead: dead letters held now; replaying takes them out.
         oldest_s: age of the oldest event that waits, 0 where none does.
-        accepted, acked, superseded, shed, erased: events so far.
+        accepted, acked, superseded, shed: events so far.
+        erased: events of people who were erased, and dead letters that were dropped.
     """
 
     waiting: Mapping[str, int]
@@ -226,6 +230,21 @@ class Queue(Protocol):
 
     def replay(self, event_ids: Collection[str] | None = None) -> int:
         """Dead letters wait again, with all their attempts; None: all that are messages. Returns how many."""
+        ...
+
+    def drop_dead(self, event_ids: Collection[str] | None = None, *, older_s: float = 0.0,
+                  choose: Choose | None = None) -> int:  # fmt: skip
+        """Delete dead letters for good: the message, the pictures in it, and those that it left with the blob store.
+        They count as erased. All that is given must hold.
+
+        Args:
+            event_ids: only these; None: any.
+            older_s: only what died at least so many seconds ago.
+            choose: only letters for which it says so; it is asked last.
+
+        Returns:
+            How many.
+        """
         ...
 
     def erase(self, people: Collection[str]) -> int:

@@ -23,6 +23,7 @@ from personvlm.events.port import (
     COUNTERS,
     LANES,
     Capabilities,
+    Choose,
     DeadLetter,
     Lease,
     PutResult,
@@ -33,6 +34,8 @@ from personvlm.events.port import (
 )
 from personvlm.events.rabbitmq_link import Link, Sent
 from personvlm.schema.events import DescribeRequest
+
+_NOWHERE = Sent("", b"")
 
 
 @dataclass(eq=False)
@@ -215,15 +218,25 @@ class RabbitQueue(PollingQueue):
 
         return self._link.call(self._link.turn("dead", choose))
 
+    def _drop_dead(self, chosen: Choose, event_ids: Collection[str] | None) -> int:
+        def choose(message: Any) -> Sent | None:
+            return _NOWHERE if chosen(_letter(message)) else None
+
+        gone = self._link.call(self._link.turn("dead", choose))
+        self._counts["erased"] += gone
+        return gone
+
     def erase(self, people: Collection[str]) -> int:
         """See :class:`personvlm.events.port.Queue`. What another process holds is not reached; files of the broker
         keep what was deleted until it compacts them, so pictures should go by reference (``inline=0``)."""
         wanted = set(people)
+        bodies: list[bytes] = []
 
         def choose(message: Any) -> Sent | None:
             with contextlib.suppress(InputError):
                 if decode(message.body).person in wanted:
-                    return Sent("", b"")
+                    bodies.append(message.body)
+                    return _NOWHERE
             return None
 
         with self._arrived:
@@ -231,7 +244,9 @@ class RabbitQueue(PollingQueue):
             for held in mine:
                 self._waiting[held.request.trigger].remove(held)
         self._link.call(self._link.ack([held.message for held in mine]))
+        bodies += [held.message.body for held in mine]
         gone = len(mine) + sum(self._link.call(self._link.turn(name, choose)) for name in (*LANES, "dead"))
+        self._unshelve(bodies)
         self._counts["erased"] += gone
         return gone
 
@@ -265,7 +280,8 @@ class RabbitQueue(PollingQueue):
 
 
 def _buried(reason: str, attempts: int) -> dict[str, Any]:
-    return {"reason": reason, "attempts": attempts, "died_at": time.time()}
+    # As text: AMQP's short float, which a number would become, is a minute off.
+    return {"reason": reason, "attempts": attempts, "died_at": repr(time.time())}
 
 
 def _letter(message: Any) -> DeadLetter:

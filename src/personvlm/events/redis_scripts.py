@@ -271,3 +271,16 @@ end
 count('erased', n)
 return n
 """
+
+DROP = _COMMON + """
+-- ARGV: pairs of a dead letter's entry and event id
+local n = 0
+for i = 1, #ARGV, 2 do
+  if redis.call('XDEL', q .. ':dead', ARGV[i]) == 1 then  -- else it was replayed meanwhile
+    redis.call('HDEL', q .. ':where', ARGV[i + 1])
+    n = n + 1
+  end
+end
+count('erased', n)
+return n
+"""

@@ -27,6 +27,7 @@ from personvlm.events.port import (
     COUNTERS,
     LANES,
     Capabilities,
+    Choose,
     DeadLetter,
     Lease,
     PutResult,
@@ -62,7 +63,7 @@ class RedisQueue(PollingQueue):
         self._swept = 0.0
         register = self._redis.register_script
         self._scripts = {name: register(getattr(scripts, name))
-                         for name in ("PUT", "CLAIM", "SETTLE", "REPLAY", "ERASE")}  # fmt: skip
+                         for name in ("PUT", "CLAIM", "SETTLE", "REPLAY", "ERASE", "DROP")}  # fmt: skip
         self._prepare()
 
     def _prepare(self) -> None:
@@ -180,29 +181,48 @@ class RedisQueue(PollingQueue):
             replayed += int(self._run("REPLAY", time.time(), *(value for each in some for value in each)))
         return replayed
 
+    def _drop_dead(self, chosen: Choose, event_ids: Collection[str] | None) -> int:
+        found = [(entry, fields[b"id"]) for entry, fields in self._entries("dead") if chosen(_letter(fields))]
+        gone = 0
+        for some in chunks(found):
+            gone += int(self._run("DROP", *(value for each in some for value in each)))
+        self._rewrite(gone)
+        return gone
+
     def erase(self, people: Collection[str]) -> int:
         """See :class:`personvlm.events.port.Queue`. An append-only file forgets at its next rewrite, which is begun."""
         wanted = set(people)
         found: list[tuple[Any, Any]] = []
+        messages: list[bytes] = []
         for lane in range(scripts.LANES):
-            found += [(fields[b"id"], fields[b"person"]) for _, fields in self._entries(f"lane:{lane}")
-                      if fields.get(b"person", b"").decode() in wanted]  # fmt: skip
+            for _, fields in self._entries(f"lane:{lane}"):
+                if fields.get(b"person", b"").decode() in wanted:
+                    found.append((fields[b"id"], fields[b"person"]))
+                    messages.append(fields[b"message"])
         with self._told():
             for event_id in self._redis.hkeys(f"{self.key}:held"):
-                place = self._redis.hget(f"{self.key}:held", event_id)
-                found += [(event_id, person) for person in wanted if place and person.encode() in place]
+                packed = self._redis.hget(f"{self.key}:held", event_id)
+                theirs = [(event_id, person) for person in wanted if packed and person.encode() in packed]
+                found += theirs
+                messages += [packed] if theirs else []
         for _, fields in self._entries("dead"):
             with contextlib.suppress(InputError):
                 person = decode(fields[b"message"]).person
                 if person in wanted:
                     found.append((fields[b"id"], person))
+                    messages.append(fields[b"message"])
         gone = 0
         for some in chunks(found):
             gone += int(self._run("ERASE", *(value for each in some for value in each)))
+        self._unshelve(messages)
+        self._rewrite(gone)
+        return gone
+
+    def _rewrite(self, gone: int) -> None:
+        """Have the append-only file written anew, where something is ``gone`` that stands in it."""
         if gone:
             with contextlib.suppress(redis.ResponseError), self._told():  # one is running, or may not be asked for
                 self._redis.bgrewriteaof()
-        return gone
 
     def stats(self) -> QueueStats:
         """See :class:`personvlm.events.port.Queue`."""

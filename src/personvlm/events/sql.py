@@ -25,6 +25,7 @@ from personvlm.events.port import (
     COUNTERS,
     LANES,
     Capabilities,
+    Choose,
     DeadLetter,
     Lease,
     PutResult,
@@ -92,8 +93,7 @@ class SqlQueue(PollingQueue):
         """See :class:`personvlm.events.port.Queue`."""
         with self._reading() as connection:
             rows = connection.execute(self._sql.dead, {"count": limit}).all()
-        return [DeadLetter(row.event_id, row.reason or "", bytes(row.message), row.attempts, row.died_at or 0.0)
-                for row in rows]  # fmt: skip
+        return [_letter(row) for row in rows]
 
     # What changes something.
 
@@ -198,14 +198,33 @@ class SqlQueue(PollingQueue):
                 self.count(connection, {"replayed": replayed, "depth": replayed})
         return replayed
 
+    def _time(self) -> float:
+        return self._clock()
+
+    def _drop_dead(self, chosen: Choose, event_ids: Collection[str] | None) -> int:
+        every = self._sql.letters
+        parts = [every] if event_ids is None else [every.where(_ROWS.event_id.in_(some))
+                                                   for some in chunks(sorted(event_ids))]  # fmt: skip
+        with self._reading() as connection:  # nobody waits while letters are looked at
+            rows = [row.id for part in parts for row in connection.execute(part, execution_options={"yield_per": 100})
+                    if chosen(_letter(row))]  # fmt: skip
+        gone = 0
+        with self._writing() as connection:
+            for some in chunks(rows):
+                gone += connection.execute(self._sql.drop_dead, {"rows": some}).rowcount
+            if gone:
+                self.count(connection, {"erased": gone})
+        return gone
+
     def erase(self, people: Collection[str]) -> int:
         """See :class:`personvlm.events.port.Queue`."""
-        gone: list[bool] = []
+        gone: list[Any] = []
         with self._writing() as connection:
             for some in chunks(list(people)):
-                gone += connection.scalars(self._sql.erase, {"people": some}).all()
+                gone += connection.execute(self._sql.erase, {"people": some}).all()
             if gone:
-                self.count(connection, {"erased": len(gone), "depth": -gone.count(False)})
+                self.count(connection, {"erased": len(gone), "depth": -[row.dead for row in gone].count(False)})
+        self._unshelve(bytes(row.message) for row in gone)
         return len(gone)
 
     def close(self) -> None:
@@ -251,6 +270,10 @@ class SqlQueue(PollingQueue):
     def _reading(self) -> Iterator[sa.Connection]:
         with _told(self.engine), reading(self.engine) as connection:
             yield connection
+
+
+def _letter(row: Any) -> DeadLetter:
+    return DeadLetter(row.event_id, row.reason or "", bytes(row.message), row.attempts, row.died_at or 0.0)
 
 
 @contextlib.contextmanager

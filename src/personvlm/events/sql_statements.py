@@ -61,9 +61,11 @@ class Statements:
         self.revive = queue_events.update().where(_row.id.in_(sa.bindparam("rows", expanding=True))).values(
             dead=False, token=None, attempts=0, due=now, reason=None, died_at=None)  # fmt: skip
         self.erase = queue_events.delete().where(_row.person.in_(sa.bindparam("people", expanding=True))) \
-            .returning(_row.dead)  # fmt: skip
-        self.dead = sa.select(_row.event_id, _row.reason, _row.message, _row.attempts, _row.died_at) \
-            .where(_row.dead.is_(sa.true())).order_by(_row.died_at, _row.id).limit(sa.bindparam("count"))  # fmt: skip
+            .returning(_row.dead, _row.message)  # fmt: skip
+        self.letters = sa.select(_row.id, _row.event_id, _row.reason, _row.message, _row.attempts, _row.died_at) \
+            .where(_row.dead.is_(sa.true())).order_by(_row.died_at, _row.id)  # fmt: skip
+        self.dead = self.letters.limit(sa.bindparam("count"))
+        self.drop_dead = queue_events.delete().where(some, _row.dead.is_(sa.true()))  # not what was replayed meanwhile
 
         # Putting.
         self.known = sa.select(_row.event_id).where(_row.event_id.in_(sa.bindparam("ids", expanding=True)))

@@ -22,7 +22,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from personvlm.base import tracing
+from personvlm.base import logs, tracing
 from personvlm.base.errors import InputError
 from personvlm.events.message import Blobs, fetch
 from personvlm.events.port import Lease, Queue, QueueDownError
@@ -248,8 +248,10 @@ class Worker:
                 held = self.queue.ack(leases)
                 self._up("queue")
         self.counts.update(described=sum(new), repeated=new.count(False), late=held.count(False))
-        for answer in described:
-            self.delays.add(1000 * max(0.0, answer.described_at - answer.request.frame_time))
+        for answer, was_new in zip(described, new, strict=True):
+            delay = 1000 * max(0.0, answer.described_at - answer.request.frame_time)
+            self.delays.add(delay)
+            _log.info("stored" if was_new else "stored before", extra=logs.of(answer.request, delay_ms=round(delay)))
 
     def _with_pictures(self, one: Described) -> Described:
         """The store keeps pictures in a place of its own, and cannot fetch them from here."""
@@ -266,7 +268,7 @@ class Worker:
     def _fail(self, lease: Lease, error: BaseException) -> None:
         hopeless = isinstance(error, InputError)
         why = str(error) if hopeless else f"{type(error).__name__}: {error}"
-        _log.warning("event %s, attempt %d: %s", lease.request.event_id, lease.attempt, why)
+        _log.warning("not described", extra=logs.of(lease.request, error, attempt=lease.attempt))
         self._held[id(lease)].span.failed(error)
         pause = Pause()
         while not self._over.is_set():

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from personvlm.base.errors import InputError
 from personvlm.integrations.home_assistant import discovery, slug
-from personvlm.integrations.outbox import Outbox
+from personvlm.integrations.outbox import Outbox, default_path
 
 if TYPE_CHECKING:
     from paho.mqtt.client import Client
@@ -251,11 +251,9 @@ def publishing(url: str, outbox: Path | None, *, name: str, cameras: Iterable[st
     Raises:
         InputError: no such address, paho is not installed, or another process uses the outbox.
     """
-    from platformdirs import user_state_path
-
     broker = Broker.parse(url)
     broker.client()  # says what is missing before a file is made
-    path = outbox or user_state_path("personvlm") / f"mqtt-{name}-{slug(str(broker))}.sqlite"
+    path = outbox or default_path(f"{name}-{slug(str(broker))}")
     publisher = Publisher(broker, Outbox(path), cameras=cameras, report=report)
     try:
         yield publisher.tell

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +53,7 @@ class Outbox:
             self._base.execute("PRAGMA locking_mode=EXCLUSIVE")
             self._base.execute("PRAGMA journal_mode=WAL")
             self._base.execute("PRAGMA synchronous=NORMAL")
+            self._base.execute("PRAGMA secure_delete=ON")
             self._base.execute(_TABLE)
             for name, columns in (("next", "sent, row"), ("kind", "kind, sent, row"), ("person", "person")):
                 self._base.execute(f"CREATE INDEX IF NOT EXISTS messages_{name} ON messages ({columns})")
@@ -98,6 +101,15 @@ class Outbox:
         with self._lock:
             self._delete("row = ?", row)
 
+    def erase(self, people: Sequence[str]) -> int:
+        """Delete the messages about these people, by their ids, from every byte of the file; how many. One that was
+        handed out already may be on its way."""
+        with self._lock:
+            gone = sum(self._delete("person = ?", person) for person in people)
+            self._base.execute("VACUUM")
+            self._base.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return gone
+
     def close(self) -> None:
         """Let go of the file. What waits in it is sent by whoever opens it next."""
         with self._lock:
@@ -107,3 +119,39 @@ class Outbox:
         gone = self._base.execute(f"DELETE FROM messages WHERE {where}", values).rowcount
         self._waiting -= gone
         return gone
+
+
+@dataclass(frozen=True)
+class WaitingFile:
+    """A file in which messages wait, as :func:`personvlm.pipeline.erase.erase` takes it."""
+
+    path: Path
+
+    def erase(self, people: Sequence[str]) -> int:
+        """Delete the messages about these people; how many.
+
+        Raises:
+            InputError: a process that runs has the file open, or it is none of ours; says what to do.
+        """
+        if not self.path.is_file():
+            return 0
+        try:
+            outbox = Outbox(self.path)
+        except InputError as error:
+            raise InputError(f"sentences that wait for an MQTT broker in {self.path}: they go when they are sent; or "
+                             f"stop who uses the file, and erase again ({error})") from None  # fmt: skip
+        with contextlib.closing(outbox):
+            return outbox.erase(people)
+
+
+def default_path(name: str) -> Path:
+    """Where messages of ``name`` wait if nobody says otherwise: in the user's folder for such things."""
+    from platformdirs import user_state_path
+
+    return user_state_path("personvlm") / f"mqtt-{name}.sqlite"
+
+
+def waiting_files(*given: Path) -> list[WaitingFile]:
+    """Those that were ``given``, and those of this user that are where they are by default."""
+    default = default_path("*")
+    return [WaitingFile(path) for path in dict.fromkeys((*given, *sorted(default.parent.glob(default.name))))]

@@ -95,7 +95,8 @@ def _erase(connection: sa.Connection, blobs: Blobs | None, terms: Terms, people:
     queued = connection.execute(sa.select(queue_events.c.id, queue_events.c.message, queue_events.c.event_id)
                                 .where(queue_events.c.person.in_(people))).all()  # fmt: skip
     pictures: set[str] = {crop[0] for row in said for crop in json.loads(row.crops) if crop[0]}
-    shown = sa.select(alerts.c.crop).where(alerts.c.id.in_(raised), alerts.c.crop.is_not(None))
+    # What an alert shows of somebody else, who joined it, stays theirs; what is kept of these people was named above.
+    shown = sa.select(alerts.c.crop).where(alerts.c.id.in_(raised), alerts.c.crop.like("until/%"))
     pictures |= {crop for crop in connection.scalars(shown) if _REFERENCE.fullmatch(crop.encode())}
     pictures |= {found.decode() for row in queued for found in _REFERENCE.findall(row.message)}
     deleted = 0
@@ -153,18 +154,35 @@ def old_people(connection: sa.Connection, camera: int, before: float) -> list[st
 
 
 def drop_pictures(connection: sa.Connection, blobs: Blobs | None, camera: int, before: float) -> int:
-    """Delete the pictures of people whom a camera last saw before a time; what was said stays. Returns how many."""
-    query = sa.select(descriptions.c.id, descriptions.c.crops).join_from(
+    """Delete the pictures of people whom a camera last saw before a time; what was said stays. Returns how many.
+
+    Alerts that show one of them show none from then on.
+    """
+    query = sa.select(descriptions.c.id, descriptions.c.crops, tracks.c.person).join_from(
         descriptions, tracks, tracks.c.id == descriptions.c.track
     )
     query = query.where(tracks.c.camera == camera, tracks.c.last_seen < before, descriptions.c.crops.like('%["%'))
     deleted, kept = 0, []
-    for number, crops in connection.execute(query).all():
+    gone: dict[str, set[str]] = {}
+    for number, crops, person in connection.execute(query).all():
         listed = json.loads(crops)
-        deleted += _delete(blobs, (crop[0] for crop in listed if crop[0]))
+        references = {crop[0] for crop in listed if crop[0]}
+        gone.setdefault(person, set()).update(references)
+        deleted += _delete(blobs, references)
         kept.append((number, json.dumps([[None, *crop[1:]] for crop in listed], separators=(",", ":"))))
     bulk.update(connection, descriptions, "id", ("crops",), kept)
+    _drop_from_alerts(connection, gone)
     return deleted
+
+
+def _drop_from_alerts(connection: sa.Connection, gone: dict[str, set[str]]) -> None:
+    """Let alerts not name pictures that are gone, by person, any more."""
+    for people in bulk.chunks(gone):
+        theirs = sa.select(alert_people.c.alert).where(alert_people.c.person.in_(people))
+        query = sa.select(alerts.c.id, alerts.c.crop).where(alerts.c.id.in_(theirs), alerts.c.crop.is_not(None))
+        references = set().union(*(gone[person] for person in people))
+        bare = [(id, None) for id, crop in connection.execute(query).all() if crop in references]
+        bulk.update(connection, alerts, "id", ("crop",), bare)
 
 
 def _delete(blobs: Blobs | None, references: Iterable[str] | Collection[str]) -> int:

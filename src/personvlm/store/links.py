@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from personvlm.base.errors import InputError
+from personvlm.store import bulk
 from personvlm.store.tables import links
 
 
@@ -30,7 +32,8 @@ def _between(one: str, other: str) -> sa.ColumnElement[bool]:
 
 
 def link(connection: sa.Connection, one: str, other: str, probability: float, by: str) -> bool:
-    """Say that two people are one. False where that was said before, or was undone by somebody.
+    """Say that two people are one. False where that was said before, was undone by somebody, or would make one person
+    of two of whom somebody said that they are not.
 
     Raises:
         InputError: a person and itself, or no probability.
@@ -39,9 +42,20 @@ def link(connection: sa.Connection, one: str, other: str, probability: float, by
         raise InputError(f"cannot link {one} and {other} with probability {probability}: two people, and 0 to 1")
     if connection.execute(sa.select(links.c.id).where(_between(one, other)).limit(1)).first() is not None:
         return False
+    if _apart(connection, same_as(connection, one), same_as(connection, other)):
+        return False
     connection.execute(links.insert().values(one=one, other=other, probability=probability, made_at=time.time(),
                                              made_by=by))  # fmt: skip
     return True
+
+
+def _apart(connection: sa.Connection, some: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether a link between one of ``some`` and one of ``others`` was undone."""
+    query = sa.select(links.c.id).where(links.c.undone_at.is_not(None), sa.or_(
+        sa.and_(links.c.one.in_(some), links.c.other.in_(others)),
+        sa.and_(links.c.one.in_(others), links.c.other.in_(some)),
+    )).limit(1)  # fmt: skip
+    return connection.execute(query).first() is not None
 
 
 def undo(connection: sa.Connection, one: str, other: str, by: str) -> None:
@@ -64,6 +78,14 @@ def all_links(connection: sa.Connection, person: str | None = None, *, undone: b
         query = query.where(links.c.undone_at.is_(None))
     return [StoredLink(row.one, row.other, row.probability, row.made_at, row.made_by, row.undone_at, row.undone_by)
             for row in connection.execute(query)]  # fmt: skip
+
+
+def among(connection: sa.Connection, people: Sequence[str]) -> list[StoredLink]:
+    """Links of these people, those that were undone included, in the order in which they were made."""
+    names = ", ".join(column.name for column in links.columns)
+    rows = {row[0]: row[1:] for end in ("one", "other")
+            for row in bulk.among(connection, f"SELECT {names} FROM links WHERE {end} {{these}}", people)}  # fmt: skip
+    return [StoredLink(*rows[number]) for number in sorted(rows)]
 
 
 def same_as(connection: sa.Connection, person: str, least: float = 0.0) -> tuple[str, ...]:

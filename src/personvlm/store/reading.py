@@ -57,6 +57,20 @@ class Page:
 
 
 @dataclass(frozen=True)
+class Held:
+    """What holds of one person: number of the track, when last seen (seconds since the epoch), and what was said."""
+
+    number: int
+    last_seen: float
+    described: Described
+
+    @property
+    def place(self) -> str:
+        """Of this person in a list: what follows begins behind it."""
+        return f"{self.last_seen.hex()}_{self.number}"
+
+
+@dataclass(frozen=True)
 class Camera:
     """One camera: how many people it saw, when the last one, and what is kept for how long (None: for ever)."""
 
@@ -119,18 +133,25 @@ def story(connection: sa.Connection, terms: Terms, person: str) -> list[Describe
 
 
 def people(connection: sa.Connection, terms: Terms, filters: Filters, after: str | None, limit: int) -> Page:
-    """What holds of people, who was seen last first.
+    """What holds of people, who was seen last first. Raises what :func:`held` does."""
+    found = held(connection, terms, filters, limit + 1, after)
+    return Page(tuple(one.described for one in found[:limit]), found[limit - 1].place if len(found) > limit else None)
+
+
+def held(connection: sa.Connection, terms: Terms, filters: Filters, limit: int, after: str | None = None, *,
+         scores: bool = True) -> list[Held]:  # fmt: skip
+    """What holds of people, who was seen last first, with scores and embeddings or without.
 
     Raises:
         InputError: the cursor is none of ours, or an attribute does not exist.
     """
-    query = filters.on_tracks(_holding())
+    query = filters.on_tracks(_holding(scores))
     for group, value in filters.attributes.items():
         if (group, value) not in terms.ids:
             legal = ", ".join(GROUP[group].values if group in GROUP else GROUP)
             raise InputError(f"{group} = {value!r} cannot be asked for; legal: {legal}")
-        held = sa.select(attributes.c.track).where(attributes.c.term == terms.ids[group, value])
-        query = query.where(tracks.c.id.in_(held))
+        asserted = sa.select(attributes.c.track).where(attributes.c.term == terms.ids[group, value])
+        query = query.where(tracks.c.id.in_(asserted))
     if after is not None:
         try:
             time, number = after.split("_")
@@ -138,12 +159,9 @@ def people(connection: sa.Connection, terms: Terms, filters: Filters, after: str
         except ValueError:
             raise InputError(f"{after[:80]!r} is not a place in a list of people") from None
         query = query.where(sa.tuple_(tracks.c.last_seen, tracks.c.id) < place)
-    query = query.order_by(tracks.c.last_seen.desc(), tracks.c.id.desc()).limit(limit + 1)
-    found = connection.execute(query).mappings().all()
-    more = len(found) > limit
-    last = found[limit - 1] if more else None
-    return Page(tuple(rows.described(row, terms) for row in found[:limit]),
-                None if last is None else f"{float(last['last_seen']).hex()}_{last['track']}")  # fmt: skip
+    query = query.order_by(tracks.c.last_seen.desc(), tracks.c.id.desc()).limit(limit)
+    found = connection.execute(query).mappings()
+    return [Held(row["track"], float(row["last_seen"]), rows.described(row, terms)) for row in found]
 
 
 def history(connection: sa.Connection, terms: Terms, filters: Filters, part: int = 500) -> Iterator[Described]:

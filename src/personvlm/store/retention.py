@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
@@ -18,11 +18,21 @@ _DAY = 86_400.0
 
 @dataclass(frozen=True)
 class Sweep:
-    """What a sweep did: people erased, their pictures and those of others deleted, expired blobs of the queue."""
+    """What a sweep did.
+
+    Attributes:
+        people: who were erased.
+        pictures: of them and of others, deleted.
+        expired: blobs of the queue whose time was over.
+        dead: dead letters dropped; see :func:`personvlm.pipeline.retention.sweep`.
+        erased: ids of ``people``.
+    """
 
     people: int
     pictures: int
     expired: int
+    dead: int = 0
+    erased: tuple[str, ...] = field(default=(), repr=False)
 
 
 def keep(connection: sa.Connection, camera: str, *, days: float | None, crop_days: float | None,
@@ -43,7 +53,7 @@ def keep(connection: sa.Connection, camera: str, *, days: float | None, crop_day
 def sweep(connection: sa.Connection, blobs: Blobs | None, terms: Terms, now: float | None = None) -> Sweep:
     """Erase who is too old, in the transaction of ``connection``."""
     now = time.time() if now is None else now
-    people = pictures = 0
+    people, pictures = list[str](), 0
     for row in connection.execute(sa.select(cameras)).all():
         if row.keep_days is not None:
             old = erasing.old_people(connection, row.id, now - row.keep_days * _DAY)
@@ -51,11 +61,11 @@ def sweep(connection: sa.Connection, blobs: Blobs | None, terms: Terms, now: flo
                 why = f"camera {row.name}: {row.keep_days:g} days"
                 receipt = erasing.erase(connection, blobs, terms, old, identity=False, actor="retention", reason=why,
                                         remember=False)  # fmt: skip
-                people += len(old)
+                people += old
                 pictures += receipt.counts["pictures"]
         if row.crop_days is not None:
             pictures += erasing.drop_pictures(connection, blobs, row.id, now - row.crop_days * _DAY)
-    return Sweep(people, pictures, 0 if blobs is None else blobs.sweep(now))
+    return Sweep(len(people), pictures, 0 if blobs is None else blobs.sweep(now), erased=tuple(people))
 
 
 def without_crops(connection: sa.Connection) -> set[str]:
