@@ -29,6 +29,9 @@ class Slow:
         time.sleep(self.seconds)
         return PersonDescription(text=f"A person in {len(crops)} crops.")
 
+    def ranked(self, crops: Any) -> tuple[Any, ...]:
+        return tuple(crops)
+
     def embed(self, images: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
         time.sleep(self.seconds)
         return np.ones((len(images), 1), np.float32)

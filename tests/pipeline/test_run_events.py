@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,9 @@ class Gate:
         self.open.wait(100)
         self.count += 1
         return PersonDescription(text=f"A person, answer {self.count if self.varied else 0}.")
+
+    def ranked(self, crops: Any) -> tuple[Any, ...]:
+        return tuple(sorted(crops, key=lambda crop: crop.time))
 
 
 def occasion(person: int, kind: Kind, at: float = 0.0) -> Occasion:
@@ -56,6 +60,19 @@ def told(gate: Gate, put: list[Occasion], most: int = 64) -> tuple[Describing, l
 def test_new_people_overtake_ends_and_ends_overtake_updates(gate: Gate) -> None:
     put = [occasion(1, "update"), occasion(2, "end"), occasion(3, "new"), occasion(4, "new")]
     assert [event[:2] for event in told(gate, put)[1]] == [(3, "new"), (4, "new"), (2, "end"), (1, "update")]
+
+
+def test_the_picture_of_an_event_is_the_one_that_the_model_finds_best(gate: Gate) -> None:
+    crops = tuple(Crop(time, (0, 0, time, 2), CROP.image, 1.0, CROP.thumbnail) for time in (3.0, 1.0, 2.0))
+    events: list[PersonEvent] = []
+    gate.open.set()
+    describing = Describing(gate, events.append)  # type: ignore[arg-type]
+    describing.put(replace(occasion(1, "new"), crops=crops[:1]))
+    describing.put(replace(occasion(1, "end", 4.0), crops=crops))
+    describing.close()
+    assert [event.record()["crop_time"] for event in events] == [3.0, 1.0]
+    assert events[-1].record()["box"] == [0, 0, 1.0, 2]
+    assert [crop.time for crop in events[-1].occasion.crops] == [1.0, 2.0, 3.0]
 
 
 def test_a_newer_update_replaces_an_older_one_that_waits(gate: Gate) -> None:

@@ -108,6 +108,9 @@ class Colored:
         vector = self.embed([crop.image for crop in crops]).mean(0)
         return PersonDescription(text="A person.", embedding=tuple((vector / np.linalg.norm(vector)).tolist()))
 
+    def ranked(self, crops: Any) -> tuple[Any, ...]:
+        return tuple(crops)
+
     def embed(self, images: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
         middle = [image[len(image) // 4 : len(image) // 2, image.shape[1] // 3 : -image.shape[1] // 3]
                   for image in images]  # fmt: skip

@@ -34,6 +34,9 @@ class FakeTrackDescriber:
         self.asked.append(len(crops))
         return PersonDescription(text=f"A person in {len(crops)} crops.", model="fake")
 
+    def ranked(self, crops: Any) -> tuple[Any, ...]:
+        return tuple(crops)
+
     def embed(self, images: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """The mean color around gray."""
         vectors = np.array([image.reshape(-1, 3).mean(0) - 100 for image in images], np.float32) + 1e-3

@@ -30,9 +30,10 @@ CROP = Crop(0.0, (0, 0, 1, 1), np.zeros((2, 2, 3), np.uint8), 1.0, np.zeros((16,
 class Twins:
     """Says the same of everybody, who all look alike."""
 
+    ranked = staticmethod(tuple)
+
     def describe(self, crops: tuple[Crop, ...], posture: Any = None) -> PersonDescription:
-        return PersonDescription(text=f"The image shows a person in {len(crops)} crops.", model="fake-1",
-                                 embedding=(1.0, 0.0))  # fmt: skip
+        return PersonDescription(text=f"A person in {len(crops)} crops.", model="fake-1", embedding=(1.0, 0.0))
 
     def embed(self, images: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
         return np.ones((len(images), 1), np.float32)
@@ -325,3 +326,25 @@ def test_somebody_who_asks_is_passed_on_to_the_workers() -> None:
     running.go()
     (request,) = [request for request in put if request.trigger == "reid_request"]
     assert request.person == asked[0]
+
+
+def test_what_a_run_stores_is_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import services
+    from personvlm.store import Store, hot
+    from personvlm.store.reading import Filters
+
+    monkeypatch.setattr(hot, "WHOLE_S", 3600)
+    redis, path = services.OwnRedis(tmp_path / "redis"), str(tmp_path / "people.db")
+    each = [Filters(cameras=(f"rendered-{number}",)) for number in (1, 2)]
+    try:
+        with hot.with_cache(Store.open(path), redis.url) as store:
+            assert [hot.people(store, asked).items for asked in each] == [(), ()], "somebody watches"
+        with storing(path, cache=redis.url) as stored:
+            go(stored)
+        with Store.open(path) as store:
+            wanted = [[one.request for one in store.people(asked).items] for asked in each]
+        assert any(wanted)
+        found = [hot.HotCache(redis.url).latest(asked.cameras[0], 50) for asked in each]
+        assert [None if page is None else [one.request for one in page.items] for page in found] == wanted
+    finally:
+        redis.stop()

@@ -30,6 +30,9 @@ class Colors:
         looks = tuple((vector / np.linalg.norm(vector)).tolist())
         return PersonDescription(text=f"A person, {len(crops)}.", embedding=looks, attributes=attributes)
 
+    def ranked(self, crops: Any) -> tuple[Any, ...]:
+        return tuple(crops)
+
     def embed(self, images: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
         middle = [image[len(image) // 4 : len(image) // 2, image.shape[1] // 3 : -image.shape[1] // 3]
                   for image in images]  # fmt: skip

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import numpy as np
 import pytest
 
+from personvlm.base.errors import InputError
 from personvlm.data.rendered import render
 from personvlm.runtime.describer import Describer, shipped
 from personvlm.schema import Attribute
@@ -76,6 +78,48 @@ def test_a_crop_is_looked_at_once(describer: Describer, counted: list[int]) -> N
     track.describe(crops[:2])
     track.describe(crops)
     assert counted == [1, 1, 1]
+
+
+def test_crops_are_ranked_by_what_the_model_sees_in_them(describer: Describer, counted: list[int]) -> None:
+    """A picture of a wall counts as a person who is seen well, by its size and its sharpness; the model knows better.
+    """
+    person = crop(3, score=0.7)
+    noise = np.random.default_rng(0).integers(60, 110, person.image.shape).astype(np.uint8)
+    wall = Crop(4.0, person.box, noise, 0.8, person.thumbnail)
+    track = TrackDescriber(describer)
+    assert [one.time for one in track.ranked([wall, person])] == [3.0, 4.0]
+    said = track.describe([wall, person])
+    assert said.quality == track.describe([person]).quality
+    assert counted == [2]
+    far = Crop(5.0, person.box, person.image, 0.1, person.thumbnail)
+    assert [one.time for one in track.ranked([far, person])] == [3.0, 5.0]  # of the same quality, a poor score
+
+
+def test_a_stated_precision_holds_for_tracks(describer: Describer) -> None:
+    """What is said at a precision is less than what is certain enough, and the same as of the pictures alone."""
+    crops = [crop(3), crop(4)]
+    usual, strict = (TrackDescriber(describer, min_precision=asked).describe(crops) for asked in (None, 0.99))
+    assert len(strict.attributes) < len(usual.attributes)
+    alone = describer.describe(crops[0].image, min_precision=0.99)[0]
+    assert TrackDescriber(describer, min_precision=0.99).describe(crops[:1]).attributes == alone.attributes
+    moving = {"standing": 0.1, "walking": 0.9, "running": 0.0}
+    assert "posture" in TrackDescriber(describer, min_precision=0.8).describe(crops, moving).attributes
+    assert "posture" not in TrackDescriber(describer, min_precision=0.95).describe(crops, moving).attributes
+    with pytest.raises(InputError, match="choose one"):
+        TrackDescriber(describer, say="all", min_precision=0.9)
+
+
+def test_what_was_seen_is_forgotten_with_the_crop(describer: Describer) -> None:
+    """Else pictures of people who left long ago would fill the memory."""
+    track = TrackDescriber(describer)
+    crops = [crop(3), crop(4)]
+    track.describe(crops)
+    gone = weakref.ref(crops.pop())
+    assert gone() is None
+    assert len(track._looks) == 1
+    track.ranked(crops)
+    crops.clear()
+    assert not track._looks
 
 
 def test_groups_can_be_switched_off(describer: Describer) -> None:

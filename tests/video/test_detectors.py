@@ -79,6 +79,13 @@ def test_yolox_does_not_mix_up_the_pictures_of_a_batch(tmp_path: Path, batch: in
     np.testing.assert_allclose(found[2].xyxy, 3 * found[0].xyxy, atol=1e-3)
 
 
+def test_a_class_that_there_is_not_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"person_class 3, but it has 3 classes, from 0 to 2"):
+        OnnxDetector(tiny_yolox(tmp_path / "m.onnx", 1), person=3)
+    with pytest.raises(InputError, match="person_class 2, but it has 2 classes"):
+        OnnxDetector(tiny_detr(tmp_path / "d.onnx"), person=2)
+
+
 def test_yolox_geometry(tmp_path: Path) -> None:
     detector = OnnxDetector(tiny_yolox(tmp_path / "m.onnx", "n"), person=1)
     square = detector.detect([frame(gray(128, 128, (0, 0, 255)))])[0]

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import supervision as sv
+from numpy.typing import NDArray
 
 from personvlm.data.rendered import render
 from personvlm.video.frame import Frame
@@ -49,6 +51,69 @@ def test_dropped_frames_are_made_up_for() -> None:
         due.append(watch.due(frame(index)))
         watch.step(frame(index), detections() if due[-1] else None)
     assert due == [True, False, False, True, True, True, True, False, False, True]
+
+
+def walker(index: int, speed: float = 6.0) -> tuple[Frame, NDArray[np.float32]]:
+    """Frame ``index`` of 30 a second in which somebody walks to the right, and where."""
+    left = 10 + speed * index
+    return (Frame("gate", index, index / 30, np.full((240, 640, 3), 110, np.uint8)),
+            np.array([left, 20, left + 60, 200], np.float32))  # fmt: skip
+
+
+def test_boxes_move_with_their_people_between_detections() -> None:
+    watch, off, frozen = CameraWatch("gate", 30, every=5), [], []
+    seen = np.zeros(4, np.float32)
+    for index in range(90):
+        one, box = walker(index)
+        looked = watch.due(one)
+        given = sv.Detections(xyxy=box[None], confidence=np.array([0.9], np.float32), class_id=np.zeros(1, int))
+        people = watch.step(one, given if looked else None).people
+        seen = box if looked else seen
+        if index > 40 and not looked:
+            assert people.tracker_id is not None
+            assert people.tracker_id.tolist() == [1]
+            off.append(float(np.abs(people.xyxy[0] - box).max()))
+            frozen.append(float(np.abs(seen - box).max()))
+    assert max(frozen) == 24
+    assert max(off) < 2
+
+
+def test_who_walked_out_between_detections_has_no_box() -> None:
+    watch = CameraWatch("gate", 30, every=15)
+    for index in range(120):
+        one, box = walker(index, 8.0)
+        given = sv.Detections(xyxy=box[None], confidence=np.array([0.9], np.float32), class_id=np.zeros(1, int))
+        people = watch.step(one, given if watch.due(one) and box[0] < 620 else None).people
+        assert (people.xyxy[:, 2] <= 640).all()
+    assert len(people) == 0
+
+
+def test_a_camera_that_loses_frames_is_looked_at_less_often_and_again_when_it_does_not() -> None:
+    watch, index, looks = CameraWatch("gate", 30, adapt=True), 0, dict[str, list[int]]()
+    for name, seconds, step in (("at first", 4, 1), ("behind", 12, 3), ("again", 60, 1)):
+        until = index + 30 * seconds
+        while index < until:
+            one = Frame("gate", index, index / 30, np.zeros((24, 32, 3), np.uint8))
+            looked = watch.due(one)
+            looks.setdefault(name, []).append(looked)
+            watch.step(one, sv.Detections.empty() if looked else None)
+            index += step
+        if name == "behind":
+            assert watch.every == 8  # about four detections a second are left
+            assert watch.load.raised == 2
+            assert watch.load.strained
+    assert np.mean(looks["at first"]) == pytest.approx(1 / 3, abs=0.02)
+    assert np.mean(looks["behind"][-90:]) < 0.5  # of those frames that are left
+    assert watch.every == 3
+    assert not watch.load.strained
+    assert np.mean(looks["again"][-300:]) == pytest.approx(1 / 3, abs=0.02)
+
+
+def test_a_file_is_looked_at_as_often_as_ever() -> None:
+    watch = CameraWatch("gate", 30)
+    for index in range(0, 600, 4):
+        watch.step(Frame("gate", index, index / 30, np.zeros((24, 32, 3), np.uint8)), sv.Detections.empty())
+    assert (watch.every, watch.load.raised) == (3, 0)
 
 
 def test_from_first_sight_to_the_end() -> None:

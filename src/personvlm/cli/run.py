@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from personvlm.base import logs
 from personvlm.base.errors import extra
-from personvlm.cli.describe import Model, NoAge, NoGender, Quiet, Saying
+from personvlm.cli.describe import MinPrecision, Model, NoAge, NoGender, Quiet, Saying, Spoken
 from personvlm.cli.output import print_json
 from personvlm.cli.run_screen import counts, line, screen, summary, truth_lines
 
@@ -25,18 +28,28 @@ if TYPE_CHECKING:
 
 def run(
     arguments: Annotated[
-        list[str], typer.Argument(metavar="SOURCE|CAMERAS.yaml...", help="Videos, folders, addresses, rendered:, YAML.")
+        list[str], typer.Argument(metavar="SOURCE|CAMERAS.yaml...", help="Videos, streams, webcam:0, rendered:, YAML.")
     ],
     annotate: Annotated[
         Path | None, typer.Option(help="Write an MP4 with boxes and descriptions (several cameras: NAME-CAMERA.mp4).")
     ] = None,
     jsonl: Annotated[Path | None, typer.Option(help="Write every event to this file, one per line.")] = None,
+    mot: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write who is where in every frame as MOTChallenge: CAMERA.txt.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object with everybody at the end.")] = False,
     detector: Annotated[
         str, typer.Option(metavar="auto|yolox|motion|given|FILE.onnx", help="Who finds people.")
     ] = "auto",
+    person_class: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Class that is a person, of a FILE.onnx (default: 0).")
+    ] = None,
     every: Annotated[int | None, typer.Option(min=1, help="Detect in every N-th frame (default: 10 a second).")] = None,
     tracker: Annotated[Literal["bytetrack", "ocsort", "botsort"], typer.Option(help="Who follows them.")] = "bytetrack",
+    update_every: Annotated[
+        str | None, typer.Option(metavar="10s|300f", help="Describe somebody again after so many seconds or frames, if "
+                                                          "there is something new to see (default: 10s).")
+    ] = None,
     frames: Annotated[int | None, typer.Option(min=1, help="End every camera after so many frames.")] = None,
     store: Annotated[
         str | None, typer.Option(metavar="FILE|URL", help="Store what is said: a SQLite file or postgresql://...")
@@ -48,6 +61,9 @@ def run(
         str | None, typer.Option(metavar="DIR|URL", help="Where pictures of --store or --queue go.")
     ] = None,
     no_crops: Annotated[bool, typer.Option("--no-crops", help="Store no pictures of people.")] = False,
+    cache: Annotated[
+        str | None, typer.Option(metavar="redis://", help="With --store: each camera's latest descriptions, too.")
+    ] = None,
     mqtt: Annotated[
         str | None, typer.Option(metavar="URL", help="Publish every event: mqtt://[user:password@]host[:port][/prefix].")
     ] = None,
@@ -63,42 +79,62 @@ def run(
         bool, typer.Option("--truth", help="Compare with the truth at the end: rendered scenes, MOT sequences.")
     ] = False,
     say: Saying = "confident",
+    min_precision: MinPrecision = None,
     no_gender: NoGender = False,
     no_age: NoAge = False,
+    lang: Spoken = "en",
+    log_format: Annotated[logs.Format, typer.Option(help="Of notes on stderr; json is for collectors.")] = "text",
     model: Model = None,
     quiet: Quiet = False,
 ) -> None:
     """Detect, follow and describe the people on cameras. Exit status 1 if a camera failed; the others went on."""
     with extra("`personvlm run`", "video"):
         from personvlm.pipeline.run import Run, check_output
-        from personvlm.pipeline.run_cameras import cameras, identity
+        from personvlm.pipeline.run_cameras import cameras, identity, when
+        from personvlm.pipeline.run_mot import MotWriter, all_seen
         from personvlm.pipeline.run_sinks import queueing, storing
         from personvlm.pipeline.run_truth import Referee
         from personvlm.video.describing import TrackDescriber
+    from personvlm.language.languages import ENGLISH, in_language, language
     from personvlm.runtime.describer import Describer
 
     if store is not None and queue is not None:
         raise typer.BadParameter("choose one of --store and --queue: with a queue the workers store")
+    if cache is not None and store is None:
+        raise typer.BadParameter("--cache goes with --store; with --queue, give it to the workers")
     if queue is not None and truth:
         raise typer.BadParameter("--truth judges what is said here; leave --queue out")
     if queue is not None and mqtt is not None:
         raise typer.BadParameter("--mqtt tells what is said here; leave --queue out")
-    chosen = cameras(arguments, detector=detector, every=every, tracker=tracker, live=live)
+    spoken = language(lang)
+    if queue is not None and spoken != ENGLISH:
+        raise typer.BadParameter("--lang with --queue: the workers describe, and what they store is English")
+    if queue is not None and min_precision is not None:
+        raise typer.BadParameter("--min-precision with --queue: the workers describe, give it to them")
+    chosen = cameras(arguments, detector=detector, person_class=person_class, every=every, tracker=tracker, live=live,
+                     timing=when(update_every))  # fmt: skip
     known = identity(arguments)
     check_output(jsonl, chosen)
     loaded = Describer.load(model)
-    describer = TrackDescriber(loaded, say=say, gender=not no_gender, age=not no_age)
+    describer = TrackDescriber(loaded, say=say, min_precision=min_precision, gender=not no_gender, age=not no_age)
     if capacity is not None:
         _capacity(chosen, describer, capacity, as_json, quiet)
         return
+    if log_format == "json":
+        logs.start("json", quiet=quiet)
     referee = Referee() if truth else None
+    tracks = None if mot is None else MotWriter(mot)
     people: dict[str, dict[str, Any]] = {}
     with contextlib.ExitStack() as stack:
+        if tracks is not None:
+            stack.callback(tracks.close)
         write = _writer(jsonl, stack)
         show, watch = screen(stack, quiet=quiet, as_json=as_json)
 
         def note(text: str) -> None:
-            if not quiet:
+            if log_format == "json":
+                logging.getLogger(__name__).info(text)
+            elif not quiet:
                 show(f"personvlm: {text}", error=True)
 
         def ending() -> bool:
@@ -107,7 +143,7 @@ def run(
         stored = None
         if store is not None:
             stored = stack.enter_context(storing(
-                store, blobs=blobs, crops=not no_crops, report=note, ending=ending,
+                store, blobs=blobs, crops=not no_crops, cache=cache, report=note, ending=ending,
                 raised=lambda alert: show(f"alert {alert.rule}: {alert.camera}, {alert.probability:.0%}: {alert.text}"),
             ))  # fmt: skip
         put = None
@@ -125,6 +161,8 @@ def run(
                 stored(event)
             if referee is not None:
                 referee.told(event)
+            if event.description is not None:  # what is stored, and searched, stays English
+                event = replace(event, description=in_language(event.description, spoken))
             record = event.record()
             write(record)
             if publish is not None:
@@ -134,7 +172,7 @@ def run(
             show(line(event))
 
         running = Run(chosen, describer, tell, annotate=annotate, frames=frames, identity=known, put=put, watch=watch,
-                      seen=None if referee is None else referee.seen, report=note)  # fmt: skip
+                      seen=all_seen(referee, tracks), report=note)  # fmt: skip
         with _interruptible(running):
             status = running.go()
         report = None
@@ -142,12 +180,15 @@ def run(
             telling = TrackDescriber(loaded, say="all", gender=not no_gender, age=not no_age)
             report = referee.report(running.links(), telling)
     for problem in status.errors:
-        print(f"personvlm: error: {problem}", file=sys.stderr)
+        logs.failed(problem)
     if as_json:
         print_json({"cameras": counts(status), "people": list(people.values()),
                     **({} if report is None else {"truth": report})}, indent=1)  # fmt: skip
     elif not quiet:
-        print(summary(status), file=sys.stderr)
+        if log_format == "json":
+            logging.getLogger(__name__).info("ended", extra={"cameras": counts(status)})
+        else:
+            print(summary(status), file=sys.stderr)
         for text in [] if report is None else truth_lines(report):
             print(text)
     if status.errors or status.failed:

@@ -12,20 +12,19 @@ from typing import Any
 
 import supervision as sv
 
-from personvlm.base.errors import AssetError, InputError, PersonVLMError
+from personvlm.base.errors import InputError, PersonVLMError
 from personvlm.pipeline.run_annotate import Annotator
 from personvlm.pipeline.run_cameras import Camera, sources
+from personvlm.pipeline.run_detectors import Detectors
 from personvlm.pipeline.run_events import Describing, Occasions, PersonEvent, SameAs
 from personvlm.pipeline.run_identity import Identities
 from personvlm.pipeline.run_sinks import Put, Queueing
 from personvlm.pipeline.run_status import CameraStatus, Status
-from personvlm.runtime.engine import available_cores
 from personvlm.video.describing import TrackDescriber
-from personvlm.video.detectors import Detector, GivenDetector, MotionDetector
+from personvlm.video.detectors import Detector
 from personvlm.video.feed import Feed
 from personvlm.video.frame import Frame, Report
 from personvlm.video.identity import Identity, Link
-from personvlm.video.onnx_detectors import OnnxDetector
 from personvlm.video.tracking import Tracking
 from personvlm.video.triggers import Timing
 from personvlm.video.watch import CameraWatch, Watched
@@ -67,10 +66,10 @@ class Run:
         self._put, self._seen = put, seen
         self._identities = Identities(identity)
         self._describing: Occasions | None = None
-        self._timing, self._limit = timing, frames
+        self._timing, self._limit = timing or Timing(), frames
         self._ready = threading.Condition()
         self._stopped = threading.Event()
-        self._detectors: dict[str, Detector] = {}
+        self._detectors = Detectors(report)
         self._begun = time.monotonic()
         self.status = Status({})
         opened = []
@@ -207,7 +206,8 @@ class Run:
         try:
             if wanted == "given" and frame.given is None:
                 raise InputError(f"{name}: no boxes come with this source; take another detector than `given`")
-            camera.detector = self._detector(wanted)
+            timing = settings.timing.settings(self._timing, camera.feed.source.rate, name)
+            camera.detector = self._detectors.get(wanted, settings.person_class)
             place = self._annotate[name]
             camera.annotator = None if place is None else Annotator(place)
         except PersonVLMError as error:
@@ -217,31 +217,9 @@ class Run:
             return False
         camera.watch = CameraWatch(
             name, camera.feed.source.rate, every=settings.every, tracking=Tracking(name=settings.tracker),
-            timing=self._timing, embed=self._describer.embed, report=self._noting(name),
+            timing=timing, embed=self._describer.embed, adapt=camera.feed.source.live, report=self._noting(name),
         )  # fmt: skip
         return True
-
-    def _detector(self, name: str) -> Detector:
-        """One of every kind, shared by the cameras."""
-        if name not in self._detectors:
-            self._detectors[name] = self._make_detector(name)
-        return self._detectors[name]
-
-    def _make_detector(self, name: str) -> Detector:
-        if name == "given":
-            return GivenDetector()
-        if name == "motion":
-            return MotionDetector()
-        threads = available_cores()
-        if name == "yolox":
-            return OnnxDetector.yolox_nano(threads=threads)
-        if name != "auto":
-            return OnnxDetector(Path(name), threads=threads)
-        try:
-            return OnnxDetector.yolox_nano(threads=threads)
-        except AssetError as error:
-            self._report(f"people are told by their motion alone, because the detector is missing: {error}")
-            return MotionDetector()
 
     def _end(self, camera: _Watched, describing: Occasions) -> None:
         if camera.watch is not None:
@@ -278,6 +256,7 @@ class Run:
                 one.state = "failed"
             if camera.watch is not None:
                 one.people, one.fleeting = camera.watch.tracks, camera.watch.triggers.fleeting
+                one.every, one.slowed = camera.watch.every, camera.watch.load.raised
             while camera.times and now - camera.times[0] >= 5.0:
                 camera.times.popleft()
             one.fps = len(camera.times) / min(5.0, max(0.5, now - self._begun))
@@ -298,7 +277,7 @@ def run(cameras: Mapping[str, Camera], describer: TrackDescriber, tell: Callable
         tell: gets every event, one after the other, in a thread of its own.
         annotate: write an MP4 with boxes and descriptions here; with several cameras one each, ``NAME-CAMERA.mp4``.
         frames: end a camera after so many frames.
-        timing: when people are described.
+        timing: when people are described, where a camera says nothing else.
         identity: how people are known again; None links nobody.
         put: put events on a queue, for others to describe, instead of describing here.
         seen: gets every frame with the people in it; must be quick.

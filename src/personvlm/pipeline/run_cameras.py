@@ -2,34 +2,91 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml  # type: ignore[import-untyped]
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from personvlm.base.errors import InputError
 from personvlm.video.frame import Report, Source
 from personvlm.video.identity import Identity
 from personvlm.video.paced import Paced
 from personvlm.video.sources import camera_names, open_sources
+from personvlm.video.triggers import Timing
 
 YAML = (".yaml", ".yml")
+
+OWN = ("auto", "yolox", "motion", "given")
+"""Detectors that know what a person is."""
+
+_EVERY = re.compile(r"(\d+(?:\.\d+)?)\s*(s|f)?")
+
+
+class When(BaseModel):
+    """When people are described. What is left out is usual; see :class:`personvlm.video.triggers.Timing`.
+
+    Attributes:
+        deadline: seconds after first sight, whatever the pictures are like.
+        update: between two updates of a person, at least: ``10s``, or ``300f``, which are frames of the camera.
+        novelty: how different a picture must be from all described ones to be new evidence, 0 to 1; 0 takes any.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    deadline: Annotated[float, Field(ge=0)] | None = None
+    update: str | None = None
+    novelty: Annotated[float, Field(ge=0, le=1)] | None = None
+
+    @field_validator("update", mode="before")
+    @classmethod
+    def _span(cls, value: Any) -> Any:
+        text = str(value) if isinstance(value, int | float) else value
+        if isinstance(text, str) and (_EVERY.fullmatch(text) is None or float(text.rstrip("sf ")) <= 0):
+            raise ValueError(f"{text!r} is no time; give seconds, as in 10s, or frames, as in 300f")
+        return text
+
+    def settings(self, base: Timing, rate: float, camera: str) -> Timing:
+        """As a camera of ``rate`` frames per second takes it.
+
+        Raises:
+            InputError: frames, of a camera whose rate is unknown.
+        """
+        every = base.every
+        if self.update is not None:
+            every = float(self.update.rstrip("sf "))
+            if self.update.endswith("f"):
+                if rate <= 0:
+                    raise InputError(f"{camera}: an update every {self.update}, but the camera does not say how many "
+                                     "frames it has per second; give seconds, as in 10s")  # fmt: skip
+                every /= rate
+        return replace(base, every=every,
+                       deadline=base.deadline if self.deadline is None else self.deadline,
+                       novel=base.novel if self.novelty is None else self.novelty)  # fmt: skip
+
+    def over(self, other: When) -> When:
+        """This, and what ``other`` says where this says nothing."""
+        return other.model_copy(update=self.model_dump(exclude_none=True))
 
 
 class Camera(BaseModel):
     """One entry of a camera file. Everything but ``source`` may be left out.
 
     Attributes:
-        source: a video file, a folder of pictures, a MOTChallenge sequence, an address, or ``rendered:…``.
+        source: a video file, a folder of pictures, a MOTChallenge sequence, an address, a webcam (``webcam:0``), or
+            ``rendered:…``.
         detector: ``auto`` takes boxes that come with the source, else YOLOX-nano, else motion; or the path of an ONNX
             file.
+        person_class: number of the class that is a person, of a detector of your own; 0 by default.
         every: detect in every how many frames; by default about ten times a second.
         tracker: one of the trackers.
         start: time of the first frame of a file, seconds since the epoch.
         rate: frames per second of a folder of pictures.
         detections: a MOTChallenge file with the boxes of every frame.
+        timing: when people are described.
         live: play a recording at the speed at which it was taken, as a camera would: what is not looked at in time is
             dropped. ``late`` lets it begin so many seconds later.
     """
@@ -38,13 +95,27 @@ class Camera(BaseModel):
 
     source: str = Field(min_length=1)
     detector: str = "auto"
+    person_class: Annotated[int, Field(ge=0)] | None = None
     every: Annotated[int, Field(ge=1)] | None = None
     tracker: Literal["bytetrack", "ocsort", "botsort"] = "bytetrack"
     start: float | None = None
     rate: Annotated[float, Field(gt=0, lt=1000)] = 10.0
     detections: Path | None = None
+    timing: When = When()
     live: bool = False
     late: Annotated[float, Field(ge=0)] = 0.0
+
+    @field_validator("source", mode="before")
+    @classmethod
+    def _webcam(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    @model_validator(mode="after")
+    def _classes(self) -> Camera:
+        if self.person_class is not None and self.detector in OWN:
+            raise ValueError(f"person_class counts the classes of a detector of your own, {self.detector} has none; "
+                             "name its ONNX file as detector")  # fmt: skip
+        return self
 
 
 class Way(BaseModel):
@@ -97,13 +168,14 @@ class _File(BaseModel):
 
     cameras: dict[str, Camera] = Field(min_length=1)
     identity: People | Literal[False] | None = None
+    timing: When = When()
 
 
 def cameras(arguments: Sequence[str], **defaults: Any) -> dict[str, Camera]:
     """Cameras by name: sources as they are named, and those of YAML files among them.
 
     Args:
-        arguments: sources and YAML files (``cameras: {NAME: {source: …}}``).
+        arguments: sources and YAML files (``cameras: {NAME: {source: …}}``; ``timing`` beside it holds for all).
         defaults: fields of :class:`Camera` for sources that are named outright, and for what a file leaves out.
 
     Raises:
@@ -122,6 +194,18 @@ def cameras(arguments: Sequence[str], **defaults: Any) -> dict[str, Camera]:
     if not found:
         raise InputError("no camera; name a source or a YAML file")
     return found
+
+
+def when(update: str | None) -> When:
+    """When people are described, as the command line says it.
+
+    Raises:
+        InputError: ``update`` is neither seconds nor frames.
+    """
+    try:
+        return When(update=update)
+    except ValidationError as error:
+        raise InputError(f"--update-every: {_first(error)}") from None
 
 
 def identity(arguments: Sequence[str]) -> Identity | None:
@@ -169,10 +253,17 @@ def _camera(fields: dict[str, Any], name: str) -> Camera:
 
 
 def _read(path: Path, defaults: dict[str, Any]) -> dict[str, Camera]:
-    folder = path.parent
-    return {name: _beside(folder, camera.model_copy(update={
-        key: value for key, value in defaults.items() if key not in camera.model_fields_set
-    })) for name, camera in _load(path).cameras.items()}  # fmt: skip
+    folder, file = path.parent, _load(path)
+    timing = file.timing.over(defaults.get("timing", When()))
+    found = {}
+    for name, camera in file.cameras.items():
+        mine = camera.model_fields_set
+        # The number of a class belongs to the detector that it was said with.
+        usual = {key: value for key, value in defaults.items()
+                 if key not in mine and (key != "person_class" or "detector" not in mine)}  # fmt: skip
+        whole = {key: getattr(camera, key) for key in mine} | usual | {"timing": camera.timing.over(timing)}
+        found[name] = _beside(folder, _camera(whole, f"{path}: {name}"))
+    return found
 
 
 def _load(path: Path) -> _File:

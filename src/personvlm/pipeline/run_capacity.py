@@ -38,7 +38,8 @@ class Trial:
         people: tracks that were long enough to be described; ``undescribed`` were not.
         described, updates_lost: revisions told; updates that were superseded or shed.
         p95_ms: from the occasion to the words; None without any.
-        keeps_up: at most :data:`MOST_DROPPED` of the frames dropped and at most :data:`LATEST` to the words.
+        keeps_up: at most :data:`MOST_DROPPED` of the frames dropped, no camera looked at less often than it should be
+            since the warm-up, and at most :data:`LATEST` to the words.
     """
 
     cameras: int
@@ -63,7 +64,7 @@ def attempt(cameras: Mapping[str, Camera], describer: TrackDescriber, count: int
     copies = {f"camera-{number + 1}": kinds[number % len(kinds)].model_copy(update={
         "live": True, "late": 0.37 * number % 1.0}) for number in range(count)}  # fmt: skip
     told: list[tuple[str, float]] = []
-    before: list[tuple[float, int, int]] = []
+    before: list[tuple[float, int, int, int]] = []
     begun = time.monotonic()
 
     def watch(status: Status) -> None:
@@ -82,20 +83,21 @@ def attempt(cameras: Mapping[str, Camera], describer: TrackDescriber, count: int
         timer.cancel()
     for problem in status.errors:
         raise InputError(problem)
-    start, frames, dropped = before[0] if before else (begun, 0, 0)
+    start, frames, dropped, slowed = before[0] if before else (begun, 0, 0, 0)
     lasted = max(0.1, min(time.monotonic(), begun + seconds) - start)
-    frames, dropped = (now - then for now, then in zip(_frames(status), (frames, dropped), strict=True))
+    frames, dropped, slowed = (now - then for now, then in zip(_frames(status), (frames, dropped, slowed), strict=True))
     people = sum(camera.people - camera.fleeting for camera in status.cameras.values())
     late = float(np.quantile([latency for _, latency in told], 0.95)) if told else None
-    good = dropped <= MOST_DROPPED * (frames + dropped) and (late is None or late <= LATEST)
+    good = dropped <= MOST_DROPPED * (frames + dropped) and not slowed and (late is None or late <= LATEST)
     undescribed = people - len({key for key, _ in told})
     return Trial(count, frames, dropped, round(frames / lasted / count, 2), people, undescribed, status.described,
                  status.superseded + status.shed, None if late is None else round(late, 1), good)
 
 
-def _frames(status: Status) -> tuple[int, int]:
+def _frames(status: Status) -> tuple[int, int, int]:
     return (sum(camera.frames for camera in status.cameras.values()),
-            sum(camera.dropped for camera in status.cameras.values()))  # fmt: skip
+            sum(camera.dropped for camera in status.cameras.values()),
+            sum(camera.slowed for camera in status.cameras.values()))  # fmt: skip
 
 
 def capacity(cameras: Mapping[str, Camera], describer: TrackDescriber, *, seconds: float = 20.0, most: int = 64,

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from personvlm.base import tracing
@@ -42,7 +42,8 @@ class PersonEvent:
     Attributes:
         id: the same in all revisions of a person.
         revision: from 1; a higher one replaces a lower one. An answer to "who else is this" has that of what is known.
-        occasion: why it was told; ``kind`` is ``new``, ``update``, ``end`` or ``reid``.
+        occasion: why it was told, with its crops in the order of the model, the best first; ``kind`` is ``new``,
+            ``update``, ``end`` or ``reid``.
         description: what is said, or None where that failed or is somebody else's work.
         error: why it failed.
         latency_ms: from the occasion to the words.
@@ -250,15 +251,17 @@ class Describing(Occasions):
     def work(self, key: tuple[str, int], item: Waiting) -> None:
         """See :class:`Occasions`."""
         # The latest occasion has all the evidence of those before it.
-        description, problem = None, None
+        description, problem, told = None, None, item.occasions
         try:
             latest = item.occasions[-1]
             with tracing.span("describe", event_id=latest.event_id):
                 description = self._describer.describe(latest.crops, latest.posture)
+                # The picture that stands for the person is the one that the model finds best.
+                told = [replace(one, crops=self._describer.ranked(one.crops)) for one in item.occasions]
         except Exception as error:
             # One person who cannot be described must not silence all the others.
             problem = f"{type(error).__name__}: {error}"
-        for occasion in item.occasions:
+        for occasion in told:
             if occasion.kind == "update" and description is not None and description.text == self._said.get(key):
                 self.unchanged += 1
                 continue

@@ -34,7 +34,7 @@ def request_of(occasion: Occasion, revision: int) -> DescribeRequest:
     return DescribeRequest(
         event_id=occasion.event_id, camera=track.camera, track_id=track.track_id, trigger=_TRIGGER[occasion.kind],
         frame_time=occasion.time, crop=best, others=tuple(others), first_seen=track.first_seen, revision=revision,
-        final=occasion.kind == "end",
+        final=occasion.kind == "end", posture=None if occasion.posture is None else dict(occasion.posture),
     )  # fmt: skip
 
 

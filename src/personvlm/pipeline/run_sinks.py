@@ -112,7 +112,7 @@ class Queueing(Occasions):
 
 
 @contextlib.contextmanager
-def storing(url: str, *, blobs: str | None = None, crops: bool = True,
+def storing(url: str, *, blobs: str | None = None, crops: bool = True, cache: str | None = None,
             raised: Callable[[Alert], None] = lambda alert: None, report: Report = lambda note: None,
             ending: Callable[[], bool] = lambda: False) -> Iterator[Tell]:  # fmt: skip
     """A store that takes events: descriptions, at the end of a person who else it is, and the alerts that its rules
@@ -122,6 +122,7 @@ def storing(url: str, *, blobs: str | None = None, crops: bool = True,
         url: see :meth:`personvlm.store.store.Store.open`.
         blobs: where pictures go; see there.
         crops: False keeps no pictures.
+        cache: Redis that holds each camera's latest descriptions, too; see :mod:`personvlm.store.hot`.
         raised: gets every alert once it is stored; it is sent by whoever delivers, not here.
         report: told when the store is away and when it is back.
         ending: whether the run is to end.
@@ -135,8 +136,9 @@ def storing(url: str, *, blobs: str | None = None, crops: bool = True,
 
         from personvlm.alerts.engine import Alerts
         from personvlm.store import Store
+        from personvlm.store.hot import with_cache
     patient = Patience("the store", (OperationalError, InterfaceError, NoConnectionError, OSError), report, ending)
-    with Store.open(url, blobs=blobs, keep_crops=crops) as store:
+    with with_cache(Store.open(url, blobs=blobs, keep_crops=crops), cache) as store:
         alerts = Alerts(store)
 
         def write(event: PersonEvent, described: Described) -> list[Alert]:

@@ -16,6 +16,8 @@ class CameraStatus:
         frames: looked at or passed over between two detections; ``dropped`` were neither.
         fps: frames per second of wall time, of the last seconds.
         people: tracks so far; ``present`` are there now, ``fleeting`` were too short to be described.
+        every: people are detected in every how many frames, now; ``slowed`` counts how often that became more, because
+            frames were dropped.
         events: revisions told.
         note: the last thing worth knowing.
         error: why it failed.
@@ -29,6 +31,8 @@ class CameraStatus:
     people: int = 0
     present: int = 0
     fleeting: int = 0
+    every: int = 0
+    slowed: int = 0
     events: int = 0
     note: str = ""
     error: str | None = None

@@ -20,8 +20,11 @@ Image = NDArray[np.uint8]
 Scored = tuple[Image, float]
 """A picture, RGB ``uint8 [H, W, 3]``, and how well it shows the person, 0..1."""
 
+Moving = Mapping[str, Mapping[str, float]]
+"""Group -> value -> probability of what no picture shows: a posture, from the way somebody moves."""
+
 SURE = 0.75
-"""Probability from which it is said how somebody moves."""
+"""Probability from which it is said how somebody moves; a stated precision that is higher counts instead."""
 
 _LEAST = 0.05  # weight of a crop that is said to show nothing
 
@@ -34,6 +37,11 @@ class Look:
     logits: NDArray[np.float32] = field(repr=False)
     embedding: NDArray[np.float32] = field(repr=False)
     quality: float
+
+
+def worth(look: Look, score: float) -> float:
+    """How much a picture counts among those of a person: the model's own quality times the picture's ``score``."""
+    return look.quality * max(_LEAST, score)
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,7 @@ class TrackModel:
                 for row in range(len(images))]  # fmt: skip
 
     def say(self, looks: Sequence[Look], scores: Sequence[float],
-            moving: Mapping[str, Mapping[str, float]] | None = None) -> PersonDescription:  # fmt: skip
+            moving: Moving | None = None) -> PersonDescription:  # fmt: skip
         """What pictures of one person say together, and what else is known of the track.
 
         Attributes are decided on the mean of the pictures' logits, weighted with the model's own quality and the
@@ -95,35 +103,36 @@ class TrackModel:
         Raises:
             ValueError: no pictures.
         """
-        judged = self._judge(looks, scores)
-        for name, probable in (moving or {}).items():
-            value = max(probable, key=probable.__getitem__)
-            judged.scores[name] = dict(probable)
-            if probable[value] >= SURE:
-                judged.attributes[name] = Attribute(value=value, confidence=probable[value], source="track")
-        return self._words([judged], self.describer.engine)[0]
+        return self._words([self._judge(looks, scores, moving)], self.describer.engine)[0]
 
-    def describe_all(self, people: Sequence[Sequence[Scored]]) -> list[PersonDescription]:
+    def describe_all(self, people: Sequence[Sequence[Scored]],
+                     moving: Sequence[Moving | None] | None = None) -> list[PersonDescription]:  # fmt: skip
         """One batch of people, each with one picture or more. An answer does not depend on the others.
+
+        Args:
+            moving: of each person, see :meth:`say`.
 
         Raises:
             ValueError: somebody without a picture.
         """
+        given = list(zip(people, [None] * len(people) if moving is None else moving, strict=True))
         if self.describer.engine.workers:  # cores: one person each; else everybody at once
-            return self.describer._side_by_side(lambda person, engine: self._batch([person], engine)[0], people)
-        return self._batch(people, self.describer.engine)
+            return self.describer._side_by_side(lambda person, engine: self._batch([person], engine)[0], given)
+        return self._batch(given, self.describer.engine)
 
-    def _batch(self, people: Sequence[Sequence[Scored]], engine: Engine) -> list[PersonDescription]:
+    def _batch(self, people: Sequence[tuple[Sequence[Scored], Moving | None]],
+               engine: Engine) -> list[PersonDescription]:  # fmt: skip
         if not people:
             return []
-        looks = iter(self.look([image for person in people for image, _ in person], engine))
-        judged = [self._judge([next(looks) for _ in person], [score for _, score in person]) for person in people]
+        looks = iter(self.look([image for person, _ in people for image, _ in person], engine))
+        judged = [self._judge([next(looks) for _ in person], [score for _, score in person], moving)
+                  for person, moving in people]  # fmt: skip
         return self._words(judged, engine)
 
-    def _judge(self, looks: Sequence[Look], scores: Sequence[float]) -> _Judged:
+    def _judge(self, looks: Sequence[Look], scores: Sequence[float], moving: Moving | None = None) -> _Judged:
         if not looks:
             raise ValueError("no crops to describe")
-        weights = np.array([look.quality * max(_LEAST, score) for look, score in zip(looks, scores, strict=True)])
+        weights = np.array([worth(look, score) for look, score in zip(looks, scores, strict=True)])
         calibration = self._fused if len(looks) > 1 else self._alone
         fused = fuse(np.stack([look.logits for look in looks]), weights)
         probable = calibration.scores(calibration.probabilities(fused[None])[0], self._hidden)
@@ -135,7 +144,13 @@ class TrackModel:
         best = looks[int(weights.argmax())]
         own = self.describer._own(best.tokens[None], best.embedding[None], best.logits[None], self._say,
                                   self._min_precision)[0]  # fmt: skip
-        return _Judged(best.tokens, probable, without_replaced(attributes, own), own, embedding, best.quality)
+        attributes = without_replaced(attributes, own)
+        for name, told in (moving or {}).items():
+            value = max(told, key=told.__getitem__)
+            probable[name] = dict(told)
+            if told[value] >= max(SURE, self._min_precision or 0.0):
+                attributes[name] = Attribute(value=value, confidence=told[value], source="track")
+        return _Judged(best.tokens, probable, attributes, own, embedding, best.quality)
 
     def _words(self, judged: Sequence[_Judged], engine: Engine) -> list[PersonDescription]:
         texts = generate(engine, np.stack([one.tokens for one in judged]),

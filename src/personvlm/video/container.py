@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import av
 import numpy as np
 from av.container import InputContainer
+from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
@@ -14,8 +16,11 @@ from numpy.typing import NDArray
 from personvlm.base.errors import InputError
 from personvlm.base.images import MAX_PIXELS
 
+_NOTHING_YET = 10.0
+"""Seconds that a device may say that it has no frame yet."""
 
-def open_video(name: str, url: str, *, protocols: str, timeout: float | None = None,
+
+def open_video(name: str, url: str, *, protocols: str, timeout: float | None = None, form: str | None = None,
                options: dict[str, str] | None = None) -> tuple[InputContainer, VideoStream]:  # fmt: skip
     """Open ``url`` and choose its first video stream.
 
@@ -24,13 +29,15 @@ def open_video(name: str, url: str, *, protocols: str, timeout: float | None = N
         url: as FFmpeg understands it.
         protocols: what FFmpeg may use, separated by commas. Playlists inside a file cannot reach anything else.
         timeout: seconds without any data, while opening and while reading.
+        form: FFmpeg's name of the format; None lets it find out. Devices have to be told.
         options: more options for FFmpeg.
 
     Raises:
         InputError: no video stream, or more pixels than are decoded.
         av.error.FFmpegError: it cannot be opened; :func:`reason` says it in plain words.
     """
-    container = av.open(url, options={"protocol_whitelist": protocols, **(options or {})}, timeout=timeout)
+    container = av.open(url, format=form, options={"protocol_whitelist": protocols, **(options or {})},
+                        timeout=timeout)  # fmt: skip
     try:
         if not container.streams.video:
             raise InputError(f"{name}: holds no pictures (sound only?); give a video")
@@ -67,7 +74,7 @@ def decoded(container: InputContainer, stream: VideoStream, damage: Damage) -> I
     An error that ends the reading is noted in ``damage`` too, and raises nothing.
     """
     try:
-        for packet in container.demux(stream):
+        for packet in _packets(container, stream):
             try:
                 frames = packet.decode()
             except av.error.FFmpegError:
@@ -81,6 +88,21 @@ def decoded(container: InputContainer, stream: VideoStream, damage: Damage) -> I
             yield from (frame for frame in frames if isinstance(frame, VideoFrame) and not frame.is_corrupt)
     except av.error.FFmpegError as error:
         damage.why = reason(error)
+
+
+def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
+    """All packets. A device that has none yet (AVFoundation says so in place of waiting) is asked again for a while."""
+    since = time.monotonic()
+    while True:
+        try:
+            for packet in container.demux(stream):
+                yield packet
+                since = time.monotonic()
+            return
+        except av.error.BlockingIOError:
+            if time.monotonic() - since > _NOTHING_YET:
+                raise
+            time.sleep(0.005)
 
 
 def pixels(frame: VideoFrame, name: str) -> NDArray[np.uint8]:

@@ -6,7 +6,7 @@ Nothing is merged: a link is a statement about two sightings, and a person is wh
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from personvlm.base.errors import InputError
@@ -86,6 +86,22 @@ class Gallery:
         self._apart: set[frozenset[str]] = set()
         self._now = -math.inf
 
+    @classmethod
+    def of(cls, sightings: Iterable[Sighting], links: Iterable[Link] = (), apart: Iterable[tuple[str, str]] = (),
+           settings: Identity | None = None) -> Gallery:  # fmt: skip
+        """A gallery that has seen all this, for who remembers it elsewhere; links of sightings that it lacks are left
+        out.
+
+        Args:
+            apart: pairs of sightings of which somebody said that they are two people.
+        """
+        made = cls(settings)
+        made._sightings = {one.id: one for one in sightings}
+        made._links = {frozenset((link.sighting, link.same_as)): link for link in links
+                       if link.sighting in made._sightings and link.same_as in made._sightings}  # fmt: skip
+        made._apart = {frozenset(pair) for pair in apart}
+        return made
+
     def see(self, sighting: Sighting) -> Link | None:
         """Remember ``sighting``, or what is known better about one that is remembered, and link it if it shows somebody
         else's person.
@@ -97,12 +113,17 @@ class Gallery:
             self._links = {pair: link for pair, link in self._links.items() if link.sighting != sighting.id}
         self._sightings[sighting.id] = sighting
         self._forget(sighting.track.last_seen)
-        ranked = self._ranked(sighting) if sighting.id in self._sightings else []
+        link = self.match(sighting) if sighting.id in self._sightings else None
+        if link is not None:
+            self._links[frozenset((link.sighting, link.same_as))] = link
+        return link
+
+    def match(self, sighting: Sighting) -> Link | None:
+        """The link that ``sighting`` is sure enough to get; nothing is remembered of it."""
+        ranked = self._ranked(sighting)
         if not ranked or ranked[0][1] < self.settings.sure:
             return None
-        link = Link(sighting.id, ranked[0][0].id, ranked[0][1])
-        self._links[frozenset((link.sighting, link.same_as))] = link
-        return link
+        return Link(sighting.id, ranked[0][0].id, ranked[0][1])
 
     def ask(self, sighting: Sighting, top: int = 5) -> list[tuple[Sighting, float]]:
         """Who else this may be, where and when: one sighting of each of the ``top`` likeliest people, with the

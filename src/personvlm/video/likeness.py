@@ -48,8 +48,8 @@ class Likeness:
     how much likelier this likeness is if they are one person than if they are two.
 
     ``tools/fit_likeness.py`` fits the numbers (:func:`fit_likeness`) on the 87 people of PETA's validation split that
-    have several pictures: -3.2, 13.4 and -0.4 for the shipped model. On four rendered scenes (seeds 100 to 103) a
-    steeper cosine is right more often, 95 of 100 links at a recall of .87 in place of 94 at .84; these are its numbers.
+    have several pictures: -3.4, 14.9 and -0.3 for the shipped model. On four rendered scenes (seeds 100 to 103) a
+    steeper cosine is right more often, 94 of 100 links at a recall of .74 in place of 93 at .78; these are its numbers.
     They belong to the shipped model. Attributes decide between people dressed nearly alike.
 
     Attributes:

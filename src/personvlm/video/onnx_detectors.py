@@ -52,7 +52,7 @@ class OnnxDetector:
         threads: cores to use; onnxruntime's choice by default.
 
     Raises:
-        InputError: it cannot be loaded, or has another form; the message names what it has.
+        InputError: it cannot be loaded, has another form or no such class; the message names what it has.
     """
 
     def __init__(self, path: Path, *, person: int = 0, threads: int | None = None) -> None:
@@ -69,6 +69,9 @@ class OnnxDetector:
         self._inputs = [item.name for item in self._session.get_inputs()]
         batch, channels, height, width = (*self._session.get_inputs()[0].shape, 0, 0, 0, 0)[:4]
         self._layout = _layout(path, self._session)
+        classes = _classes(self._layout, self._session)
+        if not 0 <= person < (classes or person + 1):
+            raise InputError(f"{path}: person_class {person}, but it has {classes} classes, from 0 to {classes - 1}")
         if channels != 3 or not isinstance(height, int) or not isinstance(width, int):
             if self._layout == "yolox" or channels != 3:
                 raise InputError(f"{path}: its input is {self._session.get_inputs()[0].shape}; "
@@ -160,6 +163,15 @@ def _corners(boxes: Floats) -> Floats:
 
 def _scale(network: tuple[int, int], frame: tuple[int, int]) -> float:
     return min(network[0] / frame[0], network[1] / frame[1])
+
+
+def _classes(layout: Layout, session: onnxruntime.InferenceSession) -> int:
+    """How many classes it tells apart, 0 where it does not say."""
+    outputs = [item.shape[-1] for item in session.get_outputs()]
+    if layout == "detr-decoded":
+        return 0
+    count = outputs[0] if layout == "yolox" or outputs[1] == 4 else outputs[1]
+    return 0 if not isinstance(count, int) else count - 5 if layout == "yolox" else count
 
 
 def _layout(path: Path, session: onnxruntime.InferenceSession) -> Layout:

@@ -34,13 +34,17 @@ class Path:
 
     def expect(self, time: float) -> Box:
         """The whole box at ``time``, along a straight line and at the size that was seen last."""
+        at, last = self._whole[-1]
+        return self.moved(last, time - at)
+
+    def moved(self, box: Box, seconds: float) -> Box:
+        """``box`` after ``seconds`` more on this way; where it leads is told once it is 0.2 s long."""
         times = np.array([at for at, _ in self._whole])
-        boxes = np.stack([box for _, box in self._whole])
-        centers, last = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[-1]
-        if len(times) >= 3 and times[-1] - times[0] >= 0.2:
-            slope = np.polyfit(times - times[-1], centers, 1)[0] * (time - times[-1])
-            return np.asarray(last + np.concatenate([slope, slope]), np.float32)
-        return np.asarray(last, np.float32)
+        if len(times) < 3 or times[-1] - times[0] < 0.2:
+            return np.asarray(box, np.float32)
+        boxes = np.stack([whole for _, whole in self._whole])
+        slope = np.polyfit(times - times[-1], (boxes[:, :2] + boxes[:, 2:]) / 2, 1)[0] * seconds
+        return np.asarray(box + np.concatenate([slope, slope]), np.float32)
 
     def off(self, box: Box, time: float) -> float:
         """How far ``box`` reaches out of the expected one, and how different its feet and its height are; in heights.

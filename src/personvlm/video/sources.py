@@ -13,6 +13,8 @@ from personvlm.video.folders import Given, ImageFolder, is_mot_sequence, mot_seq
 from personvlm.video.frame import Report, Source
 from personvlm.video.scenes import PREFIX, rendered_cameras
 from personvlm.video.streams import Stream
+from personvlm.video.webcams import PREFIX as WEBCAM
+from personvlm.video.webcams import Webcam, is_webcam
 
 _log = logging.getLogger(__name__)
 _ADDRESS = re.compile(r"^([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
@@ -24,10 +26,10 @@ def open_sources(text: str, camera: str, *, start: float | None = None, rate: fl
     """What ``text`` names: one source, or all cameras of a rendered scene.
 
     Args:
-        text: a video file, a folder of pictures, a MOTChallenge sequence, an address (``rtsp://…``), or ``rendered:``
-            (see :func:`personvlm.video.scenes.rendered_cameras`).
+        text: a video file, a folder of pictures, a MOTChallenge sequence, an address (``rtsp://…``), a webcam
+            (``webcam:0``, ``/dev/video0``), or ``rendered:`` (see :func:`personvlm.video.scenes.rendered_cameras`).
         camera: name of the camera.
-        start: time of the first frame, seconds since the epoch. Not for addresses.
+        start: time of the first frame, seconds since the epoch. Not for addresses and webcams.
         rate: frames per second of a folder of pictures.
         detections: a MOTChallenge file with the boxes of every frame.
         report: told of faults that stop nothing.
@@ -47,6 +49,8 @@ def _open(text: str, camera: str, start: float | None, rate: float, report: Repo
         if address[1].lower() not in SCHEMES:
             raise InputError(f"{text}: no camera answers to {address[1]}://; known: {', '.join(SCHEMES)}")
         return Stream(text, camera, report=report)
+    if is_webcam(text):
+        return Webcam(text, camera, report=report)
     path = Path(text)
     if path.is_dir():
         if is_mot_sequence(path):
@@ -56,13 +60,15 @@ def _open(text: str, camera: str, start: float | None, rate: float, report: Repo
 
 
 def camera_names(texts: Iterable[str]) -> list[str]:
-    """A short, unique name for every source: the file's name without its ending, or the host of an address."""
+    """A short, unique name for each: a file's name without its ending, the host of an address, or ``webcam-0``."""
     names: list[str] = []
     for text in texts:
         address = _ADDRESS.match(text)
         base = text[address.end() :].rpartition("@")[2].split("/")[0] if address else Path(text).stem
         if text.startswith(PREFIX):
             base = PREFIX[:-1]
+        elif text.startswith(WEBCAM) or (text.isdigit() and is_webcam(text)):
+            base = f"{WEBCAM[:-1]}-{text.removeprefix(WEBCAM).split(',')[0].rpartition('/')[2].replace(' ', '-')}"
         name, number = base or "camera", 2
         while name in names:
             name, number = f"{base}-{number}", number + 1

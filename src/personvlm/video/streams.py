@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from threading import Event
 
 import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
 
 from personvlm.base.errors import InputError
 from personvlm.video.container import Damage, decoded, open_video, pixels, reason
@@ -84,23 +86,22 @@ class Stream:
 
     def _connection(self) -> Generator[Frame, None, str | None]:
         """Frames of one connection; returns why it ended, None if that was its proper end."""
-        transport = {"rtsp_transport": "tcp"} if self.url.startswith(("rtsp:", "rtsps:")) else {}
         try:
-            container, stream = open_video(hidden(self.url), self.url, protocols=PROTOCOLS,
-                                           timeout=self._patience.silence, options=transport)  # fmt: skip
+            container, stream = self._connect()
         except InputError:
             if not self.connections:
                 raise
             return "the stream holds no pictures now"
         except av.error.FFmpegError as error:
-            if not self.connections and isinstance(error, _HOPELESS):
-                raise InputError(f"{hidden(self.url)}: {reason(error)}; check the address") from None
+            mend = self._mend(error)
+            if not self.connections and mend is not None:
+                raise InputError(f"{hidden(self.url)}: {reason(error)}; {mend}") from None
             return reason(error)
         if self.connections:
             self._report(f"{self.camera}: connected again")
         self.connections += 1
         self.rate = float(stream.average_rate or stream.guessed_rate or 0)
-        finite = container.duration is not None and container.size > 0
+        finite = self._ends(container)
         self.live = not finite
         damage = Damage()
         offset: float | None = None
@@ -122,6 +123,20 @@ class Stream:
         if damage.why is None and finite:
             return None
         return damage.why or "the stream ended"
+
+    def _connect(self) -> tuple[InputContainer, VideoStream]:
+        """Open it. Raises like :func:`personvlm.video.container.open_video`."""
+        transport = {"rtsp_transport": "tcp"} if self.url.startswith(("rtsp:", "rtsps:")) else {}
+        return open_video(hidden(self.url), self.url, protocols=PROTOCOLS, timeout=self._patience.silence,
+                          options=transport)  # fmt: skip
+
+    def _mend(self, error: av.error.FFmpegError) -> str | None:
+        """What to do about an ``error`` at first contact that waiting does not mend; None where it may."""
+        return "check the address" if isinstance(error, _HOPELESS) else None
+
+    def _ends(self, container: InputContainer) -> bool:
+        """Whether what was opened is a file, which has an end and of which every frame counts."""
+        return container.duration is not None and container.size > 0
 
     def close(self) -> None:
         """See :class:`personvlm.video.frame.Source`. A silent connection ends after ``patience.silence``."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 import numpy as np
@@ -43,8 +43,8 @@ class Tracking:
     settle: int = 3
     coast: float = 2.0
     patience: float = 5.0
-    alike: float = 0.65
-    akin: float = 0.4
+    alike: float = 0.63
+    akin: float = 0.28
 
 
 FIRST_SEEN = "first_seen"
@@ -149,6 +149,15 @@ class Tracker:
         assert isinstance(settled, sv.Detections)
         settled.data[FIRST_SEEN] = np.array([self._alive[track].first for track in ids if track >= 0], float)
         return Tracked(settled, self._leave(frame.time))
+
+    def expect(self, people: sv.Detections, time: float) -> sv.Detections:
+        """The ``people`` of the last :meth:`update` where they will be at a later ``time``, each on the way that the
+        track has taken. Boxes may reach out of the frame.
+        """
+        ids = [] if people.tracker_id is None else people.tracker_id.tolist()
+        boxes = [self._alive[track].path.moved(box, time - self._alive[track].last) if track in self._alive else box
+                 for track, box in zip(ids, np.asarray(people.xyxy, np.float32), strict=True)]  # fmt: skip
+        return replace(people, xyxy=np.stack(boxes)) if boxes else people
 
     def finish(self) -> tuple[Track, ...]:
         """End all tracks that have not ended: the camera stops, or shows something else from now on. Whoever comes
