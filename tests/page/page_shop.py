@@ -51,7 +51,8 @@ class Shop:
             kill(queue, dead)
         queue.close()
         given = {"store": self.store_url, "queue": self.queue_url, **settings}
-        self.running = Running(ServerSettings(port=free_port(), **given), [StandIn()])
+        describers = given.pop("describers", None) or [StandIn()]
+        self.running = Running(ServerSettings(port=free_port(), **given), describers)
         self.url = self.running.url
 
     def __enter__(self) -> Shop:

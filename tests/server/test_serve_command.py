@@ -68,19 +68,39 @@ def test_it_serves_and_ends(tmp_path: Path) -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as server:
         assert server.stderr is not None
-        lines = [server.stderr.readline()]
-        url = re.search(r"http://127\.0\.0\.1:\d+", lines[0])
-        assert url, lines[0]
+        first = server.stderr.readline()
+        url = re.fullmatch(r"http://127\.0\.0\.1:\d+", json.loads(first)["url"])
+        assert url, first
         asked = {"content": jpeg(64, 128), "headers": {"content-type": "image/jpeg"}, "params": {"say": "all"}}
         answer = httpx.post(f"{url[0]}/v1/describe", timeout=60, **asked)
         assert answer.json()["results"][0]["text"].startswith("The image shows")
         assert httpx.get(f"{url[0]}/readyz").json()["parts"] == {"describer": "ok", "store": "ok"}
+        httpx.get(f"{url[0]}/v1/people", params={"q": "woman in red", "token": "pv_0123456789ab_" + 43 * "x"})
         server.send_signal(signal.SIGINT)
         rest = server.stderr.read()
         assert server.wait(60) == 0, rest
-    first = json.loads(rest.splitlines()[0].partition("personvlm.server.access ")[2])
-    assert (first["method"], first["path"], first["status"]) == ("POST", "/v1/describe", 200)
-    assert "Traceback" not in rest
+    requests = [line for line in map(json.loads, rest.splitlines()) if line["logger"] == "personvlm.server.access"]
+    assert (requests[0]["method"], requests[0]["path"], requests[0]["status"]) == ("POST", "/v1/describe", 200)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", requests[0]["time"])
+    assert (requests[0]["level"], requests[0]["message"]) == ("info", "POST /v1/describe 200")
+    assert requests[0]["request_id"] == answer.headers["x-request-id"]
+    assert not re.search(r"Traceback|The image shows|woman|xxx", rest)
+
+
+@needs_model
+def test_its_log_can_be_for_people(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "personvlm", "serve", "--port", "0", "--log-format", "text"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as server:
+        assert server.stderr is not None
+        first = server.stderr.readline()
+        url = re.fullmatch(r"personvlm: serving on (http://127\.0\.0\.1:\d+)\n", first)
+        assert url, first
+        assert httpx.get(f"{url[1]}/healthz").status_code == 200
+        server.send_signal(signal.SIGINT)
+        rest = server.stderr.read()
+        assert server.wait(60) == 0, rest
+    assert re.match(r'\S+Z info personvlm.server.access: GET /healthz 200 request_id="\w{16}"', rest)
 
 
 @needs_model

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 from pydantic import Field
 
-from personvlm.events.port import QueueStats
+from personvlm.events.port import DeadLetter, Queue, QueueStats
 from personvlm.server.people import Limit
-from personvlm.server.problems import Exact, Json
+from personvlm.server.problems import Exact, Json, Problem
 from personvlm.server.services import audited, services
 
 router = APIRouter(tags=["admin"])
 
 EventIds = Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=1000)]
+EventId = Annotated[str, Path(pattern=r"^[^/\x00]+$", min_length=1, max_length=200)]
 SeenHash = Annotated[str | None, Query(pattern="^[0-9a-f]{64}$", description="Of an entry that was seen before.")]
+AfterLetter = Annotated[str | None, Query(pattern=r"^-?0x[01]\.[0-9a-f]{1,13}p[+-]\d{1,2}_[^\x00]{1,200}$",
+                                          description="`next` of the part before.")]  # fmt: skip
 _LARGEST = 2**62
 Number = Annotated[int, Query(ge=0, le=_LARGEST)]
 
@@ -78,9 +82,10 @@ class Dead(Exact):
 
 
 class DeadLetters(Exact):
-    """The oldest first."""
+    """Part of a list, the oldest first; `next` goes into `after` to have the following part, and is null at the end."""
 
     dead: list[Dead]
+    next: str | None
 
 
 class ReplayBody(Exact):
@@ -129,11 +134,31 @@ def queue(request: Request) -> Response:
 
 
 @router.get("/v1/queue/dead", response_model=DeadLetters, summary="Events that nobody could describe")
-def dead(request: Request, limit: Limit = 50) -> Response:
+def dead(request: Request, after: AfterLetter = None, limit: Limit = 50) -> Response:
     """Why, and since when. Their pictures are not shown."""
-    letters = services(request).queue.dead(limit)
+    letters = _dead(services(request).queue, after, limit + 1)
+    shown, last = letters[:limit], letters[limit - 1] if len(letters) > limit else None
     return Json({"dead": [{"event_id": each.event_id, "reason": each.reason, "attempts": each.attempts,
-                           "died_at": each.died_at} for each in letters]})  # fmt: skip
+                           "died_at": each.died_at} for each in shown],
+                 "next": None if last is None else f"{last.died_at.hex()}_{last.event_id}"})  # fmt: skip
+
+
+def _dead(queue: Queue, after: str | None, count: int) -> Sequence[DeadLetter]:
+    """Up to ``count`` letters that follow ``after``. Queues only know how to begin at the oldest, so that as many as it
+    takes are read. Where that letter is not dead any more, from its time on: one may come twice, none is lost."""
+    if after is None:
+        return queue.dead(count)
+    time, _, event_id = after.partition("_")
+    died_at, most = float.fromhex(time), count
+    while True:
+        letters = queue.dead(most)
+        place = next((row + 1 for row, each in enumerate(letters)
+                      if each.event_id == event_id and each.died_at == died_at), None)  # fmt: skip
+        if place is None and len(letters) < most:
+            return [each for each in letters if each.died_at >= died_at][:count]
+        if place is not None and (len(letters) - place >= count or len(letters) < most):
+            return letters[place : place + count]
+        most *= 4
 
 
 @router.post("/v1/queue/replay", response_model=Replayed, summary="Try dead letters again")
@@ -144,3 +169,14 @@ def replay(request: Request, body: ReplayBody) -> Response:
     if service.settings.store is not None:
         audited(request, "replay", "queue", {"event_ids": body.event_ids, "replayed": count, "time": time.time()})
     return Json({"replayed": count})
+
+
+@router.delete("/v1/queue/dead/{event_id}", status_code=204, summary="Drop a dead letter")
+def drop(request: Request, event_id: EventId) -> Response:
+    """For good: the message, and the pictures that it holds. 404 where no such letter is dead (any more)."""
+    service = services(request)
+    if service.settings.store is not None:
+        audited(request, "drop dead letter", event_id)
+    if not service.queue.drop_dead([event_id]):
+        raise Problem(404, "not_found", f"no event {event_id[:80]} is dead")
+    return Response(status_code=204)

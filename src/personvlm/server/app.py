@@ -11,12 +11,27 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from personvlm.base.errors import InputError
 from personvlm.runtime.describer import Describer
-from personvlm.server import admin, basics, describe, erase, feed, ingest, ollama, openai, pages, people, rules, search
+from personvlm.server import (
+    admin,
+    basics,
+    describe,
+    erase,
+    feed,
+    ingest,
+    links,
+    ollama,
+    openai,
+    pages,
+    people,
+    rules,
+    search,
+)
 from personvlm.server.access import Access, Sessions
 from personvlm.server.describing import PeopleDescriber
 from personvlm.server.document import describe_api, operations
 from personvlm.server.front import Front
 from personvlm.server.idempotency import Idempotency
+from personvlm.server.languages import Speaking
 from personvlm.server.limits import Limits
 from personvlm.server.metrics import Metrics
 from personvlm.server.problems import handlers
@@ -27,7 +42,7 @@ from personvlm.server.tokens import Both, StoredTokens, TokenFile, Tokens
 
 # Routes are tried one after the other: what is asked for most stands first.
 _ROUTERS = (describe.router, openai.router, ollama.router, ingest.router, people.router, search.router, feed.router,
-            basics.router, rules.router, erase.router, admin.router, pages.router)  # fmt: skip
+            basics.router, rules.router, erase.router, admin.router, pages.router, links.router)  # fmt: skip
 
 _OWN: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 """FastAPI's own telemetry (from 0.165; earlier ones know none) would tell of paths and queries: who was looked for."""
@@ -80,6 +95,7 @@ def create_app(settings: ServerSettings | None = None, describers: Sequence[Desc
     if forgotten:
         raise RuntimeError(f"routes without a scope in server/scopes.py: {', '.join(forgotten)}")
     # The last one added is the first that a request meets.
+    app.add_middleware(Speaking)
     app.add_middleware(GZipMiddleware, minimum_size=1500, compresslevel=4)
     app.add_middleware(Idempotency)
     app.add_middleware(Limits, settings=settings)

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
 from pydantic import Field
 
+from personvlm.integrations.outbox import waiting_files
 from personvlm.pipeline.erase import erase as everywhere
 from personvlm.server.people import CameraName, CameraRow, camera_row
 from personvlm.server.problems import Exact, Json, Problem
@@ -54,13 +55,13 @@ class KeepBody(Exact):
 
 @router.post("/v1/erase", response_model=Erased, summary="Forget people")
 def erase(request: Request, body: EraseBody) -> Response:
-    """In the store, in every index, with their pictures, alerts and links, and what waits in the queue. Who was erased
-    is not stored again, however late an answer comes."""
+    """In the store, in every index, with their pictures, alerts and links, what waits or died in the queue, the cache,
+    and what waits for an MQTT broker here. Who was erased is not stored again, however late an answer comes."""
     service = services(request)
     queue = service.queue if service.settings.queue is not None else None
     scrub = is_sqlite(service.store.engine) if body.scrub is None else body.scrub
     receipt = everywhere(service.store, body.people, identity=body.identity, actor=request.state.principal.id,
-                         reason=body.reason, queue=queue, scrub=scrub)  # fmt: skip
+                         reason=body.reason, queue=queue, elsewhere=waiting_files(), scrub=scrub)  # fmt: skip
     number, digest = receipt.audit
     return Json({"at": receipt.at, "actor": receipt.actor, "reason": receipt.reason, "people": list(receipt.people),
                  "counts": receipt.counts, "remaining": list(receipt.remaining), "audit": number,

@@ -13,6 +13,7 @@ from fastapi.responses import Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from personvlm.schema import Described
+from personvlm.server.languages import SPEAKS
 from personvlm.server.people import Camera, Limit
 from personvlm.server.problems import Json, Problem
 from personvlm.server.services import Services, audited, services
@@ -90,7 +91,8 @@ class Feed:
                 self._listeners.discard(queue)
 
 
-@router.get("/v1/events", response_model=Events, summary="Everything that was said, in the order it was stored")
+@router.get("/v1/events", response_model=Events, dependencies=SPEAKS,
+            summary="Everything that was said, in the order it was stored")  # fmt: skip
 def events(request: Request, after: Number = 0, camera: Camera = None, limit: Limit = 50) -> Response:
     """Begins at the oldest. A part may be short, or empty, although more follows: go on with `next` until it no longer
     changes."""
@@ -115,7 +117,8 @@ _STREAM: Any = {200: {"content": {"text/event-stream": {"schema": {"type": "stri
                       "description": "`id`: the number, `event`: `described`, `data`: an Event in JSON."}}  # fmt: skip
 
 
-@router.get("/v1/events/stream", response_class=Response, responses=_STREAM, summary="What is said, as it is stored")
+@router.get("/v1/events/stream", response_class=Response, responses=_STREAM, dependencies=SPEAKS,
+            summary="What is said, as it is stored")  # fmt: skip
 async def stream(request: Request, camera: Camera = None, after: Annotated[int | None, Query(ge=0, le=_LARGEST)] = None,
                  last_event_id: Annotated[str | None, Header(max_length=30)] = None) -> Response:  # fmt: skip
     """Server-sent events. A browser that was cut off goes on where it was by `Last-Event-ID`."""

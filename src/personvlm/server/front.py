@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import random
 import time
@@ -75,6 +74,6 @@ class Front:
                 span.failed(str(status))
             if _access.isEnabledFor(logging.INFO):
                 who = getattr(state.get("principal"), "id", None)
-                line = {"request": id, "method": scope["method"], "path": scope["path"], "status": status,
+                line = {"request_id": id, "method": scope["method"], "path": scope["path"], "status": status,
                         "ms": round(1000 * seconds, 1), "token": who, "events": state.get("events")}  # fmt: skip
-                _access.info(json.dumps({name: value for name, value in line.items() if value is not None}))
+                _access.info("%s %s %d", scope["method"], scope["path"], status, extra=line)

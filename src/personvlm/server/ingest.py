@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from personvlm.events.port import PutResult
 from personvlm.schema import Crop, DescribeRequest
-from personvlm.schema.events import Trigger
+from personvlm.schema.events import Postures, Trigger
 from personvlm.server.people import CameraName
 from personvlm.server.pictures import check, decode64, enough
 from personvlm.server.problems import Exact, Json
@@ -32,6 +32,8 @@ class NewEvent(Exact):
     first_seen: Moment | None = Field(default=None, description="Of the track: tells who it is.")
     revision: int = Field(default=1, ge=1, le=2**31 - 1, description="Counts what is said about a track.")
     final: bool = Field(default=False, description="The person has left.")
+    posture: Postures | None = Field(default=None, description="Probabilities of postures, where you know how the "
+                                     "person moves.")  # fmt: skip
     images: list[str] = Field(min_length=1, max_length=64, description="Base64 or data URIs, the best first.")
 
 
@@ -56,7 +58,7 @@ async def put(request: Request, body: NewEvent) -> Response:
         crops.append(Crop(data=data, time=body.frame_time if row == 0 else None))
     event = DescribeRequest.build(
         body.camera, body.track_id, body.trigger, body.frame_time, crops[0], others=tuple(crops[1:]),
-        first_seen=body.first_seen, revision=body.revision, final=body.final,
+        first_seen=body.first_seen, revision=body.revision, final=body.final, posture=body.posture,
     )  # fmt: skip
     (outcome,) = await run_in_threadpool(queue.put, [event])
     request.state.events = [event.event_id]  # for the log

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
@@ -10,10 +10,12 @@ from fastapi.responses import Response
 from pydantic import Field, StringConstraints
 
 from personvlm.schema.groups import GROUP
+from personvlm.server.languages import SPEAKS
 from personvlm.server.problems import Exact, Json, Problem, tag_of, unless_known
 from personvlm.server.services import audited, services
-from personvlm.server.settings import ServerSettings, named
+from personvlm.server.settings import ServerSettings
 from personvlm.server.wire import Event, People, ShownCorrection, corrections, event, hidden
+from personvlm.store import hot
 from personvlm.store.corrections import checked
 from personvlm.store.reading import Camera as KnownCamera
 from personvlm.store.reading import Filters
@@ -50,12 +52,19 @@ class Tracks(Exact):
     next: str | None
 
 
+class SamePerson(Event):
+    """The same person on another camera, or at another time."""
+
+    probability: float | None = Field(description="Calibrated; null where only links with others connect the two.")
+    linked_by: str | None = Field(description="Who made the link between the two, such as `identity`.")
+
+
 class Story(Exact):
     """One person: what holds, what was said before, and who is the same person on other cameras."""
 
     person: Event
     story: list[Event]
-    same_as: list[Event] = Field(description="The same person on other cameras, or seen again.")
+    same_as: list[SamePerson] = Field(description="The same person on other cameras, or seen again.")
     corrections: list[ShownCorrection] = Field(description="What somebody put right of this person, and holds.")
 
 
@@ -116,7 +125,7 @@ def check_shown(groups: Iterable[str], settings: ServerSettings) -> None:
         raise Problem(422, "bad_attribute", f"{secret[0]} is switched off here; there is {there}")
 
 
-@router.get("/v1/people", response_model=People, summary="People, who was seen last first")
+@router.get("/v1/people", response_model=People, dependencies=SPEAKS, summary="People, who was seen last first")
 def people(request: Request, camera: Camera = None, since: Time = None, until: Time = None,
            attribute: Attributes = None, after: After = None, limit: Limit = 50) -> Response:  # fmt: skip
     """What holds of each."""
@@ -124,7 +133,7 @@ def people(request: Request, camera: Camera = None, since: Time = None, until: T
     wanted = filters(service.settings, camera, since, until, attribute)
     audited(request, "list", "people", {"camera": camera, "since": since, "until": until, "attribute": attribute,
                                         "after": after})  # fmt: skip
-    page = service.store.people(wanted, after=after, limit=limit)
+    page = hot.people(service.store, wanted, after=after, limit=limit)
     return Json({"people": [event(each, service.settings) for each in page.items], "next": page.next})
 
 
@@ -134,12 +143,15 @@ def tracks(request: Request, camera: Camera = None, since: Time = None, until: T
     """When who was where; nothing of how they look."""
     service = services(request)
     audited(request, "list", "tracks", {"camera": camera, "since": since, "until": until, "after": after})
-    page = service.store.people(filters(service.settings, camera, since, until), after=after, limit=limit)
+    page = hot.people(service.store, filters(service.settings, camera, since, until), after=after, limit=limit)
     rows = [event(each, service.settings) for each in page.items]
     return Json({"tracks": [{name: row[name] for name in Track.model_fields} for row in rows], "next": page.next})
 
 
-@router.get("/v1/people/{id}", response_model=Story, summary="One person's story")
+_NO_LINK: Mapping[str, Any] = {"probability": None, "linked_by": None}
+
+
+@router.get("/v1/people/{id}", response_model=Story, dependencies=SPEAKS, summary="One person's story")
 def person(request: Request, id: PersonId) -> Response:
     """404 where nobody has the id (any more)."""
     service = services(request)
@@ -149,9 +161,13 @@ def person(request: Request, id: PersonId) -> Response:
     audited(request, "view", id)
     ids = service.store.same_as(id)[:200]
     held = {each.request.person: each for each in service.store.people(Filters(people=ids), limit=len(ids)).items}
+    made = {link.other if link.one == id else link.one: {"probability": round(link.probability, 4),
+                                                         "linked_by": link.made_by}
+            for link in service.store.links(id)}  # fmt: skip
     return Json({"person": event(held.get(id) or story[-1], service.settings),
                  "story": [event(each, service.settings) for each in story],
-                 "same_as": [event(held[other], service.settings) for other in ids[1:] if other in held],
+                 "same_as": [{**event(held[other], service.settings), **made.get(other, _NO_LINK)}
+                             for other in ids[1:] if other in held],
                  "corrections": [each for each in corrections(service.store.corrections(id), service.settings)
                                  if each["holds"]]})  # fmt: skip
 
@@ -204,7 +220,8 @@ def cameras(request: Request) -> Response:
 
 def camera_row(each: KnownCamera, settings: ServerSettings) -> dict[str, Any]:
     """A :class:`CameraRow`."""
-    crops = "hidden" if named(each.name, settings.hide) else "blurred" if named(each.name, settings.blur) else "shown"
+    showing = settings.showing
+    crops = "hidden" if showing.hides(each.name) else "blurred" if showing.blurs(each.name) else "shown"
     return {"name": each.name, "people": each.people, "last_seen": each.last_seen, "keep_days": each.keep_days,
             "crop_days": each.crop_days, "keep_crops": each.keep_crops, "crops": crops}  # fmt: skip
 

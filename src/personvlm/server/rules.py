@@ -13,19 +13,22 @@ from personvlm.alerts.alert import Alert
 from personvlm.alerts.engine import StoredRule
 from personvlm.alerts.grammar import parse_rule
 from personvlm.alerts.plain import compile_words
-from personvlm.alerts.rule import attributes
+from personvlm.alerts.rule import attributes, time_zone
 from personvlm.base.errors import InputError
 from personvlm.server.people import CameraName, Limit, check_shown, filters
 from personvlm.server.problems import Exact, Json, Problem
 from personvlm.server.services import Services, audited, services
 from personvlm.server.settings import ServerSettings
-from personvlm.server.wire import crop_url, hidden, shown
+from personvlm.server.wire import crop_url
 
 router = APIRouter(tags=["alerts"])
 
 AlertId = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
 RuleName = Annotated[str, Path(pattern="^[a-z0-9][a-z0-9_-]{0,63}$")]
 RuleText = Annotated[str, Field(min_length=1, max_length=2000, description='Such as upper.color == "red"')]
+Zone = Annotated[str, Field(min_length=1, max_length=64)] | None
+AfterAlert = Annotated[str | None, Query(pattern=r"^0x[01]\.[0-9a-f]{1,13}p[+-]\d{1,2}_[0-9a-f]{32}$",
+                                         description="`next` of the part before.")]  # fmt: skip
 State = Literal["raised", "updated", "acknowledged", "closed"]
 
 
@@ -53,9 +56,10 @@ class ShownAlert(Exact):
 
 
 class AlertList(Exact):
-    """The latest first."""
+    """Part of a list, the latest first; `next` goes into `after` to have the following part, and is null at the end."""
 
     alerts: list[ShownAlert]
+    next: str | None
 
 
 class ShownRule(Exact):
@@ -63,6 +67,7 @@ class ShownRule(Exact):
 
     name: str
     rule: str
+    timezone: str | None = Field(description="Of its times; null: that of whatever machine judges it.")
     words: str | None
     channels: list[str]
     enabled: bool
@@ -78,6 +83,7 @@ class RuleBody(Exact):
     """What is put in force."""
 
     rule: RuleText
+    timezone: Zone = Field(default=None, description="Of its times, as in Europe/Berlin, in place of what `rule` says.")
     words: Annotated[str, Field(max_length=500)] | None = Field(default=None, description="What it was made from.")
     channels: list[Annotated[str, Field(max_length=64)]] = Field(default=[], max_length=20)
     enabled: bool = True
@@ -87,12 +93,15 @@ class WordsBody(Exact):
     """What is to raise an alert, in plain words."""
 
     words: Annotated[str, Field(min_length=1, max_length=500)]
+    timezone: Zone = Field(default=None, description="Whose times are meant, such as Europe/Berlin. It becomes part of "
+                           "a rule that asks for a time.")  # fmt: skip
 
 
 class CompiledRule(Exact):
     """`ignored` are words that were not understood, and stand for nothing in the rule."""
 
     rule: str
+    timezone: str | None
     ignored: list[str]
     notes: list[str]
 
@@ -107,6 +116,7 @@ class DryBody(Exact):
     """What is tried over the past, by default the last day."""
 
     rule: RuleText
+    timezone: Zone = Field(default=None, description="Of its times, in place of what `rule` says.")
     since: float | None = Field(default=None, ge=0, le=1e11, allow_inf_nan=False)
     until: float | None = Field(default=None, ge=0, le=1e11, allow_inf_nan=False)
     camera: list[CameraName] = Field(default=[], max_length=100)
@@ -132,12 +142,16 @@ class DryAnswer(Exact):
 
 @router.get("/v1/alerts", response_model=AlertList, summary="Alerts")
 def alerts(request: Request, state: State | None = None, rule: Annotated[str | None, Query(max_length=64)] = None,
-           limit: Limit = 50) -> Response:  # fmt: skip
+           after: AfterAlert = None, limit: Limit = 50) -> Response:  # fmt: skip
     """The latest first; without `state` and `rule` those that are not closed."""
     service = services(request)
-    found = service.alerts.alerts(state=state, rule=rule, limit=limit)
-    audited(request, "list", "alerts", {"state": state, "rule": rule})
-    return Json({"alerts": [_alert(each, service) for each in found]})
+    time, _, id = (after or "").partition("_")
+    place = None if after is None else (float.fromhex(time), id)
+    found = service.alerts.alerts(state=state, rule=rule, limit=limit + 1, after=place)
+    audited(request, "list", "alerts", {"state": state, "rule": rule, "after": after})
+    shown, last = found[:limit], found[limit - 1] if len(found) > limit else None
+    return Json({"alerts": [_alert(each, service) for each in shown],
+                 "next": None if last is None else f"{last.raised_at.hex()}_{last.id}"})  # fmt: skip
 
 
 @router.get("/v1/alerts/{id}", response_model=ShownAlert, summary="One alert")
@@ -178,9 +192,9 @@ def rules(request: Request) -> Response:
 def put_rule(request: Request, name: RuleName, body: RuleBody) -> Response:
     """422 with the place where it is no rule."""
     service = services(request)
-    _check(body.rule, service.settings)
-    audited(request, "put rule", name, {"rule": body.rule, "enabled": body.enabled})
-    stored = service.alerts.add_rule(name, body.rule, channels=body.channels, words=body.words, replace=True)
+    text = _check(body.rule, service.settings, body.timezone)
+    audited(request, "put rule", name, {"rule": text, "enabled": body.enabled})
+    stored = service.alerts.add_rule(name, text, channels=body.channels, words=body.words, replace=True)
     service.alerts.enable_rule(name, body.enabled)
     return Json({**_rule(stored), "enabled": body.enabled})
 
@@ -199,8 +213,13 @@ def compile_rule(request: Request, body: WordsBody) -> Response:
     """To be shown to whoever wrote the sentence. 422 where nothing was understood."""
     service = services(request)
     found = compile_words(body.words, [camera.name for camera in service.store.cameras()])
-    text = _check(str(found.rule), service.settings)
-    return Json({"rule": text, "ignored": list(found.ignored), "notes": list(found.notes)})
+    zone, notes = body.timezone if found.rule.timed else None, list(found.notes)
+    try:
+        time_zone(zone)
+    except InputError as error:  # a browser's newer list of zones must not keep anybody from making a rule
+        zone, notes = None, [*notes, str(error)]
+    text = _check(str(found.rule), service.settings, zone)
+    return Json({"rule": text, "timezone": zone, "ignored": list(found.ignored), "notes": notes})
 
 
 @router.get("/v1/channels", response_model=ChannelList, summary="Where alerts can be sent")
@@ -213,45 +232,38 @@ def channels(request: Request) -> Response:
 def dry_run(request: Request, body: DryBody) -> Response:
     """Replays what is stored; nothing is raised or sent."""
     service = services(request)
-    text = _check(body.rule, service.settings)
+    text = _check(body.rule, service.settings, body.timezone)
     since = time.time() - 86_400 if body.since is None and body.until is None else body.since
     audited(request, "dry run", text, {"since": since, "until": body.until, "camera": body.camera})
     wanted = filters(service.settings, body.camera, since, body.until)
     history = service.store.history(wanted.since, wanted.until, wanted.cameras)
-    run = service.alerts.dry_run(body.rule, history)
+    run = service.alerts.dry_run(text, history)
     record: dict[str, Any] = run.record()
     shown = [_alert(each, service) for each in run.alerts[:100]]
     return Json({**record, "rule": text, "alerts": shown})
 
 
-def _check(text: str, settings: ServerSettings) -> str:
-    """The canonical text. What this deployment does not show cannot be asked about by a rule either.
+def _check(text: str, settings: ServerSettings, zone: str | None = None) -> str:
+    """The canonical text, in a time zone if one is given. What this deployment does not show cannot be asked about by
+    a rule either.
 
     Raises:
-        InputError: not a rule; says where.
+        InputError: not a rule, says where; or not a time zone.
         Problem: 422, it asks for what is not shown.
     """
-    rule = parse_rule(text)
+    rule = parse_rule(text, zone)
     check_shown((each.group for each in attributes(rule.condition)), settings)
     return str(rule)
 
 
 def _alert(each: Alert, service: Services) -> dict[str, Any]:
-    settings, off = service.settings, hidden(service.settings)
-    latest = service.store.latest(each.person) if off or each.crop is None else None
-    # An alert that was raised while its picture was still on its way holds no reference; the store does by now.
-    reference = each.crop or (latest.request.crop.reference if latest is not None else None)
-    record = {**each.record(), "crop": crop_url(reference, each.camera, settings)}
-    if off:  # an alert does not hold what its text could be said anew from
-        said = None if latest is None else latest.description
-        record["text"] = "" if said is None else shown(said.text, said.attributes, settings)[0]
-        record["why"] = {name: share for name, share in each.why.items() if not any(group in name for group in off)}
-    return record
+    record = service.settings.showing.alert(each.record(), service.store)
+    return {**record, "crop": crop_url(each.crop, each.camera, service.settings)}
 
 
 def _rule(each: StoredRule) -> dict[str, Any]:
-    return {"name": each.name, "rule": str(each.rule), "words": each.words, "channels": list(each.channels),
-            "enabled": each.enabled}  # fmt: skip
+    return {"name": each.name, "rule": str(each.rule), "timezone": each.rule.zone, "words": each.words,
+            "channels": list(each.channels), "enabled": each.enabled}  # fmt: skip
 
 
 def _found(look: Any) -> Any:

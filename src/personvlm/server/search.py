@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 from pydantic import Field
+from starlette.concurrency import run_in_threadpool
 
 from personvlm.base.errors import InputError
 from personvlm.schema.groups import GROUP
+from personvlm.server.describe import _form
+from personvlm.server.describing import Options, PeopleDescriber
+from personvlm.server.languages import SPEAKS
 from personvlm.server.people import Attributes, Camera, PersonId, Time, filters
+from personvlm.server.pictures import check, reason
 from personvlm.server.problems import Exact, Json, Problem
 from personvlm.server.services import Services, audited, services
+from personvlm.server.settings import ServerSettings
 from personvlm.server.wire import Event, event, hidden
+from personvlm.store.judge import Looks
 from personvlm.store.query import Query as Asked
 from personvlm.store.query import Term
 from personvlm.store.query_parser import parse_query
@@ -26,6 +34,8 @@ router = APIRouter(tags=["search"])
 Words = Annotated[str, Query(max_length=500, pattern=r"^[^\x00]*$", description="As in: woman in a red coat.")]
 Facets = Annotated[list[str] | None, Query(max_length=40, description="`camera` or groups: their values are counted.")]
 Most = Annotated[int, Query(ge=1, le=100)]
+Person = Annotated[str | None, Query(pattern="^[0-9a-f]{32}$", description="Only sightings linked with this person.")]
+Like = Annotated[str | None, Query(pattern="^[0-9a-f]{32}$", description="Who looks like this person.")]
 _FACETS = ("camera", "upper.garment", "upper.color", "lower.garment", "lower.color", "headwear", "carrying", "gender",
            "age")  # fmt: skip
 
@@ -60,24 +70,100 @@ class Found(Exact):
     seconds: float
 
 
-@router.get("/v1/search", response_model=Found, summary="Search in plain words")
-def search(request: Request, q: Words = "", camera: Camera = None, since: Time = None, until: Time = None,
-           attribute: Attributes = None, facet: Facets = None, limit: Most = 20,
-           offset: Annotated[int, Query(ge=0, le=10_000)] = 0) -> Response:  # fmt: skip
+@dataclass(frozen=True)
+class Question:
+    """What is asked beside a picture, each as the routes say."""
+
+    q: str
+    camera: list[str] | None
+    since: float | None
+    until: float | None
+    attribute: list[str] | None
+    person: str | None
+    facet: list[str] | None
+    limit: int
+    offset: int
+
+
+def question(q: Words = "", camera: Camera = None, since: Time = None, until: Time = None,
+             attribute: Attributes = None, person: Person = None, facet: Facets = None, limit: Most = 20,
+             offset: Annotated[int, Query(ge=0, le=10_000)] = 0) -> Question:  # fmt: skip
+    """Of a request."""
+    return Question(q, camera, since, until, attribute, person, facet, limit, offset)
+
+
+@router.get("/v1/search", response_model=Found, dependencies=SPEAKS, summary="Search in plain words")
+def search(request: Request, asked: Annotated[Question, Depends(question)], like: Like = None) -> Response:
     """Ranked by the probability that a person fits, with a reason for each part of the question. What was searched for
     stands in the audit."""
-    service = services(request)
-    asked, notes = _allowed(parse_query(q), service)
-    wanted = filters(service.settings, camera, since, until, attribute)
+    looks = None
+    if like is not None:
+        known = services(request).store.latest(like)
+        if known is None or known.description.embedding is None:
+            raise Problem(404, "nobody", f"nobody has the id {like}, or no appearance of them is known")
+        looks = Looks(known.description.embedding, known.description.model)
+    return Json(_search(request, asked, looks, {"like": like}))
+
+
+_FILE = {"type": "object", "required": ["image"], "properties": {"image": {"type": "string", "format": "binary"}}}
+_PICTURE = {"schema": {"type": "string", "format": "binary"}}
+_BODY = {"requestBody": {"required": True, "content": {
+    "multipart/form-data": {"schema": _FILE}, "image/jpeg": _PICTURE, "image/png": _PICTURE, "image/webp": _PICTURE,
+}}}  # fmt: skip
+
+
+@router.post("/v1/search", response_model=Found, openapi_extra=_BODY, dependencies=SPEAKS,
+             summary="Search by a picture of somebody")  # fmt: skip
+async def search_picture(request: Request, asked: Annotated[Question, Depends(question)]) -> Response:
+    """Who looks like the person in the picture, and fits what else is asked. The picture is not kept; the audit has its
+    hash."""
+    settings: ServerSettings = request.app.state.settings
+    describer: PeopleDescriber = request.app.state.describer
+    name, data = await _picture(request, settings)
+    (answer,) = await describer.each([data], Options())
+    if isinstance(answer, InputError):
+        raise Problem(422, "bad_picture", reason(answer, name))
+    if answer.embedding is None:
+        raise Problem(422, "no_embedding", f"{answer.model or 'this model'} gives no appearance to search by")
+    looks = Looks(answer.embedding, answer.model)
+    detail = {"picture": hashlib.sha256(data).hexdigest()}
+    return Json(await run_in_threadpool(_search, request, asked, looks, detail))
+
+
+async def _picture(request: Request, settings: ServerSettings) -> tuple[str, bytes]:
+    """The one picture of a request, and its name."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        pictures, options = await _form(request, settings)
+        if len(pictures) > 1:
+            raise Problem(422, "too_many_pictures", f"{len(pictures)} pictures; a search is by one")
+        if options != Options():
+            raise Problem(422, "invalid_request", "what is asked beside the picture stands in the query")
+        return pictures[0]
+    if kind.startswith("image/"):
+        return "#0", check(await request.body(), settings, "#0")
+    raise Problem(415, "media_type", "send multipart/form-data with the file in the field 'image', or a picture as "
+                  "image/jpeg, image/png or image/webp")  # fmt: skip
+
+
+def _search(request: Request, question: Question, looks: Looks | None, detail: Mapping[str, Any]) -> dict[str, Any]:
+    service, words = services(request), question.q
+    asked, notes = _allowed(parse_query(words), service)
+    wanted = filters(service.settings, question.camera, question.since, question.until, question.attribute)
     also = tuple(Term.of(group, value) for group, value in wanted.attributes.items())
     asked = replace(asked, terms=(*asked.terms, *also))
-    audited(request, "search", q, {"camera": camera, "since": since, "until": until, "attribute": attribute,
-                                   "offset": offset})  # fmt: skip
-    found = service.store.search(asked, filters=wanted, limit=limit, offset=offset, facets=_facets(facet, service))
-    return Json(_found(found, service, notes))
+    facets = _facets(question.facet, service)
+    audited(request, "search", words, {
+        "camera": question.camera, "since": question.since, "until": question.until, "attribute": question.attribute,
+        "person": question.person, "offset": question.offset, **detail})  # fmt: skip
+    if question.person is not None:
+        wanted = replace(wanted, people=service.store.same_as(question.person))
+    found = service.store.search(asked, filters=wanted, looks=looks, limit=question.limit, offset=question.offset,
+                                 facets=facets)  # fmt: skip
+    return _found(found, service, notes)
 
 
-@router.get("/v1/people/{id}/similar", response_model=Found, summary="Who looks like this person")
+@router.get("/v1/people/{id}/similar", response_model=Found, dependencies=SPEAKS, summary="Who looks like this person")
 def similar(request: Request, id: PersonId, camera: Camera = None, since: Time = None, until: Time = None,
             limit: Most = 20) -> Response:  # fmt: skip
     """By the appearance vector; the person comes first. 404 where nobody has the id, or no appearance is known."""

@@ -15,12 +15,13 @@ from fastapi import Request
 
 from personvlm.alerts.engine import Alerts
 from personvlm.alerts.outbox import Outbox
-from personvlm.base.privacy import blur_head
 from personvlm.events import open_queue
 from personvlm.events.port import Queue
+from personvlm.pipeline.retention import sweep
 from personvlm.server.problems import Problem
-from personvlm.server.settings import ServerSettings, named
+from personvlm.server.settings import ServerSettings
 from personvlm.store import BlobMissingError, Blobs, Store, audit
+from personvlm.store.hot import with_cache
 
 _log = logging.getLogger("personvlm.server")
 
@@ -75,20 +76,6 @@ class Auditor:
                     row.written.set_result(None)
 
 
-class _Discreet(Outbox):
-    """Sends no picture that may not be seen. Of one that an alert holds itself the camera is not told: there, what is
-    true of one camera is taken to be true of all."""
-
-    settings: ServerSettings
-
-    def _bytes(self, reference: str | None, inline: bytes | None) -> bytes | None:
-        if inline is not None:
-            if self.settings.hide:
-                return None
-            inline = blur_head(inline) if self.settings.blur else inline
-        return super()._bytes(reference, inline)
-
-
 class Services:
     """Opened once, and closed with the server."""
 
@@ -99,7 +86,7 @@ class Services:
         self._ending = threading.Event()
         self._threads: list[threading.Thread] = []
         if settings.store is not None:
-            self._store = Store.open(settings.store, blobs=settings.blobs)
+            self._store = with_cache(Store.open(settings.store, blobs=settings.blobs), settings.cache)
         if settings.queue is not None:
             self._queue = open_queue(settings.queue, blobs=self._blobs)
 
@@ -114,17 +101,17 @@ class Services:
     def _sweep(self) -> None:
         while True:
             try:
-                swept = self.store.sweep()
-                if swept.people or swept.pictures:
-                    _log.info("retention: %d people and %d pictures are erased", swept.people, swept.pictures)
+                swept = sweep(self.store, self._queue)
+                if swept.people or swept.pictures or swept.dead:
+                    _log.info("retention: %d people, %d pictures and %d dead letters are erased", swept.people,
+                              swept.pictures, swept.dead)  # fmt: skip
             except Exception:  # a database that is away comes back
                 _log.exception("who is too old could not be erased; it will be tried again")
             if self._ending.wait(self.settings.sweep_s):
                 return
 
     def _deliver(self) -> None:
-        outbox = _Discreet(self.store, picture=self.picture)
-        outbox.settings = self.settings
+        outbox = Outbox(self.store, showing=self.settings.showing)
         while not self._ending.wait(self.settings.deliver_s):
             try:
                 if self.alerts.channels():
@@ -173,14 +160,14 @@ class Services:
         Raises:
             Problem: 404; there is none, or it is not shown.
         """
-        camera = self.store.camera_of(reference)
-        if camera is None or named(camera, self.settings.hide):
+        camera, showing = self.store.camera_of(reference), self.settings.showing
+        if camera is None or showing.hides(camera):
             raise Problem(404, "no_crop", "there is no such picture, or it is not shown")
         try:
             data = self.blobs.get(reference)
         except BlobMissingError:
             raise Problem(404, "no_crop", "the picture is not kept any longer") from None
-        return blur_head(data) if named(camera, self.settings.blur) else data
+        return showing.seen(data, camera)
 
     @cached_property
     def alerts(self) -> Alerts:

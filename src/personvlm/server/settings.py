@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from personvlm.alerts.showing import Showing
 from personvlm.base.errors import InputError
+from personvlm.video.identity import Identity
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class ServerSettings:
         store: database with people (``sqlite:///people.db``, ``postgresql://...``); None: only describing.
         queue: where events wait for workers; None: no ``/v1/queue`` and no accepting of events.
         blobs: folder or address where crops lie.
+        cache: Redis with each camera's latest descriptions (``redis://host:port/number``); None: only the store.
         model: folder of a model; None: the one that ships.
         token_file: file with tokens (``personvlm token create --file``). With a store, its table counts too.
         gender, age: False: nobody can get it from this server, whatever they ask for.
@@ -27,6 +29,7 @@ class ServerSettings:
         fetch_urls: pictures may be named by public http(s) addresses.
         fetch_from: hosts (``nvr.local``, ``10.0.0.7:5000``) that pictures may be fetched from although they are not
             public.
+        identity: how people are known again, ways between cameras included; None: nobody can ask who else it is.
         aliases: further names that the model is known by at the OpenAI- and Ollama-compatible endpoints.
         deliver_s: seconds between two rounds of sending what alerts have to tell; None leaves that to others
             (``personvlm alerts deliver``).
@@ -45,6 +48,7 @@ class ServerSettings:
     store: str | None = None
     queue: str | None = None
     blobs: str | None = None
+    cache: str | None = None
     model: Path | None = None
     token_file: Path | None = None
     gender: bool = True
@@ -53,6 +57,7 @@ class ServerSettings:
     hide: tuple[str, ...] = ()
     fetch_urls: bool = False
     fetch_from: tuple[str, ...] = ()
+    identity: Identity | None = field(default_factory=Identity)
     aliases: tuple[str, ...] = ()
     deliver_s: float | None = 3.0
     sweep_s: float | None = 3600.0
@@ -83,7 +88,7 @@ class ServerSettings:
         except ValueError:
             return False
 
-
-def named(camera: str, cameras: Iterable[str]) -> bool:
-    """Whether ``camera`` is among them; ``*`` is every camera."""
-    return camera in cameras or "*" in cameras
+    @property
+    def showing(self) -> Showing:
+        """What is shown of people, here and by the alerts that are sent from here."""
+        return Showing(self.gender, self.age, self.blur, self.hide)

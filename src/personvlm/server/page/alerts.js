@@ -4,6 +4,7 @@ import { feed, get, may, post } from "./api.js";
 import { count, h, replace, say, sentence, when } from "./dom.js";
 import { attempt, choice, crop, empty, field, heading, loading, personLink, reasons } from "./parts.js";
 
+const PART = 100;
 const STATES = [["", "Open"], ["raised", "Raised"], ["updated", "Updated"], ["acknowledged", "Acknowledged"], ["closed", "Closed"]];
 const WORDS = { raised: "New", updated: "New, more is known", acknowledged: "Acknowledged", closed: "Closed" };
 
@@ -63,10 +64,34 @@ export default async function alerts(root, { query, signal }) {
   }
 
   let last = "";
+  let parts = 1;
+
+  const part = (after) => get("/v1/alerts", { state, rule, limit: PART, after }, signal);
+
+  // As many parts as are in sight, so that what was opened further down stays when something new comes.
+  async function all() {
+    const found = await part(null);
+    for (let read = 1; read < parts && found.next; read += 1) {
+      const more = await part(found.next);
+      found.alerts.push(...more.alerts);
+      found.next = more.next;
+    }
+    return found;
+  }
+
+  async function more(button) {
+    const first = place.querySelectorAll(".card").length;
+    button.disabled = true;
+    parts += 1;
+    last = "";
+    await show();
+    place.querySelectorAll(".card")[first]?.querySelector("a")?.focus();
+  }
+
   async function show() {
     await attempt(place, async () => {
-      const found = await get("/v1/alerts", { state, rule, limit: 100 }, signal);
-      const now = JSON.stringify(found.alerts.map((alert) => [alert.id, alert.state, alert.seen_at]));
+      const found = await all();
+      const now = JSON.stringify([found.next === null, ...found.alerts.map((alert) => [alert.id, alert.state, alert.seen_at])]);
       if (signal.aborted || (now === last && place.querySelector(".card"))) return;
       last = now;
       if (!found.alerts.length) {
@@ -74,8 +99,10 @@ export default async function alerts(root, { query, signal }) {
           h("a", { class: "button", href: "#/rules" }, "Make a rule")));
         return;
       }
-      replace(place, h("p", { class: "soft" }, count(found.alerts.length, "alert"), rule ? ` of the rule ${rule}` : "", ", the latest first"),
-        h("div", { class: "cards" }, found.alerts.map(one)));
+      const number = count(found.alerts.length, "alert");
+      const button = h("button", { type: "button", onclick: () => more(button) }, "Show more");
+      replace(place, h("p", { class: "soft", role: "status" }, found.next ? `The first ${number}, there are more` : number, rule ? ` of the rule ${rule}` : "", ", the latest first"),
+        h("div", { class: "cards" }, found.alerts.map(one)), found.next ? h("p", {}, button) : null);
     });
   }
   await show();

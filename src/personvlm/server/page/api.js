@@ -21,13 +21,14 @@ function address(path, query = {}) {
 
 async function call(method, path, { body, token, signal } = {}) {
   const headers = { Accept: "application/json" };
-  if (body !== undefined) headers["Content-Type"] = "application/json";
+  const form = body instanceof FormData;  // the browser names its kind, with the boundary
+  if (body !== undefined && !form) headers["Content-Type"] = "application/json";
   if (csrf !== null && method !== "GET") headers["X-CSRF-Token"] = csrf;
   if (token) headers.Authorization = `Bearer ${token}`;
   let answer;
   try {
     answer = await fetch(path, { method, headers, signal, credentials: "same-origin",
-                                 body: body === undefined ? undefined : JSON.stringify(body) });
+                                 body: body === undefined || form ? body : JSON.stringify(body) });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem(0, "unreachable", "The server does not answer. Is it running, and is this machine connected?");
@@ -44,6 +45,11 @@ async function call(method, path, { body, token, signal } = {}) {
 
 export const get = (path, query, signal) => call("GET", address(path, query), { signal });
 export const post = (path, body, signal) => call("POST", path, { body, signal });
+export const upload = (path, query, name, file, signal) => {
+  const body = new FormData();
+  body.append(name, file);
+  return call("POST", address(path, query), { body, signal });
+};
 export const put = (path, body) => call("PUT", path, { body });
 export const remove = (path) => call("DELETE", path);
 

@@ -9,7 +9,7 @@ const NEWEST = "4611686018427387904";
 
 function row(entry) {
   const detail = Object.entries(entry.detail).map(([name, value]) => `${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`).join(" · ");
-  const person = /^[0-9a-f]{32}$/.test(entry.subject) && entry.action.startsWith("view");
+  const person = /^[0-9a-f]{32}$/.test(entry.subject) && /^(view|who|unlink|correct)/.test(entry.action);
   const picture = entry.action === "view crop" ? `picture ${entry.subject.split("/").at(-1).slice(0, 12)}` : null;
   return h("tr", {}, h("td", { "data-label": "When" }, when(entry.at)), h("td", { "data-label": "Who" }, entry.actor),
     h("td", { "data-label": "Did" }, entry.action),

@@ -1,8 +1,8 @@
 // One person: pictures, what is said and how surely, the story over cameras, who looks similar, and erasing.
 
-import { get, may, post } from "./api.js";
+import { get, may, post, remove } from "./api.js";
 import { attributes, vocabulary } from "./corrections.js";
-import { h, label, lasted, percent, replace, sentence, sure, when } from "./dom.js";
+import { h, label, lasted, percent, replace, say, sentence, sure, when } from "./dom.js";
 import { ask, attempt, card, crop, empty, field, heading, loading, personLink } from "./parts.js";
 
 const WHY = { new_track: "first seen", track_update: "seen better", reid_request: "looked at again", backfill: "described later" };
@@ -33,6 +33,29 @@ function story(events, id) {
           : event.final ? "has left" : WHY[event.trigger] ?? event.trigger)),
       h("p", { class: "sentence" }, event.person === id ? text : personLink(event.person, text))));
   }));
+}
+
+// Whom links make the same person, and how surely. A link that is wrong is taken back; one that leads over others is not
+// between these two.
+function same(person, linked, again) {
+  async function apart(other) {
+    const content = h("p", {}, "From now on they are two people, and nothing makes them one again. Nothing is erased.");
+    if (await ask("Not the same person?", content, "Two people") === null) return;
+    try {
+      await remove(`/v1/people/${person.person}/links/${other.person}`);
+    } catch (error) {
+      say(error.message, "bad");
+      return;
+    }
+    await again();
+    say(`The person on ${other.camera} is somebody else now.`);
+  }
+
+  return h("div", { class: "cards" }, linked.map((other) => card(other,
+    h("p", { class: "reasons" }, h("span", { class: "term" }, other.probability === null ? "Linked by way of others" : "Same person"),
+      other.probability === null ? null : sure(other.probability)),
+    other.probability !== null && may("admin") ? h("div", { class: "actions" }, h("button", { type: "button",
+      "aria-label": `Not the same person: ${other.camera}, ${sentence(other.text)}`, onclick: () => apart(other) }, "Not the same person")) : null)));
 }
 
 async function similar(id, known, place, signal) {
@@ -102,6 +125,10 @@ export default async function view(root, { rest: id, signal }) {
       await view(root, { rest: id, signal });
       root.querySelector(`[data-group="${group}"] button, #missing`)?.focus();
     };
+    const taken = async () => {
+      await view(root, { rest: id, signal });
+      (root.querySelector("#same") ?? root.querySelector("h1"))?.focus();
+    };
     const title = `Person on ${cameras.join(", ")}`;
     document.title = `${title} · PersonVLM`;
     replace(root,
@@ -113,6 +140,7 @@ export default async function view(root, { rest: id, signal }) {
           h("span", {}, person.model)),
         attributes(found, known, again))),
       h("section", {}, h("h2", {}, "Story"), story([...found.story, ...linked], id)),
+      linked.length ? h("section", {}, h("h2", { id: "same", tabindex: "-1" }, "The same person elsewhere"), same(person, linked, taken)) : null,
       may("search") ? h("section", {}, h("h2", {}, "Who looks similar"), alike) : null);
     if (may("search")) similar(id, new Set(linked.map((each) => each.person)), alike, signal);
   });

@@ -57,7 +57,7 @@ function maker(saved, channels) {
     replace(note);
     replace(result);
     try {
-      const made = await post("/v1/rules/compile", { words: words.value });
+      const made = await post("/v1/rules/compile", { words: words.value, timezone: Intl.DateTimeFormat().resolvedOptions().timeZone });
       text.value = made.rule;
       compiled.hidden = false;
       if (!name.value) name.value = short(words.value);
