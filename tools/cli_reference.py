@@ -25,8 +25,7 @@ OUT = Path(__file__).parents[1] / "docs" / "cli.md"
 ENVIRONMENT = {
     "PERSONVLM_ASSETS": "a folder with data and pretrained weights; looked into before anything is fetched",
     "PERSONVLM_OFFLINE": "anything but `0`: never fetch an asset",
-    "PERSONVLM_STORE": "the store of every command that is given no `--store` (not of `run`, `worker`, `backfill`, "
-                       "`frigate`, `serve`: what writes or serves is told where)",
+    "PERSONVLM_STORE": "the store of commands that name it below as the default of their `--store`",
     "PERSONVLM_FRIGATE_PASSWORD": "of the user in `frigate --frigate https://user@host:8971`",
 }  # fmt: skip
 """Variables that the program reads. A test compares the names with the source."""
@@ -48,7 +47,7 @@ $ personvlm describe --help
 | 1 | something could not be handled (one line on stderr names it; the others were handled), or a check failed |
 | 2 | the command was not understood |
 
-Results go to stdout, everything else to stderr. File names that are no text come out as `\\udcXX`, which JSON allows.
+Progress and errors go to stderr. File names that are no text come out as `\\udcXX`, which JSON allows.
 """
 
 
@@ -79,11 +78,12 @@ def _section(name: str, command: Any) -> str:
     hints = get_type_hints(inspect.unwrap(command.callback), include_extras=True)
     arguments = [each for each in command.params if each.param_type_name == "argument"]
     options = [each for each in command.params if each.param_type_name == "option" and not each.hidden]
-    lines = [f"## {name}", "", "\n\n".join(_cell(_line(part)) for part in (command.help or "").split("\n\n")), "",
-             "```text", " ".join([name, *map(_usage, arguments), *(["[OPTIONS]"] if options else [])]), "```"]  # fmt: skip
+    usage = [name, *map(_usage, arguments), *(["[OPTIONS]"] if options else [])]
+    lines = [f"## {name}", "", "\n\n".join(_cell(part) for part in (command.help or "").split("\n\n")), "",
+             "```text", " ".join(usage), "```"]  # fmt: skip
     if arguments:
         lines += ["", "| argument | value | default | |", "|---|---|---|---|"]
-        lines += [_row(f"`{_usage(each)}`", each, hints) for each in arguments]
+        lines += [_row(f"`{each.name}`", each, hints) for each in arguments]
     if options:
         lines += ["", "| option | value | default | |", "|---|---|---|---|"]
         lines += [_row(", ".join(f"`{name}`" for name in (*each.opts, *each.secondary_opts)), each, hints)
@@ -92,8 +92,8 @@ def _section(name: str, command: Any) -> str:
 
 
 def _usage(argument: Any) -> str:
-    """An argument as it stands in a command: its own name, in brackets where it can be left out."""
-    plain = argument.name.upper() if not argument.metavar or "|" in argument.metavar else _bare(argument.metavar)
+    """An argument as it stands in a command: in brackets where it can be left out, with dots where it may repeat."""
+    plain = _bare(argument.metavar) if argument.metavar else argument.name.upper()
     several = "..." if argument.nargs == -1 else ""
     return f"{plain}{several}" if argument.required else f"[{plain}{several}]"
 
@@ -105,7 +105,8 @@ def _bare(metavar: str) -> str:
 
 
 def _row(names: str, parameter: Any, hints: dict[str, Any]) -> str:
-    return f"| {names} | {_value(parameter, hints[parameter.name])} | {_default(parameter)} | {_cell(parameter.help or '')} |"
+    cells = (names, _value(parameter, hints[parameter.name]), _default(parameter), _cell(parameter.help or ""))
+    return f"| {' | '.join(cells)} |"
 
 
 def _value(parameter: Any, hint: Any) -> str:
@@ -115,7 +116,7 @@ def _value(parameter: Any, hint: Any) -> str:
     kind, declared = _kind(hint), _declared(hint)
     if get_origin(kind) is Literal:
         text = " or ".join(f"`{word}`" for word in get_args(kind))
-    elif parameter.metavar and parameter.metavar != _usage(parameter):
+    elif parameter.metavar:
         text = " or ".join(f"`{word}`" for word in _bare(parameter.metavar).split("|"))
     else:
         names = {int: "N", float: "X", str: "TEXT"}
@@ -130,7 +131,8 @@ def _value(parameter: Any, hint: Any) -> str:
 
 def _declared(hint: Any) -> ParameterInfo:
     """What ``Annotated`` says of a parameter; nothing of one that is only a name and a type."""
-    return next((each for each in getattr(hint, "__metadata__", ()) if isinstance(each, ParameterInfo)), ParameterInfo())
+    found = (each for each in getattr(hint, "__metadata__", ()) if isinstance(each, ParameterInfo))
+    return next(found, ParameterInfo())
 
 
 def _kind(hint: Any) -> Any:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 SECTIONS = {
-    "Use it": ("python", "cli", "languages", "video", "search", "alerts", "server", "frigate", "mqtt", "supervision"),
+    "Use it": ("python", "cli", "languages", "video", "search", "alerts", "server", "http", "frigate", "mqtt",
+               "supervision", "files"),
     "Run it": ("deploy", "queues", "store", "privacy", "threat-model", "observability", "bench"),
     "The model": ("engine", "confidence", "evaluation", "train", "stages", "study", "compress", "experiments",
                   "model-card", "data-sheet", "architecture"),

@@ -10,13 +10,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 from pathlib import Path
 from typing import Literal
 
+from personvlm.base.assets import sha256
 from personvlm.base.errors import InputError
 
 FILE, FOLDER = "versions.json", "versions"
@@ -54,7 +54,7 @@ def keep(before: Path, out: Path) -> None:
     sums: dict[str, dict[str, str]] = {}
     for name, source in ((BEFORE, before), (AFTER, out)):
         copy_model(source, out / FOLDER / name)
-        sums[name] = {path.name: _sum(path) for path in model_files(out / FOLDER / name)}
+        sums[name] = {path.name: sha256(path) for path in model_files(out / FOLDER / name)}
     _note(out, AFTER, sums)
 
 
@@ -75,7 +75,7 @@ def switch(directory: Path, version: Version) -> None:
         what = "undone already; --redo takes the adapted model up again" if version == BEFORE else "in use already"
         raise InputError(f"{directory}: the adaptation is {what}")
     kept = directory / FOLDER / version
-    broken = [name for name, value in wanted.items() if not (kept / name).is_file() or _sum(kept / name) != value]
+    broken = [name for name, value in wanted.items() if not (kept / name).is_file() or sha256(kept / name) != value]
     if broken:
         raise InputError(f"{kept / broken[0]}: missing or damaged; nothing was changed")
     for name in wanted:
@@ -91,8 +91,3 @@ def _note(directory: Path, in_use: Version, sums: dict[str, dict[str, str]]) -> 
     part = directory / f".{FILE}.part"
     part.write_text(json.dumps({"in_use": in_use, "files": sums}, indent=1) + "\n", "utf-8")
     os.replace(part, directory / FILE)
-
-
-def _sum(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
