@@ -7,7 +7,10 @@
 #   make dev       .venv with everything: training, video, tests, linters
 #   make accept    long timed checks
 #   make lint      ruff and mypy
-#   make table     fill the README's table from the shipped weights' metrics.json
+#   make audit     ask for known vulnerabilities of the releases in constraints.txt (needs a network)
+#   make pins      write constraints.txt anew from what is installed in .venv
+#   make table     fill the README's table and write the model card from the shipped weights' metrics.json; and write
+#                  the references of commands and HTTP (docs/cli.md, docs/http.md) from the code
 #   make bench     measure how fast it is on this machine, for docs/bench.json and the README
 #   make picture   make the README's picture (needs Chromium or Chrome)
 #   make schema    write docs/schema/*.schema.json
@@ -25,7 +28,7 @@ export PERSONVLM_ASSETS := $(abspath ../shared)
 endif
 endif
 
-.PHONY: help install dev demo test accept lint table bench picture schema clean
+.PHONY: help install dev demo test accept lint audit pins table bench picture schema clean
 .DEFAULT_GOAL := help
 
 help:
@@ -46,7 +49,7 @@ $(VENV)/.installed: $(VENV)/.made pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.installed tools/torch_source.py
 	@echo "Installing what training and the tests need (torch too; this takes a few minutes)"
-	@$(BIN)/python -m pip install -q -c constraints.txt $$($(BIN)/python tools/torch_source.py) -e '.[train,video,service,postgres,redis,rabbitmq,mqtt,notify,parquet,otel,dev]'
+	@$(BIN)/python -m pip install -q -c constraints.txt $$($(BIN)/python tools/torch_source.py) -e '.[train,video,service,postgres,redis,rabbitmq,mqtt,notify,s3,parquet,otel,dev]'
 	@touch $@
 
 install: $(VENV)/.installed
@@ -66,8 +69,19 @@ lint: dev
 	$(BIN)/ruff check src tests tools
 	$(BIN)/mypy
 
+audit: dev
+	@$(BIN)/python tools/audit.py $(AUDIT)
+
+pins: dev
+	$(BIN)/python tools/pins.py
+
 table: install
 	$(BIN)/python tools/readme_table.py
+	$(BIN)/python tools/model_card.py
+	$(BIN)/python tools/cli_reference.py
+	$(BIN)/python tools/openapi.py
+	$(BIN)/python tools/http_reference.py
+	$(BIN)/python tools/pipeline_picture.py
 
 bench: dev
 	$(BIN)/personvlm bench --compare --cameras --out docs $(if $(STAGE4),--stage4 $(STAGE4))

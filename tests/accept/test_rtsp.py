@@ -28,6 +28,9 @@ class FakeTracks:
     def describe(self, crops: Any, posture: Any = None) -> PersonDescription:
         return PersonDescription(text="A person.")
 
+    def ranked(self, crops: Any) -> tuple[Any, ...]:
+        return tuple(crops)
+
     def embed(self, images: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
         return np.ones((len(images), 1), np.float32)
 

@@ -35,6 +35,9 @@ class FakeTracks:
         return PersonDescription(text="The image shows a man.", quality=0.5, model="fake 1",
                                  attributes={"gender": Attribute(value="male", confidence=0.9)})  # fmt: skip
 
+    def ranked(self, crops: Any) -> tuple[Any, ...]:
+        return tuple(crops)
+
     def embed(self, images: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
         return np.ones((len(images), 1), np.float32)
 
@@ -65,8 +68,8 @@ def test_json_and_jsonl(fake: None, capsys: pytest.CaptureFixture[str], tmp_path
     printed = json.loads(out)
     events = [json.loads(line) for line in (tmp_path / "e.jsonl").read_text().splitlines()]
     assert err == ""
-    assert printed["cameras"] == {"rendered": {"state": "ended", "frames": 60, "dropped": 0, "people": 2,
-                                               "fleeting": 0, "events": len(events)}}  # fmt: skip
+    assert printed["cameras"] == {"rendered": {"state": "ended", "frames": 60, "dropped": 0, "slowed": 0,
+                                               "people": 2, "fleeting": 0, "events": len(events)}}  # fmt: skip
     assert {person["event"] for person in printed["people"]} == {"end"}
     assert {person["id"] for person in printed["people"]} == {event["id"] for event in events}
     assert events[0]["event"] == "new"

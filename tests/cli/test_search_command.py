@@ -44,6 +44,29 @@ def run(*arguments: str) -> int:
     return int(ended.value.code or 0)
 
 
+def test_whoever_looks_at_people_stands_in_the_audit(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Store.open(store) as opened:
+        person = opened.people(limit=1).items[0].request.person
+    run("search", "man in red", "--camera", "gate", "--store", str(store))
+    run("search", "--like", person, "--store", str(store))
+    run("tracks", "--since", "1d", "--store", str(store))
+    run("tracks", "--cameras", "--store", str(store))  # nobody is seen there
+    run("show", person, "--store", str(store))
+    run("alerts", "dry-run", 'upper.color == "red"', "--store", str(store), "-q")
+    run("store", "corrections", "--store", str(store))
+    run("alerts", "list", "--store", str(store))
+    capsys.readouterr()
+    run("store", "audit", "--store", str(store))
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {row["actor"] for row in rows} == {"command line"}
+    assert [(row["action"], row["subject"]) for row in rows] == [
+        ("search", "man in red"), ("search", ""), ("list", "people"), ("view", person),
+        ("dry run", 'upper.color == "red"'), ("list corrections", "people"),
+        ("list", "alerts")]  # fmt: skip
+    assert rows[0]["detail"] == {"camera": ["gate"]}
+    assert rows[1]["detail"] == {"like": person}
+
+
 def test_search_prints_who_and_why(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("search", "man", "in", "red", "--store", str(store), "-n", "1", "--facet", "camera") == 0
     out = capsys.readouterr().out
@@ -82,15 +105,22 @@ def test_tracks_and_show(store: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     assert "gate: 2 people" in capsys.readouterr().out
 
 
-def test_erase_prints_a_receipt(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_erase_prints_a_receipt(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from personvlm.integrations.outbox import Outbox
+
     run("tracks", "--store", str(store), "--json")
     people = [one["person"] for one in json.loads(capsys.readouterr().out)]
-    assert run("erase", people[-1], "--identity", "--yes", "--reason", "asked", "--store", str(store)) == 0
+    outbox = Outbox(tmp_path / "outbox.sqlite")
+    outbox.put("personvlm/gate/person", "A man in a red coat.", person=people[-1], kind="end")
+    outbox.close()
+    assert run("erase", people[-1], "--identity", "--yes", "--reason", "asked", "--store", str(store), "--mqtt-outbox",
+               str(tmp_path / "outbox.sqlite")) == 0  # fmt: skip
     receipt = json.loads(capsys.readouterr().out)
+    assert receipt["counts"]["outbox"] == 1
     assert sorted(receipt["people"]) == sorted([people[0], people[-1]])
     assert receipt["counts"]["pictures"] == 2
     assert run("store", "audit", "--store", str(store)) == 0
-    assert json.loads(capsys.readouterr().out)["detail"]["reason"] == "asked"
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["detail"]["reason"] == "asked"
     assert run("tracks", "--store", str(store), "--json") == 0
     assert len(json.loads(capsys.readouterr().out)) == 1
 

@@ -82,6 +82,24 @@ def test_two_workers_on_one_device_describe_everything_once_and_as_the_model_say
 
 
 @real_model
+def test_a_worker_keeps_the_latest_of_a_camera_in_redis(place: str, queue: Queue, tmp_path: Path) -> None:
+    from personvlm.store.hot import HotCache
+
+    redis = services.OwnRedis(tmp_path / "redis")
+    try:
+        queue.put([request(1, jpeg(1))])
+        one = worker(place, "--until-empty", "--cache", redis.url)
+        _, problems = one.communicate(timeout=300)
+        assert one.returncode == 0, problems
+        with Store.open(place) as store:
+            [held] = store.people().items
+        cache = HotCache(redis.url)
+        assert cache.forget([held.request.person]) == 1
+    finally:
+        redis.stop()
+
+
+@real_model
 def test_a_worker_serves_its_health_and_ends_in_order(place: str, queue: Queue) -> None:
     port = services.free_port()
     one = worker(place, "--health-port", str(port))
@@ -175,3 +193,23 @@ def test_the_queue_command_shows_and_replays(place: str, queue: Queue, capsys: p
     assert json.loads(run("--json", "--replay", request(1, b"x").event_id))["replayed"] == 1
     assert "1 dead letters wait again" in run("--replay-all")
     assert queue.stats().waiting["new_track"] == 3
+
+
+def test_the_queue_command_drops_dead_letters(place: str, queue: Queue, capsys: pytest.CaptureFixture[str]) -> None:
+    queue.put([request(track, b"x") for track in range(3)])
+    queue.nack(queue.claim(3), "no luck", dead=True)
+
+    def run(*arguments: str, status: int = 0) -> str:
+        with pytest.raises(SystemExit) as ended:
+            main(["queue", place, *arguments])
+        assert (ended.value.code or 0) == status
+        return capsys.readouterr().out
+
+    assert "0 dead letters are gone" in run("--drop-older", "7d")
+    assert json.loads(run("--json", "--drop", request(1, b"x").event_id, "--drop", "unknown"))["dropped"] == 1
+    run("--drop-older", "soon", status=1)
+    run("--drop-older", "2999-01-01", status=2)
+    run("--drop", "a", "--drop-older", "7d", status=2)
+    assert queue.stats().dead == 2
+    assert json.loads(run("--json", "--drop-older", "0s")) | {"dropped": 2, "dead": 0, "erased": 3} == json.loads(
+        run("--json")) | {"dropped": 2}  # fmt: skip

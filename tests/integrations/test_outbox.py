@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from personvlm.base.errors import InputError
-from personvlm.integrations.outbox import Outbox
+from personvlm.integrations.outbox import Outbox, WaitingFile, default_path, waiting_files
 
 
 def drain(outbox: Outbox) -> list[str]:
@@ -97,3 +97,41 @@ def test_a_file_that_is_something_else_is_refused(tmp_path: Path) -> None:
     base.close()
     with pytest.raises(InputError, match="not an outbox"):
         Outbox(tmp_path / "other.sqlite")
+
+
+def test_the_erased_are_erased_from_what_waits(tmp_path: Path) -> None:
+    path, marked = tmp_path / "o.sqlite", "a quirkologist in red"
+    outbox = Outbox(path)
+    for kind in ("new", "end"):
+        outbox.put("t", f"{kind}: {marked}", person="a", kind=kind)
+    outbox.put("t", "somebody else", person="b", kind="end")
+    assert outbox.take() is not None  # on its way, and not acknowledged
+    with pytest.raises(InputError, match=r"o\.sqlite: they go when they are sent"):
+        WaitingFile(path).erase(["a"])
+    outbox.close()
+    files = b"".join(each.read_bytes() for each in tmp_path.iterdir())
+    assert marked.encode() in files
+    assert WaitingFile(path).erase(["a", "nobody"]) == 2
+    files = b"".join(each.read_bytes() for each in tmp_path.iterdir())
+    assert marked.encode() not in files
+    assert b"somebody else" in files
+    assert drain(Outbox(path)) == ["somebody else"]
+    assert WaitingFile(tmp_path / "none.sqlite").erase(["a"]) == 0
+    assert not (tmp_path / "none.sqlite").exists()
+
+
+def test_who_has_the_file_open_erases_in_it(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "o.sqlite")
+    outbox.put("t", "a quirkologist", person="a", kind="end")
+    assert (outbox.erase(["a"]), len(outbox), outbox.take()) == (1, 0, None)
+    outbox.close()
+    assert not any(b"quirkologist" in each.read_bytes() for each in tmp_path.iterdir())
+
+
+def test_files_of_the_usual_place_are_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import platformdirs
+
+    monkeypatch.setattr(platformdirs, "user_state_path", lambda name: tmp_path / name)
+    Outbox(default_path("run-host")).close()
+    given = tmp_path / "given.sqlite"
+    assert [each.path for each in waiting_files(given)] == [given, tmp_path / "personvlm" / "mqtt-run-host.sqlite"]

@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from personvlm import __version__
-from personvlm.base import tracing
+from personvlm.base import logs, tracing
 from personvlm.base.errors import PersonVLMError
 from personvlm.cli import (
     adapt,
@@ -28,6 +28,7 @@ from personvlm.cli import (
     describe,
     distill,
     evaluate,
+    forgetting,
     frigate,
     models,
     queue,
@@ -38,6 +39,7 @@ from personvlm.cli import (
     store,
     study,
     train,
+    who,
     worker,
 )  # fmt: skip
 
@@ -74,9 +76,10 @@ app.command("run")(run.run)
 app.command("serve")(serve.serve)
 app.command("frigate")(frigate.frigate)
 app.command("search")(search.search)
+app.command("who")(who.who)
 app.command("tracks")(store.tracks)
 app.command("show")(store.show)
-app.command("erase")(store.erase)
+app.command("erase")(forgetting.erase)
 app.command("worker")(worker.worker)
 app.command("queue")(queue.queue)
 app.command("backfill")(backfill.backfill)
@@ -94,6 +97,7 @@ app.command("study")(study.study)
 app.command("simulate")(simulate.simulate)
 app.add_typer(data.app, name="data")
 app.add_typer(alerts.app, name="alerts")
+store.app.command("sweep")(forgetting.sweep)
 app.add_typer(store.app, name="store")
 app.add_typer(serve.token, name="token")
 
@@ -117,8 +121,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(error, BrokenPipeError):  # whoever read has seen enough
             sys.exit(1)
         _fail(f"{error.filename or 'input or output'}: {error.strerror or error}")
+    finally:
+        logs.stop()
 
 
 def _fail(reason: str) -> NoReturn:
-    print(f"personvlm: error: {reason}", file=sys.stderr)
+    logs.failed(reason)
     sys.exit(1)

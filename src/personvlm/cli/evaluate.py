@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Look = Callable[[Sequence[PersonDescription], Sequence[Sample]], None]
 
-Form = Literal["peta", "personvlm", "msp60k", "ccp", "clothing_attribute", "orientation"]
+Form = Literal["peta", "personvlm", "msp60k", "ccp", "clothing_attribute", "orientation", "coco"]
 
 
 def evaluate(

@@ -54,11 +54,12 @@ def _table(status: Status) -> Any:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for title in ("camera", "state", "frames/s", "frames", "dropped", "present", "people", "events"):
+    for title in ("camera", "state", "frames/s", "frames", "dropped", "every", "present", "people", "events"):
         table.add_column(title, justify="left" if title in ("camera", "state") else "right")
     for camera in status.cameras.values():
         table.add_row(printable(camera.camera), camera.state, f"{camera.fps:.1f}", *map(str, (
-            camera.frames, camera.dropped, camera.present, camera.people, camera.events)))  # fmt: skip
+            camera.frames, camera.dropped, camera.every or "", camera.present, camera.people,
+            camera.events)))  # fmt: skip
     rate = status.described / max(1.0, status.seconds)
     table.caption = (f"{status.waiting} waiting, " + (f"{status.queued} queued, " if status.queued else "")
                      + f"{status.described} described ({rate:.1f}/s), {status.superseded} updates superseded, "
@@ -81,8 +82,9 @@ def counts(status: Status) -> dict[str, Any]:
     """Every camera's numbers, fit for JSON."""
     return {
         camera.camera: {"state": camera.state, "frames": camera.frames, "dropped": camera.dropped,
-                        "people": camera.people - camera.fleeting, "fleeting": camera.fleeting,
-                        "events": camera.events, **({"error": camera.error} if camera.error else {})}
+                        "slowed": camera.slowed, "people": camera.people - camera.fleeting,
+                        "fleeting": camera.fleeting, "events": camera.events,
+                        **({"error": camera.error} if camera.error else {})}
         for camera in status.cameras.values()
     }  # fmt: skip
 
@@ -92,11 +94,14 @@ def summary(status: Status) -> str:
     people = sum(camera.people - camera.fleeting for camera in status.cameras.values())
     frames = sum(camera.frames for camera in status.cameras.values())
     dropped = sum(camera.dropped for camera in status.cameras.values())
+    slowed = sum(camera.slowed for camera in status.cameras.values())
     count = len(status.cameras)
     cameras = "1 camera" if count == 1 else f"{count} cameras"
     return (f"{people} {'person' if people == 1 else 'people'} on {cameras}: {frames} frames in {status.seconds:.1f} s"
             + (f", {status.queued} events queued" if status.queued else "")
-            + (f", {dropped} dropped" if dropped else "") + (f", {status.shed} updates shed" if status.shed else "")
+            + (f", {dropped} dropped" if dropped else "")
+            + (f", detection slowed {slowed}x" if slowed else "")
+            + (f", {status.shed} updates shed" if status.shed else "")
             + (f", {status.failed} failed" if status.failed else ""))  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import sys
 from collections.abc import Iterator
 from datetime import datetime
@@ -11,10 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from personvlm.base import logs
 from personvlm.base.errors import InputError, extra
 from personvlm.base.memory import return_memory
-from personvlm.cli.describe import Model, Quiet
+from personvlm.cli.describe import LogFormat, Model, Quiet
 from personvlm.cli.output import print_json, print_table, printable
+from personvlm.cli.who import Ways, known_again
 
 if TYPE_CHECKING:
     from personvlm.server.tokens import Token, Tokens
@@ -34,6 +37,9 @@ def serve(
     store: StoreOption = None,
     queue: Annotated[str | None, typer.Option(metavar="URL", help="Queue of events.")] = None,
     blobs: Annotated[str | None, typer.Option(metavar="DIR|URL", help="Where crops lie.")] = None,
+    cache: Annotated[
+        str | None, typer.Option(metavar="redis://", help="Read each camera's latest descriptions there.")
+    ] = None,
     token_file: TokenFileOption = None,
     no_gender: Annotated[bool, typer.Option("--no-gender", help="Nobody gets gender from this server.")] = False,
     no_age: Annotated[bool, typer.Option("--no-age", help="Nobody gets age from this server.")] = False,
@@ -46,12 +52,14 @@ def serve(
     alias: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="A further name of the model at compatible endpoints.")
     ] = None,
+    cameras: Ways = None,
     rate: Annotated[float, typer.Option(min=0, help="Requests a second of one token; 0 is any.")] = 200.0,
     no_deliver: Annotated[
         bool, typer.Option("--no-deliver", help="Leave sending of alerts to `personvlm alerts deliver`.")
     ] = False,
     tls_certificate: Annotated[Path | None, typer.Option(help="PEM file; with --tls-key for https.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="PEM file.")] = None,
+    log_format: LogFormat = None,
     model: Model = None,
     quiet: Quiet = False,
 ) -> None:
@@ -64,22 +72,22 @@ def serve(
         from personvlm.server.running import OrderlyServer
         from personvlm.server.settings import ServerSettings
     settings = ServerSettings(
-        host=host, port=port, store=store, queue=queue, blobs=blobs, token_file=token_file, model=model,
+        host=host, port=port, store=store, queue=queue, blobs=blobs, cache=cache, token_file=token_file, model=model,
         gender=not no_gender, age=not no_age, blur=tuple(blur or ()), hide=tuple(hide or ()), fetch_urls=fetch_urls,
         fetch_from=tuple(fetch_from or ()), aliases=tuple(alias or ()), rate=rate or None,
-        deliver_s=None if no_deliver else 3.0,
+        identity=known_again(cameras), deliver_s=None if no_deliver else 3.0,
     )  # fmt: skip
     if (tls_certificate is None) != (tls_key is None):
         raise typer.BadParameter("--tls-certificate and --tls-key go together")
     return_memory()
+    form = logs.start(log_format, quiet=quiet)
     app = create_app(settings, PeopleDescriber.models(settings))
-    _logging(quiet)
     config = uvicorn.Config(
         app, host=host, port=port, access_log=False, log_config=None, server_header=False, proxy_headers=False,
         timeout_graceful_shutdown=int(settings.answer_s) + 5, ssl_certfile=tls_certificate, ssl_keyfile=tls_key,
         backlog=512,
     )  # fmt: skip
-    server = OrderlyServer(config, None if quiet else lambda url: _announce(url, bool(store)))
+    server = OrderlyServer(config, None if quiet else lambda url: _announce(url, bool(store), form))
     try:
         server.run()
     except KeyboardInterrupt:  # uvicorn ends in order first, and then passes it on
@@ -88,20 +96,11 @@ def serve(
         raise InputError(f"{host}:{port}: the server could not start; is the port taken?") from None
 
 
-def _announce(url: str, page: bool) -> None:
-    print(f"personvlm: serving on {url}{'/ (the page, too)' if page else ''}", file=sys.stderr, flush=True)
-
-
-def _logging(quiet: bool) -> None:
-    """One line per request on stderr, in JSON; errors in any case."""
-    import logging
-
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-    for name, level in (("personvlm", "INFO"), ("uvicorn", "WARNING")):
-        logger = logging.getLogger(name)
-        logger.addHandler(handler)
-        logger.setLevel("ERROR" if quiet else level)
+def _announce(url: str, page: bool, form: logs.Format) -> None:
+    if form == "json":
+        logging.getLogger(__name__).info("serving on %s", url, extra={"url": url, "page": page})
+    else:
+        print(f"personvlm: serving on {url}{'/ (the page, too)' if page else ''}", file=sys.stderr, flush=True)
 
 
 @token.command("create")

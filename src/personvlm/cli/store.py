@@ -1,4 +1,4 @@
-"""``personvlm tracks``, ``show``, ``erase`` and ``store``: the people of a store, one by one and all together."""
+"""``personvlm tracks``, ``show`` and ``store``: the people of a store, one by one and all together."""
 
 from __future__ import annotations
 
@@ -77,6 +77,11 @@ def filters(camera: list[str] | None, since: str | None, until: str | None) -> F
     return Filters(cameras=tuple(camera or ()), since=moment(since), until=moment(until))
 
 
+def given(**options: object) -> dict[str, Any]:
+    """What was asked for, for the audit."""
+    return {name: value for name, value in options.items() if value}
+
+
 def line(one: Described) -> str:
     """One person on one line."""
     at = datetime.fromtimestamp(one.request.frame_time)
@@ -100,6 +105,7 @@ def tracks(
         if cameras:
             _print_cameras(opened, as_json)
             return
+        opened.audit("command line", "list", "people", given(camera=camera, since=since, until=until))
         found = opened.people(filters(camera, since, until), limit=limit).items
     if as_json:
         print_json([record(one) for one in found], indent=1)
@@ -136,6 +142,7 @@ def show(
         story = opened.story(person)
         if not story:
             raise InputError(f"no person {person!r} in {store}; `personvlm tracks` lists them")
+        opened.audit("command line", "view", person, given(pictures=pictures is not None))
         links = opened.links(person)
         written = [] if pictures is None else _write_pictures(opened, story[-1], pictures)
     if as_json:
@@ -166,27 +173,16 @@ def _write_pictures(store: Store, one: Described, folder: Path) -> list[Path]:
     return written
 
 
-def erase(
-    people: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of people.")],
-    identity: Annotated[bool, typer.Option("--identity", help="And everybody who is linked with them.")] = False,
-    reason: Annotated[str, typer.Option(help="Why; it goes into the audit and the receipt.")] = "",
-    queue: Annotated[str | None, typer.Option(metavar="URL", help="A queue elsewhere that may hold them.")] = None,
-    cache: Annotated[str | None, typer.Option(metavar="redis://", help="A cache of latest descriptions.")] = None,
-    fast: Annotated[bool, typer.Option("--fast", help="Leave overwriting free space to `store scrub`.")] = False,
-    yes: Yes = False,
+@app.command("unlink")
+def unlink(
+    one: Annotated[str, typer.Argument(metavar="A", help="Id of a person.")],
+    other: Annotated[str, typer.Argument(metavar="B", help="Id of another, linked with the first.")],
     store: At = DEFAULT,
-    blobs: BlobsAt = None,
 ) -> None:
-    """Forget people: descriptions, vectors, pictures, search rows, alerts, queue. Prints a receipt as JSON."""
-    with open_store(store, "erase", blobs=blobs) as opened:
-        if not yes:
-            typer.confirm(f"Erase {len(people)} {'person' if len(people) == 1 else 'people'} for good?", abort=True,
-                          err=True)  # fmt: skip
-        from personvlm.pipeline.erase import erase as everywhere
-
-        receipt = everywhere(opened, people, identity=identity, actor="command line", reason=reason, queue=queue,
-                             cache=cache, scrub=not fast)  # fmt: skip
-    print_json(vars(receipt), indent=1)
+    """Say that two people who are linked are not the same; nothing links them again."""
+    with open_store(store, "store unlink") as opened, opened.begin() as connection:
+        opened.undo(one, other, "command line", connection)
+        opened.audit("command line", "unlink", one, {"other": other}, connection)
 
 
 @app.command("upgrade")
@@ -218,15 +214,6 @@ def keep(
         _print_cameras(opened, as_json=False)
 
 
-@app.command("sweep")
-def sweep(store: At = DEFAULT, blobs: BlobsAt = None, scrub: Annotated[
-    bool, typer.Option("--scrub", help="Overwrite free space as well, if anybody was erased.")
-] = False) -> None:  # fmt: skip
-    """Erase who is older than `store keep` says, and pictures that have expired. Run it every day."""
-    with open_store(store, "store sweep", blobs=blobs) as opened:
-        print_json(vars(opened.sweep(scrub=scrub)))
-
-
 @app.command("scrub")
 def scrub(store: At = DEFAULT) -> None:
     """Overwrite the free space of the database, where bytes of erased people may stand. Prints what remains."""
@@ -253,29 +240,46 @@ def audit(
 
 @app.command("export")
 def export(
-    form: Annotated[Literal["jsonl", "csv", "parquet", "onvif"], typer.Option("--format", help="How.")] = "jsonl",
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to (default: stdout).")] = None,
+    form: Annotated[
+        Literal["jsonl", "csv", "parquet", "onvif", "coco", "fiftyone", "labelstudio"],
+        typer.Option("--format", help="How. coco, fiftyone and labelstudio: a folder with pictures."),
+    ] = "jsonl",
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE|DIR", help="Where to (default: stdout); a new folder for pictures.")
+    ] = None,
     history: Annotated[bool, typer.Option("--history", help="Every revision, not only what holds.")] = False,
+    address: Annotated[
+        str | None, typer.Option(metavar="URL", help="labelstudio: where it finds pictures (default: local storage).")
+    ] = None,
     camera: Camera = None,
     since: Since = None,
     until: Until = None,
     store: At = DEFAULT,
+    blobs: BlobsAt = None,
     quiet: Quiet = False,
-) -> None:
-    """Write people for other programs: JSON lines, CSV, Parquet, ONVIF metadata."""
-    with open_store(store, "store export") as opened:
-        from personvlm.store import export as exporting
+) -> None:  # fmt: skip
+    """Write people for other programs. The audit of the store tells who took what out."""
+    from personvlm.cli.store_export import FOLDERS, exporter
 
+    if form in FOLDERS and out is None:
+        raise typer.BadParameter(f"--format {form} writes a folder: name it with --out")
+    if form in FOLDERS and history:
+        raise typer.BadParameter(f"--format {form} holds each person once; leave --history out")
+    if address is not None and form != "labelstudio":
+        raise typer.BadParameter("--address is for --format labelstudio")
+    with open_store(store, "store export", blobs=blobs) as opened:
         asked = filters(camera, since, until)
-        if history:
-            found: Iterator[Described] = opened.history(asked.since, asked.until, asked.cameras)
-        else:
-            found = _everybody(opened, asked)
-        total: Any = opened.last_number()
-        shown = progress(found, total, "Exporting", quiet=quiet)
-        count = exporting.write(shown, sys.stdout if out is None else out, form)
+        write = exporter(opened, form, out, address)
+        opened.audit("command line", "export", "people", {
+            "format": form, "history": history, "cameras": list(asked.cameras), "since": asked.since,
+            "until": asked.until, "out": None if out is None else str(out),
+        })  # fmt: skip
+        everything = opened.history(asked.since, asked.until, asked.cameras)  # begins when it is read
+        found = everything if history else _everybody(opened, asked)
+        count, without = write(progress(found, opened.last_number(), "Exporting", quiet=quiet))
     if out is not None and not quiet:
-        print(printable(f"{count} people in {out}"), file=sys.stderr)
+        left = f"; of {without} more no picture is kept" if without else ""
+        print(printable(f"{count} people in {out}{left}"), file=sys.stderr)
 
 
 @app.command("corrections")
@@ -299,6 +303,7 @@ def corrections(
             print(printable(f"{out / FILE}: {done.corrections} corrections of {done.people} people in {done.pictures} "
                             f"pictures; of {done.without} more no picture is kept"))  # fmt: skip
             return
+        opened.audit("command line", "list corrections", person or "people")
         found = opened.corrections(person, undone=undone)
     if as_json:
         print_json([asdict(each) | {"said": each.said and each.said.model_dump()} for each in found], indent=1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import sys
 import threading
 import time
 from pathlib import Path
@@ -13,9 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from personvlm.base import logs
 from personvlm.base.errors import InputError, extra
-from personvlm.cli.describe import Model, NoAge, NoGender, Quiet, Saying
+from personvlm.cli.describe import LogFormat, MinPrecision, Model, NoAge, NoGender, Quiet, Saying
 from personvlm.cli.output import print_json
+from personvlm.cli.who import Ways, known_again
 
 if TYPE_CHECKING:
     from personvlm.store import Blobs
@@ -27,6 +28,9 @@ def worker(
     blobs: Annotated[
         str | None, typer.Option(metavar="DIR|URL", help="Pictures too large for messages (default: the store's).")
     ] = None,
+    cache: Annotated[
+        str | None, typer.Option(metavar="redis://", help="Keep each camera's latest descriptions in Redis, too.")
+    ] = None,
     gpu: Annotated[int | None, typer.Option(min=0, metavar="N", help="Use this GPU; one process for each.")] = None,
     concurrency: Annotated[int, typer.Option(min=1, help="Batches at the same time.")] = 1,
     threads: Annotated[int | None, typer.Option(min=1, help="Cores to use (default: all).")] = None,
@@ -36,11 +40,14 @@ def worker(
     ] = None,
     drain: Annotated[float, typer.Option(min=0.0, help="Seconds to finish in after SIGTERM.")] = 30.0,
     until_empty: Annotated[bool, typer.Option("--until-empty", help="End when the queue is empty.")] = False,
+    cameras: Ways = None,
     no_crops: Annotated[bool, typer.Option("--no-crops", help="Store no pictures of people.")] = False,
     say: Saying = "confident",
+    min_precision: MinPrecision = None,
     no_gender: NoGender = False,
     no_age: NoAge = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what became of the events at the end.")] = False,
+    log_format: LogFormat = None,
     model: Model = None,
     quiet: Quiet = False,
 ) -> None:
@@ -55,25 +62,30 @@ def worker(
         from personvlm.events.worker_http import WorkerServer
         from personvlm.store import Blobs, Store
         from personvlm.store.database import as_url
+        from personvlm.store.hot import with_cache
+        from personvlm.store.who import Linking
     from personvlm.runtime.batching_queue import BatchSettings
 
-    logging.basicConfig(level=logging.ERROR if quiet else logging.INFO, stream=sys.stderr,
-                        format="%(asctime)s %(levelname)s %(name)s: %(message)s")  # fmt: skip
+    logs.start(log_format, quiet=quiet)
     logging.getLogger("aiormq").setLevel(logging.CRITICAL)  # the worker says it itself when the broker is gone
     place = None if blobs is None else Blobs.open(blobs)
     beside = as_url(store).get_backend_name() == "sqlite"  # has a folder of its own
     shelved = None if beside else place
-    with Store.open(store, blobs=shelved, keep_crops=not no_crops) as people:
+    with with_cache(Store.open(store, blobs=shelved, keep_crops=not no_crops), cache) as people:
         shelf = place or people.blobs
         events = open_queue(queue, blobs=shelf, store=people)
         ahead = batch * (concurrency + 2)
         settings = BatchSettings(batch=batch, queue=max(256, ahead), preparers=1)
-        engine = EventEngine(_model(model, gpu, threads, say, not no_gender, not no_age), shelf, settings, concurrency)
+        describing = _model(model, gpu, threads, say=say, min_precision=min_precision, gender=not no_gender,
+                            age=not no_age)  # fmt: skip
+        engine = EventEngine(describing, shelf, settings, concurrency)
+        known, alerts = known_again(cameras), Alerts(people).observe
+        observe = alerts if known is None else Linking(people, known, alerts)
         working = Worker(events, people, engine, WorkerSettings(ahead=ahead, drain_s=drain),
-                         observe=Alerts(people).observe, blobs=place)  # fmt: skip
+                         observe=observe, blobs=place)  # fmt: skip
         server = None if health_port is None else WorkerServer(working, health_port)
-        if server is not None and not quiet:
-            print(f"personvlm: health and metrics on port {server.port}", file=sys.stderr)
+        if server is not None:
+            logging.getLogger(__name__).info("health and metrics on port %d", server.port, extra={"port": server.port})
 
         def stop(number: int, frame: Any) -> None:
             signal.signal(number, signal.SIG_DFL)  # who asks twice does not want to wait
@@ -103,8 +115,8 @@ def _sweep(place: Blobs) -> None:
             logging.getLogger(__name__).warning("pictures that have expired could not be deleted: %s", error)
 
 
-def _model(path: Path | None, gpu: int | None, threads: int | None, say: Literal["confident", "all"], gender: bool,
-           age: bool) -> Any:  # fmt: skip
+def _model(path: Path | None, gpu: int | None, threads: int | None, *, say: Literal["confident", "all"],
+           min_precision: float | None, gender: bool, age: bool) -> Any:  # fmt: skip
     from personvlm.runtime.describer import Describer
     from personvlm.runtime.tracks import TrackModel
 
@@ -112,4 +124,4 @@ def _model(path: Path | None, gpu: int | None, threads: int | None, say: Literal
     if gpu is not None and describer.backend.startswith("onnx"):
         raise InputError(f"--gpu {gpu}: {describer.backend}; leave --gpu out to work on the cores")
     logging.getLogger(__name__).info("%s on %s", describer.name, describer.backend)
-    return TrackModel(describer, say=say, gender=gender, age=age)
+    return TrackModel(describer, say=say, min_precision=min_precision, gender=gender, age=age)

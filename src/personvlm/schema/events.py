@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from personvlm.schema.description import PersonDescription
+from personvlm.schema.groups import GROUP
 
 Trigger = Literal["new_track", "track_update", "reid_request", "backfill"]
+
+
+def _known_postures(given: dict[str, float]) -> dict[str, float]:
+    legal = GROUP["posture"].values
+    for name in given:
+        if name not in legal:
+            raise ValueError(f"{name[:80]!r} is no posture; legal: {', '.join(legal)}")
+    return given
+
+
+Postures = Annotated[
+    dict[str, Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]],
+    Field(min_length=1, json_schema_extra={"propertyNames": {"enum": list(GROUP["posture"].values)}}),
+    AfterValidator(_known_postures),
+]
+"""Probabilities of postures, as the way somebody moves tells them."""
 
 
 class _Value(BaseModel):
@@ -61,6 +78,7 @@ class DescribeRequest(_Value):
         first_seen: of the track; where it is not given, ``frame_time``.
         revision: counts what is said about one track, from 1; a higher one replaces a lower one.
         final: the person has left; no higher revision will come.
+        posture: probabilities of postures, told from the way the person moves, which no picture shows.
         traceparent: the step that it comes from (W3C trace context), where steps are traced; of no meaning to what is
             said.
     """
@@ -75,6 +93,7 @@ class DescribeRequest(_Value):
     first_seen: float | None = None
     revision: int = Field(default=1, ge=1)
     final: bool = False
+    posture: Postures | None = None
     traceparent: str | None = None
 
     @classmethod
