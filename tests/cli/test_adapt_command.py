@@ -76,7 +76,8 @@ def test_adapted_described_undone(run: Run, tmp_path: Path) -> None:
     assert new["decoder.onnx"] == old["decoder.onnx"], "the text is told by the decoder as it was"
     status, printed, err = run("describe", str(tmp_path / "5-0.png"), "--model", str(out), "--say", "all", "--json")
     assert status == 0, err
-    assert json.loads(printed)[0]["model"].startswith("edge-1+")
+    base = json.loads((shipped() / "config.json").read_text())
+    assert json.loads(printed)[0]["model"].startswith(f"{base['name']}-{base['version']}+")
     assert run("adapt", "--undo", str(out))[0] == 0
     assert files(out) == old
     status, _, err = run("adapt", "--undo", str(out))
