@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import sys
 from collections.abc import Iterator
@@ -87,6 +88,8 @@ def serve(
         timeout_graceful_shutdown=int(settings.answer_s) + 5, ssl_certfile=tls_certificate, ssl_keyfile=tls_key,
         backlog=512,
     )  # fmt: skip
+    gc.collect()
+    gc.freeze()  # what was imported stays: to look through it again and again for garbage costs answers
     server = OrderlyServer(config, None if quiet else lambda url: _announce(url, bool(store), form))
     try:
         server.run()
