@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from personvlm.cli import main
 from personvlm.data.rendered import rendered_samples
 from personvlm.runtime.describer import shipped
 from personvlm.training.adapt_versions import model_files
@@ -19,17 +18,6 @@ pytestmark = pytest.mark.skipif(not shipped().is_dir(), reason="this checkout ha
 
 Run = Callable[..., tuple[int, str, str]]
 TOLD = ("gender", "upper.color", "lower.garment", "carrying")
-
-
-@pytest.fixture
-def run(capfd: pytest.CaptureFixture[str]) -> Run:
-    def call(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as done:
-            main(arguments)
-        out, err = capfd.readouterr()
-        return int(done.value.code or 0), out, err
-
-    return call
 
 
 def write(folder: Path, count: int, seed: int, form: str) -> Path:

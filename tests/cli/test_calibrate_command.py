@@ -10,24 +10,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from personvlm.cli import main
 from personvlm.data.rendered import rendered_samples
 from personvlm.runtime.describer import shipped
 
 pytestmark = pytest.mark.skipif(not shipped().is_dir(), reason="this checkout has no shipped weights")
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(capfd: pytest.CaptureFixture[str]) -> Run:
-    def call(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as done:
-            main(arguments)
-        out, err = capfd.readouterr()
-        return int(done.value.code or 0), out, err
-
-    return call
 
 
 @pytest.fixture

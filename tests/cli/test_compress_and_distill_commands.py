@@ -11,23 +11,11 @@ import pytest
 torch = pytest.importorskip("torch", reason="these commands need the train extra")
 
 from lively_stages import lively_stage, save, tiny_gpt2_tokenizer, vocabulary  # noqa: E402
-from personvlm.cli import main  # noqa: E402
 from personvlm.runtime.stage_engine import StageEngine  # noqa: E402
 
 Run = Callable[..., tuple[int, str, str]]
 FILES = {"config.json", "model.safetensors", "vocab.json", "merges.txt", "kept.json", "transform.json", "vision.onnx",
          "decoder.onnx", "draft.json"}  # fmt: skip
-
-
-@pytest.fixture
-def run(capfd: pytest.CaptureFixture[str]) -> Run:
-    def call(*arguments: str | Path) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as done:
-            main([str(argument) for argument in arguments])
-        out, err = capfd.readouterr()
-        return int(done.value.code or 0), out, err
-
-    return call
 
 
 def test_compress_writes_a_model_and_says_what_it_cost(run: Run, tmp_path: Path) -> None:

@@ -12,22 +12,10 @@ import pytest
 from PIL import Image
 
 from personvlm.base.errors import InputError
-from personvlm.cli import main
 from personvlm.data.sources import read_training
 from personvlm.data.splits import prepare
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(capfd: pytest.CaptureFixture[str]) -> Run:
-    def call(*arguments: str | Path) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as done:
-            main([str(argument) for argument in arguments])
-        out, err = capfd.readouterr()
-        return int(done.value.code or 0), out, err
-
-    return call
 
 
 @pytest.fixture

@@ -15,20 +15,13 @@ import pytest
 from PIL import Image
 
 from personvlm.base.images import ENDINGS
-from personvlm.cli import main
 
 Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run(capfd: pytest.CaptureFixture[str], fake_describer: object) -> Run:
-    def call(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as done:
-            main(arguments)
-        out, err = capfd.readouterr()
-        return int(done.value.code or 0), out, err
-
-    return call
+def run(run: Run, fake_describer: object) -> Run:
+    return run
 
 
 @pytest.fixture

@@ -10,22 +10,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from personvlm.cli import main
 from personvlm.runtime.describer import shipped
 
 Run = Callable[..., tuple[int, str, str]]
 SHIPPED = pytest.mark.skipif(not shipped().is_dir(), reason="this checkout has no shipped weights")
-
-
-@pytest.fixture
-def run(capfd: pytest.CaptureFixture[str]) -> Run:
-    def call(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as done:
-            main(arguments)
-        out, err = capfd.readouterr()
-        return int(done.value.code or 0), out, err
-
-    return call
 
 
 @pytest.fixture

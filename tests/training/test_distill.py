@@ -142,6 +142,8 @@ def test_a_student_comes_to_agree_with_its_teacher_and_learns_its_labels(folder:
 def test_what_cannot_teach_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"config\.json"):
         Teachers([str(tmp_path)])
+    with pytest.raises(InputError, match="leave --whole out"):
+        Distillation(looks=("osnet.onnx",), whole=True)
     for wrong in ({"teachers": ()}, {"temperature": 0.0}, {"weight": -1.0}):
         with pytest.raises(InputError, match="distillation"):
             Distillation(**{"teachers": ("there",), **wrong})  # type: ignore[arg-type]

@@ -53,6 +53,12 @@ def open_store(url: str, command: str, *, blobs: str | None = None, upgrade: boo
     return Store.open(url, blobs=blobs, upgrade=upgrade)
 
 
+def span(text: str) -> float | None:
+    """Seconds of ``30m``, ``2h``, ``1d``; None where it is not written so."""
+    found = _AGO.fullmatch(text.strip())
+    return float(found[1]) * _UNITS[found[2]] if found else None
+
+
 def moment(text: str | None) -> float | None:
     """Seconds since the epoch of ``1h`` (ago), or of a date with or without time, in local time unless it says.
 
@@ -61,9 +67,9 @@ def moment(text: str | None) -> float | None:
     """
     if text is None:
         return None
-    ago = _AGO.fullmatch(text.strip())
-    if ago:
-        return time.time() - float(ago[1]) * _UNITS[ago[2]]
+    ago = span(text)
+    if ago is not None:
+        return time.time() - ago
     try:
         return datetime.fromisoformat(text.strip().replace("Z", "+00:00")).timestamp()
     except ValueError:

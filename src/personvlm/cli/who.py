@@ -11,7 +11,7 @@ import typer
 
 from personvlm.base.errors import InputError, extra
 from personvlm.cli.output import print_json, printable
-from personvlm.cli.store import _AGO, _UNITS, DEFAULT, At, Json, open_store
+from personvlm.cli.store import DEFAULT, At, Json, open_store, span
 
 if TYPE_CHECKING:
     from personvlm.store.who import Other, Who
@@ -87,7 +87,7 @@ def _row(each: Other) -> tuple[str, ...]:
 def _seconds(text: str | None) -> float | None:
     if text is None:
         return None
-    found = _AGO.fullmatch(text.strip())
-    if not found or float(found[1]) == 0:
+    seconds = span(text)
+    if not seconds:
         raise InputError(f"{text!r} is no time; give 30m, 2h, 1d")
-    return float(found[1]) * _UNITS[found[2]]
+    return seconds

@@ -19,7 +19,7 @@ from personvlm.data.sample import Sample
 from personvlm.evaluation.baselines import Training
 from personvlm.evaluation.confidence import score_calibration, score_precision
 from personvlm.evaluation.facts import consistent, score_said, score_text, values_of_annotations
-from personvlm.evaluation.figures import number
+from personvlm.evaluation.figures import number, with_intervals
 from personvlm.evaluation.heads import score_heads, score_sayable
 from personvlm.evaluation.inputs import one_per_person
 from personvlm.evaluation.protocols.references import clean_references
@@ -144,17 +144,18 @@ def evaluate(
     elif everything is not None:
         texts = [description.text for description in everything]
     progress("scoring")
+    read = None if texts is None else [parse(text) for text in texts]
     result: dict[str, Any] = {"n": len(samples), "people": people_of(samples)}
-    result |= _score_facts(texts, everything, samples, resamples)
-    result |= _score_form(texts, everything, certain, samples, resamples)
+    result |= _score_facts(read, everything, samples, resamples)
+    result |= _score_form(texts, read, everything, certain, samples, resamples)
     result |= {"heads": None, "calibration": None, "likelihood": None}
     if everything is not None and look is not None:
         look(everything, samples)
     if everything is not None and certain is not None:
         result["heads"] = score_heads(everything, samples, thresholds or {}, resamples=resamples)
-        if texts is not None and all(sample.source == "peta" for sample in samples):
-            result["heads"]["sayable"] = score_sayable([parse(text) for text in texts], everything, samples,
-                                                       thresholds or {}, resamples=resamples)  # fmt: skip
+        if read is not None and all(sample.source == "peta" for sample in samples):
+            result["heads"]["sayable"] = score_sayable(read, everything, samples, thresholds or {},
+                                                       resamples=resamples)  # fmt: skip
         result["calibration"] = score_calibration(everything, samples, resamples=min(resamples, 200))
     if stated is not None and min_precision is not None:
         result["precision"] = score_precision(stated, samples, min_precision, resamples=resamples)
@@ -192,16 +193,18 @@ def score_likelihood(describer: Likely, samples: Sequence[Sample], batch: int = 
     other = dict(zip(order.tolist(), np.roll(order, 1).tolist(), strict=True))
     own = describer.score(images, texts, batch=batch)
     shuffled = describer.score(images, [texts[other[i]] for i in range(len(texts))], batch=batch)
-    sums = sums_per_identity([sample.identity for sample in samples], np.stack([own, shuffled], axis=1))
-    low, high = bootstrap_interval(sums, lambda totals: totals[:, 1] / totals[:, 0] - 1.0, resamples=resamples)
-    counted = sums_per_identity([sample.identity for sample in samples],
-                                np.stack([own, shuffled, np.ones_like(own)], axis=1))  # fmt: skip
-    each = [bootstrap_interval(counted, lambda totals, at=at: totals[:, at] / totals[:, 2], resamples=resamples)  # type: ignore[misc]
-            for at in (0, 1)]  # fmt: skip
+    sums = sums_per_identity([sample.identity for sample in samples],
+                             np.stack([own, shuffled, np.ones_like(own)], axis=1))  # fmt: skip
+
+    def figures(totals: NDArray[np.float64]) -> NDArray[np.float64]:
+        mine, others, count = totals.T
+        return np.stack([mine / count, others / count, others / mine - 1.0], axis=1)
+
+    nll, other_nll, rise = with_intervals(("own", "shuffled", "rise"), sums, figures, resamples).values()
     return {
-        "nll_per_character": float(own.mean()), "nll_interval": [*map(number, each[0])],
-        "shuffled": float(shuffled.mean()), "shuffled_interval": [*map(number, each[1])],
-        "rise": float(shuffled.mean() / own.mean() - 1.0), "rise_interval": [number(low), number(high)],
+        "nll_per_character": nll["value"], "nll_interval": nll["interval"],
+        "shuffled": other_nll["value"], "shuffled_interval": other_nll["interval"],
+        "rise": rise["value"], "rise_interval": rise["interval"],
     }  # fmt: skip
 
 
@@ -231,35 +234,35 @@ def _described(describer: Describes, images: Sequence[Path], say: Literal["all",
     return result
 
 
-def _score_facts(texts: Sequence[str] | None, everything: Sequence[PersonDescription] | None,
+def _score_facts(read: Sequence[Values] | None, everything: Sequence[PersonDescription] | None,
                  samples: Sequence[Sample], resamples: int) -> dict[str, Any]:  # fmt: skip
     """``text`` and ``baselines``."""
     from_heads = None if everything is None else [_reread(values_of(item.attributes)) for item in everything]
-    read = {
-        "text": None if texts is None else [parse(text) for text in texts], "predicted_heads": from_heads,
+    rows = {
+        "text": read, "predicted_heads": from_heads,
         "true_labels": [_reread(values_of_annotations(sample.annotations)) for sample in samples],
     }  # fmt: skip
     scored = {name: None if said is None else score_text(said, samples, resamples=resamples)
-              for name, said in read.items()}  # fmt: skip
+              for name, said in rows.items()}  # fmt: skip
     return {"text": scored.pop("text"), "baselines": scored}
 
 
-def _score_form(texts: Sequence[str] | None, everything: Sequence[PersonDescription] | None,
-                certain: Sequence[PersonDescription] | None, samples: Sequence[Sample],
-                resamples: int) -> dict[str, Any]:  # fmt: skip
+def _score_form(texts: Sequence[str] | None, read: Sequence[Values] | None,
+                everything: Sequence[PersonDescription] | None, certain: Sequence[PersonDescription] | None,
+                samples: Sequence[Sample], resamples: int) -> dict[str, Any]:  # fmt: skip
     """``said``, ``quality`` and ``consistency``: of what is certain where the describer spoke, else of the texts."""
-    if texts is None:
+    if texts is None or read is None:
         return {"said": None, "quality": None, "consistency": None}
     people = [sample.identity for sample in samples]
     if everything is None or certain is None:
-        said = score_said([parse(text) for text in texts], samples)
+        said = score_said(read, samples)
         return {"said": said, "quality": score_quality(texts, people, resamples=resamples), "consistency": None}
-    read = [parse(description.text) for description in certain]
+    stated = [parse(description.text) for description in certain]
     both = [*everything, *certain]
     agreeing = [consistent(values, item.attributes)
-                for values, item in zip([*map(parse, texts), *read], both, strict=True)]  # fmt: skip
+                for values, item in zip([*read, *stated], both, strict=True)]  # fmt: skip
     people *= 2
-    return {"said": score_said(read, samples),
+    return {"said": score_said(stated, samples),
             "quality": score_quality([item.text for item in both], people, resamples=resamples),
             "consistency": float(np.mean(agreeing)),
             "consistency_interval": _share_interval(agreeing, people, resamples)}  # fmt: skip

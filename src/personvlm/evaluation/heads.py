@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personvlm.data.sample import Sample
-from personvlm.evaluation.figures import number
+from personvlm.evaluation.figures import number, with_intervals
 from personvlm.evaluation.truth import left_open
 from personvlm.metrics.facts import instance_metrics, label_metrics, nanmean, ratio
 from personvlm.metrics.intervals import bootstrap_interval, sums_per_identity
@@ -97,14 +97,13 @@ def score_sayable(read: Sequence[Values], descriptions: Sequence[PersonDescripti
              (np.stack([peta.benchmark_statements(values) for values in read]), scores.astype(np.float64) >= cuts)]
     sums = sums_per_identity([sample.identity for sample in samples], np.concatenate(cells, axis=1))
 
-    def difference(totals: Floats) -> Floats:
-        return np.asarray(_instance_f1_of_sums(totals[:, :3]) - _instance_f1_of_sums(totals[:, 3:]))
+    def figures(totals: Floats) -> Floats:
+        text, heads = _instance_f1_of_sums(totals[:, :3]), _instance_f1_of_sums(totals[:, 3:])
+        return np.stack([text, heads, text - heads], axis=1)
 
-    text, heads = (number(_instance_f1_of_sums(part.sum(0, keepdims=True))[0]) for part in cells)
-    low, high = bootstrap_interval(sums, difference, resamples=resamples)
-    return {"labels": list(peta.SAYABLE), "text": text, "heads": heads,
-            "difference": number(difference(sums.sum(0, keepdims=True))[0]),
-            "interval": [number(low), number(high)]}  # fmt: skip
+    found = with_intervals(("text", "heads", "difference"), sums, figures, resamples)
+    return {"labels": list(peta.SAYABLE), **{name: each["value"] for name, each in found.items()},
+            "interval": found["difference"]["interval"]}  # fmt: skip
 
 
 def _majority(targets: NDArray[np.bool_], known: NDArray[np.bool_]) -> dict[str, float | None]:

@@ -97,7 +97,7 @@ class Describer:
             batch: pictures per batch; a result does not depend on it.
             sampling: None is greedy; of candidates other than the text it is :data:`VARIED`.
             candidates: up to so many different texts as ``.candidates``, the likeliest first; the text is one of them.
-            lang: of the text: a tag such as ``de``; see :data:`personvlm.language.languages.LANGUAGES`. The model says
+            lang: of the text: a tag such as ``de``; see :func:`personvlm.language.languages.languages`. The model says
                 English; the text in another language is made of the attributes, and has no candidates.
 
         Raises:

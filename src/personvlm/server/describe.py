@@ -15,7 +15,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from personvlm.base.errors import InputError
-from personvlm.language.languages import ENGLISH, LANGUAGES, in_language
+from personvlm.language.languages import ENGLISH, in_language, languages
 from personvlm.pipeline.record import record
 from personvlm.schema import DescribeResult, PersonDescription
 from personvlm.server.describing import Options, PeopleDescriber
@@ -76,7 +76,7 @@ _FORM = {
         "min_precision": {"type": "number", "minimum": 0.5, "maximum": 0.99},
         "gender": {"type": "boolean"}, "age": {"type": "boolean"}, "together": {"type": "boolean"},
         "candidates": {"type": "integer", "minimum": 1, "maximum": 8},
-        "lang": {"type": "string", "enum": list(LANGUAGES)},
+        "lang": {"type": "string", "enum": list(languages())},
     },
 }  # fmt: skip
 _PICTURE = {"schema": {"type": "string", "format": "binary"}}

@@ -14,7 +14,7 @@ from personvlm.server.languages import SPEAKS
 from personvlm.server.problems import Exact, Json, Problem, tag_of, unless_known
 from personvlm.server.services import audited, services
 from personvlm.server.settings import ServerSettings
-from personvlm.server.wire import Event, People, ShownCorrection, corrections, event, hidden
+from personvlm.server.wire import Event, People, ShownCorrection, corrections, event
 from personvlm.store import hot
 from personvlm.store.corrections import checked
 from personvlm.store.reading import Camera as KnownCamera
@@ -109,7 +109,7 @@ def filters(settings: ServerSettings, camera: list[str] | None, since: float | N
     wanted: dict[str, str] = {}
     for each in attribute or ():
         name, colon, value = each.partition(":")
-        if not colon or name not in GROUP or name in hidden(settings) or value not in GROUP[name].values:
+        if not colon or name not in GROUP or name in settings.showing.hidden or value not in GROUP[name].values:
             raise Problem(422, "bad_attribute", f"{each[:80]!r}: write GROUP:VALUE as in upper.color:red; "
                           "GET /v1/schema has all of them")  # fmt: skip
         wanted[name] = value
@@ -118,7 +118,7 @@ def filters(settings: ServerSettings, camera: list[str] | None, since: float | N
 
 def check_shown(groups: Iterable[str], settings: ServerSettings) -> None:
     """Raises :class:`Problem` 422 where one of ``groups`` is not shown by this deployment."""
-    off = hidden(settings)
+    off = settings.showing.hidden
     secret = [name for name in groups if name in off]
     if secret:
         there = ", ".join(name for name in GROUP if name not in off)
@@ -204,7 +204,7 @@ def undo_correction(request: Request, id: PersonId, number: Annotated[int, Path(
     undone before."""
     service = services(request)
     mine = {each.number: each.group for each in service.store.corrections(id)}
-    if number not in mine or mine[number] in hidden(service.settings):
+    if number not in mine or mine[number] in service.settings.showing.hidden:
         raise Problem(404, "not_found", f"there is no correction {number} of this person that holds")
     audited(request, "undo correction", id, {"group": mine[number]})
     service.store.undo_correction(number, request.state.principal.name)

@@ -22,7 +22,7 @@ from personvlm.server.pictures import check, reason
 from personvlm.server.problems import Exact, Json, Problem
 from personvlm.server.services import Services, audited, services
 from personvlm.server.settings import ServerSettings
-from personvlm.server.wire import Event, event, hidden
+from personvlm.server.wire import Event, event
 from personvlm.store.judge import Looks
 from personvlm.store.query import Query as Asked
 from personvlm.store.query import Term
@@ -180,7 +180,7 @@ def similar(request: Request, id: PersonId, camera: Camera = None, since: Time =
 def _allowed(asked: Asked, service: Services) -> tuple[Asked, Sequence[str]]:
     """The question without what this deployment does not show: neither an answer nor an order may tell it. The text
     says it in many words, so that it is not searched then."""
-    off = hidden(service.settings)
+    off = service.settings.showing.hidden
     if not off:
         return asked, ()
     kept = tuple(term for term in asked.terms
@@ -193,7 +193,7 @@ def _allowed(asked: Asked, service: Services) -> tuple[Asked, Sequence[str]]:
 
 
 def _facets(wanted: list[str] | None, service: Services) -> list[str]:
-    off = hidden(service.settings)
+    off = service.settings.showing.hidden
     if wanted is None:
         return [name for name in _FACETS if name not in off]
     wrong = [name for name in wanted if (name not in GROUP and name != "camera") or name in off]

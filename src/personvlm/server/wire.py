@@ -99,7 +99,7 @@ def event(described: Described, settings: ServerSettings, number: int | None = N
 
 def corrections(found: Sequence[Correction], settings: ServerSettings) -> list[dict[str, Any]]:
     """:class:`ShownCorrection` of each of one person, the oldest first, without what this deployment does not show."""
-    off, last = hidden(settings), {each.group: each.number for each in found if each.undone_at is None}
+    off, last = settings.showing.hidden, {each.group: each.number for each in found if each.undone_at is None}
     return [
         {"number": each.number, "person": each.person, "group": each.group, "value": _plain(each.value), "at": each.at,
          "by": each.by, "holds": last.get(each.group) == each.number, "said": None if each.said is None else
@@ -125,11 +125,6 @@ def shown(text: str, attributes: Mapping[str, Attribute],
     if text and current() != ENGLISH:
         text = said_in(attributes, current())
     return text, {name: _attribute(item) for name, item in attributes.items()}
-
-
-def hidden(settings: ServerSettings) -> frozenset[str]:
-    """Groups that this deployment does not show."""
-    return settings.showing.hidden
 
 
 def crop_url(reference: str | None, camera: str, settings: ServerSettings) -> str | None:

@@ -60,6 +60,8 @@ class Distillation:
     def __post_init__(self) -> None:
         if not self.teachers and not self.looks:
             raise InputError("distillation needs a teacher: the folder of an edge model, or a model of looks")
+        if self.whole and not self.teachers:
+            raise InputError("whole pictures are for edge models to look at: name one, or leave --whole out")
         weights = (self.weight, self.weight_similarity, self.weight_looks)
         if self.temperature <= 0 or min(weights) < 0:
             raise InputError("the temperature of a distillation is above 0, and its weights are not negative; got "

@@ -36,10 +36,10 @@ class Phase:
             ValueError: it is not written so.
         """
         numbers, plus, words = text.partition("+")
-        cells = numbers.split("x")
-        if len(cells) != 3 or words != ("text" if plus else "") or min(map(int, cells)) < 1:
+        cells = [int(cell) for cell in numbers.split("x")]
+        if len(cells) != 3 or words != ("text" if plus else "") or min(cells) < 1:
             raise ValueError(f"{text!r} is no phase; write STEPSxHEIGHTxWIDTH or STEPSxHEIGHTxWIDTH+text")
-        steps, height, width = map(int, cells)
+        steps, height, width = cells
         return cls(steps, height, width, bool(plus))
 
 
@@ -116,7 +116,7 @@ class Recipe:
         """
         recipe = self
         kinds = {f.name: type(getattr(self, f.name)) for f in fields(self)}
-        strengths = {f.name for f in fields(Augment)}
+        strengths = {f"augment.{f.name}" for f in fields(Augment)}
         for name, text in settings.items():
             try:
                 if name == "steps":
@@ -127,7 +127,7 @@ class Recipe:
                     recipe = replace(recipe, phases=tuple(replace(phase, steps=max(1, n)) for phase, n in pairs))
                 elif name == "phases":
                     recipe = replace(recipe, phases=tuple(Phase.parse(phase) for phase in text.split(",")))
-                elif name.removeprefix("augment.") in strengths and name.startswith("augment."):
+                elif name in strengths:
                     changed = {name.removeprefix("augment."): float(text)}
                     recipe = replace(recipe, augment=replace(recipe.augment, **changed))
                 elif kinds.get(name) is bool:
@@ -142,7 +142,7 @@ class Recipe:
                 else:
                     legal = [key for key, kind in kinds.items() if kind in (bool, int, float, str)]
                     raise InputError(f"--set {name}: no such setting; legal: steps, phases, "
-                                     f"{', '.join(legal)}, augment.{', augment.'.join(sorted(strengths))}")  # fmt: skip
+                                     f"{', '.join([*legal, *sorted(strengths)])}")  # fmt: skip
             except InputError:
                 raise
             except ValueError as error:

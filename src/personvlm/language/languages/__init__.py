@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from personvlm.base.errors import InputError
-from personvlm.language.languages import de, es, fr, hi, ja, zh
-from personvlm.language.languages.base import Grammar, Seen
-from personvlm.language.languages.east_asian import Chinese, Japanese
-from personvlm.language.languages.german import German
-from personvlm.language.languages.hindi import Hindi
-from personvlm.language.languages.romance import French, Spanish
 from personvlm.language.realiser import realise
 from personvlm.schema.description import Attribute, PersonDescription, Values, check_values, values_of
 from personvlm.schema.events import DescribeResult
+
+if TYPE_CHECKING:
+    from personvlm.language.languages.base import Grammar
 
 ENGLISH = "en"
 
 Lang = Literal["en", "es", "de", "fr", "hi", "zh", "ja"]
 """What can be asked for by name."""
-
-_GRAMMARS: tuple[Grammar, ...] = (
-    Spanish(es.TABLE), German(de.TABLE), French(fr.TABLE), Hindi(hi.TABLE), Chinese(zh.TABLE), Japanese(ja.TABLE),
-)  # fmt: skip
 
 
 def offered(grammars: Iterable[Grammar]) -> dict[str, Grammar]:
@@ -33,12 +27,24 @@ def offered(grammars: Iterable[Grammar]) -> dict[str, Grammar]:
     return {each.code: each for each in grammars if not each.table.missing()}
 
 
-_OTHERS: Mapping[str, Grammar] = MappingProxyType(offered(_GRAMMARS))
+@functools.cache
+def _others() -> Mapping[str, Grammar]:
+    """What is offered beside English; read when it is first asked for, since most describers never are."""
+    from personvlm.language.languages import de, es, fr, hi, ja, zh
+    from personvlm.language.languages.east_asian import Chinese, Japanese
+    from personvlm.language.languages.german import German
+    from personvlm.language.languages.hindi import Hindi
+    from personvlm.language.languages.romance import French, Spanish
 
-LANGUAGES: Mapping[str, str] = MappingProxyType({
-    ENGLISH: "English", **{code: each.name for code, each in _OTHERS.items()},
-})  # fmt: skip
-"""Code of every language that is offered -> its own name for itself."""
+    return MappingProxyType(offered((
+        Spanish(es.TABLE), German(de.TABLE), French(fr.TABLE), Hindi(hi.TABLE), Chinese(zh.TABLE), Japanese(ja.TABLE),
+    )))  # fmt: skip
+
+
+def languages() -> dict[str, str]:
+    """Code of every language that is offered -> its own name for itself."""
+    return {ENGLISH: "English", **{code: each.name for code, each in _others().items()}}
+
 
 _RANGE = re.compile(
     r"\s*(\*|[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)\s*(?:;\s*[qQ]\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?"
@@ -53,8 +59,9 @@ def language(tag: str) -> str:
         InputError: it is not offered; names what is.
     """
     code = re.split("[-_]", tag.strip(), maxsplit=1)[0].lower()
-    if code not in LANGUAGES:
-        raise InputError(f"{tag[:40]!r} is not a language that descriptions come in; there is {', '.join(LANGUAGES)}")
+    if code != ENGLISH and code not in _others():
+        raise InputError(f"{tag[:40]!r} is not a language that descriptions come in; there is "
+                         f"{', '.join(languages())}")  # fmt: skip
     return code
 
 
@@ -72,7 +79,7 @@ def negotiated(header: str | None) -> str:
             continue
         code = ENGLISH if found[1] == "*" else found[1].split("-")[0].lower()
         quality = float(found[2] or 1)
-        if code in LANGUAGES and quality > best_quality:
+        if (code == ENGLISH or code in _others()) and quality > best_quality:
             best, best_quality = code, quality
     return best
 
@@ -98,7 +105,9 @@ def realise_in(values: Values, lang: str, *, say_absent: bool = False) -> str:
         return realise(values, say_absent=say_absent)
     for group, given in values.items():
         check_values(group, tuple(given))
-    return _OTHERS[code].say(Seen(values), say_absent)
+    from personvlm.language.languages.base import Seen
+
+    return _others()[code].say(Seen(values), say_absent)
 
 
 def said_in(attributes: Mapping[str, Attribute], lang: str) -> str:
