@@ -208,3 +208,17 @@ def test_what_fails_says_so_and_can_be_tried_again(page: Any, shop: Shop) -> Non
     page.route("**/v1/people?*", lambda route: route.fulfill(status=503, body=down))
     page.goto(shop.view("live"))
     page.get_by_text("the database does not answer; try again").wait_for()
+
+
+def test_a_value_on_a_phone_is_not_broken_inside_a_word(page: Any, shop: Shop) -> None:
+    page.set_viewport_size(PHONE)
+    page.goto(shop.view("search"))
+    page.locator("main .card a").first.click()
+    page.locator(".attributes button").first.wait_for()  # the narrowest it gets: what is wrong can be put right
+    lines = page.evaluate("""[...document.querySelectorAll(".attributes dd:nth-of-type(1)")].map((each) => {
+      const range = document.createRange();
+      range.selectNodeContents(each.firstChild);
+      return [each.firstChild.textContent, new Set([...range.getClientRects()].map((box) => box.top)).size];
+    })""")
+    assert len(lines) > 3
+    assert [text for text, count in lines if count > len(text.split())] == []
