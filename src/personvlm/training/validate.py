@@ -31,7 +31,7 @@ def logits_of(model: EdgeVLM, data: TrainingSet, transform: Transform, batch: in
 
 def headline(logits: NDArray[np.float32], data: TrainingSet) -> dict[str, float]:
     """Accuracy of the most probable value of the five exclusive or first-said groups, balanced accuracy of ``bag`` at
-    its best threshold, their mean, and the loss per known group."""
+    its best threshold, and their mean."""
     weights = identity_weights([sample.identity for sample in data.samples])
     figures: dict[str, float] = {}
     for name in HEADLINE:
