@@ -54,6 +54,9 @@ def test_compress_refuses_what_it_cannot_do(run: Run, tmp_path: Path) -> None:
     status, _, err = run("compress", words, "--out", words, "--keep-vocabulary", *given)
     assert status == 1
     assert "written over" in err
+    status, _, err = run("compress", words, "--out", tmp_path / "out", "--form", "int8-weights", *given)
+    assert status == 1
+    assert "--form is for edge" in err
     status, _, _ = run("compress", words, "--out", tmp_path / "out", "--keep-vocabulary", *given)
     assert status == 0
     assert (tmp_path / "out" / "decoder.onnx").is_file()

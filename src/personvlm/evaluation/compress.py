@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from personvlm.language.tokenizer import GPT2Tokenizer, Tokenizer
 from personvlm.schema import Annotations
 
 Floats = NDArray[np.float32]
+Item = TypeVar("Item")
 
 
 class Row(Protocol):
@@ -53,11 +54,11 @@ class Writer(Protocol):
 
 
 @dataclass(frozen=True)
-class Form:
-    """One form of a model. ``bytes``: what it takes on disk."""
+class Form(Generic[Item]):
+    """One form of a model: of a stage a :class:`Writer`. ``bytes``: what it takes on disk."""
 
     name: str
-    writer: Writer
+    writer: Item
     bytes: int
 
 
@@ -69,11 +70,13 @@ class Crops:
         pixels: ``float32 [N, 3, H, W]``, as the model's transform gives them.
         captions: a text for each, to be scored.
         samples: with labels, for the six groups; None where there are none.
+        images: the same pictures as they came, ``uint8 [H, W, 3]``.
     """
 
     pixels: Floats
     captions: Sequence[str]
     samples: Sequence[Sample] | None = None
+    images: Sequence[NDArray[np.uint8]] = ()
 
 
 def labelled_crops(transform: Transform, samples: Sequence[Sample], count: int) -> Crops:
@@ -83,17 +86,18 @@ def labelled_crops(transform: Transform, samples: Sequence[Sample], count: int) 
     chosen = [samples[index] for index in sorted(order.tolist())]
     captions = [next(filter(None, map(normalise, sample.captions)), "") or
                 realise(values_of_annotations(sample.annotations)) for sample in chosen]  # fmt: skip
-    return Crops(transform([decode(sample.image) for sample in chosen]), captions, chosen)
+    images = [decode(sample.image) for sample in chosen]
+    return Crops(transform(images), captions, chosen, images)
 
 
-def rendered_crops(transform: Transform, count: int) -> Crops:
+def rendered_crops(transform: Transform, count: int, seed: int = 1) -> Crops:
     """``count`` drawn people with the sentences of what was drawn."""
-    images, values = zip(*rendered_samples(count, seed=1), strict=True)
+    images, values = zip(*rendered_samples(count, seed=seed), strict=True)
     samples = [Sample(Path(f"rendered/{index}"), Annotations.build(each)) for index, each in enumerate(values)]
-    return Crops(transform(list(images)), [realise(each) for each in values], samples)
+    return Crops(transform(list(images)), [realise(each) for each in values], samples, images)
 
 
-def compare(forms: Sequence[Form], crops: Crops,
+def compare(forms: Sequence[Form[Writer]], crops: Crops,
             progress: Callable[[str], None] = lambda name: None) -> list[dict[str, Any]]:  # fmt: skip
     """One row per form; the first is the reference, and its vocabulary holds all others'.
 
@@ -125,8 +129,8 @@ def compare(forms: Sequence[Form], crops: Crops,
         rows.append({
             "name": form.name, "bytes": form.bytes, "vocabulary": len(tokenizer),
             "nll_per_character": float(form.writer.score(crops.pixels, crops.captions).mean()),
-            "same": _share(ids, whole), "same_restricted": _share(ids, restricted[kept]),
-            "facts": _facts([tokenizer.decode(row.ids) for row in written], crops.samples),
+            "same": share(ids, whole), "same_restricted": share(ids, restricted[kept]),
+            "facts": facts_of([tokenizer.decode(row.ids) for row in written], crops.samples),
             "ms": {"p50": float(p50), "p90": float(p90)},
             "words": float(np.mean([len(row.ids) for row in written])),
             "words_per_step": sum(len(row.ids) for row in written) / sum(row.steps for row in written),
@@ -154,11 +158,13 @@ def _original(ids: list[int], tokenizer: Tokenizer) -> list[int]:
     return ids if kept is None else [kept[index] for index in ids]
 
 
-def _share(rows: list[list[int]], reference: list[list[int]]) -> float:
+def share(rows: Sequence[Item], reference: Sequence[Item]) -> float:
+    """Of rows that equal the reference's."""
     return sum(row == other for row, other in zip(rows, reference, strict=True)) / len(rows)
 
 
-def _facts(texts: list[str], samples: Sequence[Sample] | None) -> float | None:
+def facts_of(texts: list[str], samples: Sequence[Sample] | None) -> float | None:
+    """The mean of the six groups, read back from texts; None without labels."""
     if samples is None:
         return None
     mean: float | None = score_text([parse(text) for text in texts], samples, resamples=1)["mean"]["accuracy"]

@@ -1,4 +1,5 @@
-"""A trained stage made small and fast: vocabulary pruned, weights in 16 bits, 8-bit graphs, a table of drafts."""
+"""Small and fast: a trained stage with its vocabulary pruned, weights in 16 bits, 8-bit graphs and a table of drafts;
+edge with graphs in another form."""
 
 from __future__ import annotations
 
@@ -7,7 +8,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from personvlm.base.errors import InputError
@@ -16,6 +19,9 @@ from personvlm.models import Loaded, load
 from personvlm.models.person_vlm import WEIGHTS, PersonVLM
 from personvlm.models.prune import prune
 from personvlm.runtime.draft import NgramTable
+from personvlm.runtime.engine import DECODER, VISION
+from personvlm.runtime.export import Graphs
+from personvlm.runtime.export_forms import FormName, write_form
 from personvlm.runtime.stage_export import export_stage
 
 Weights = Literal["float32", "float16", "bfloat16"]
@@ -23,6 +29,7 @@ LEAST, SURE = 3, 0.35
 """Of the table of drafts: the best for DistilGPT-2's step times on unseen realised texts; .25 to .5 lose under 2 %."""
 
 _COPIED = ("recipe.json", "curves.csv")
+_LEFT = (WEIGHTS, VISION, DECODER, "metrics.json", "MODEL_CARD.md", "curves.*")
 
 
 def compress(directory: Path, out: Path, texts: Sequence[str], *, keep_vocabulary: bool = False,
@@ -43,11 +50,10 @@ def compress(directory: Path, out: Path, texts: Sequence[str], *, keep_vocabular
     Raises:
         InputError: the folder holds no stage, or one whose vocabulary cannot be pruned; or ``out`` is ``directory``.
     """
-    if out.resolve() == directory.resolve():
-        raise InputError(f"{out}: the model would be written over; give another folder")
+    _refuse_to_replace(directory, out)
     loaded = load(directory)
     if not isinstance(loaded.model, PersonVLM):
-        raise InputError(f"{directory}: not a stage; `personvlm export` writes the graphs of edge")
+        raise InputError(f"{directory}: not a stage but edge, whose vocabulary is small; it has forms of its own")
     smaller = loaded if keep_vocabulary else prune(loaded, texts)
     assert isinstance(smaller.model, PersonVLM)
     out.mkdir(parents=True, exist_ok=True)
@@ -61,6 +67,35 @@ def compress(directory: Path, out: Path, texts: Sequence[str], *, keep_vocabular
     export_stage(out)
     drafts_of(texts, smaller.tokenizer).save(out)
     return smaller
+
+
+def write_edge(directory: Path, out: Path, graphs: Graphs, form: FormName, pixels: NDArray[np.float32]) -> int:
+    """Write a folder that :meth:`Describer.load <personvlm.runtime.describer.Describer.load>` takes.
+
+    What was measured of the model stays behind, since it says nothing about another form; and so do the weights, which
+    torch would run in the form's place where there is a GPU.
+
+    Args:
+        directory: edge.
+        out: another folder.
+        graphs, form, pixels: see :func:`personvlm.runtime.export_forms.write_form`.
+
+    Returns:
+        Bytes of both graphs.
+
+    Raises:
+        InputError: ``out`` is ``directory``, or holds weights.
+    """
+    _refuse_to_replace(directory, out)
+    if (out / WEIGHTS).exists():
+        raise InputError(f"{out / WEIGHTS}: another model is there; give another folder")
+    shutil.copytree(directory, out, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*_LEFT))
+    return sum(write_form(graphs, out, form, pixels).values())
+
+
+def _refuse_to_replace(directory: Path, out: Path) -> None:
+    if out.resolve() == directory.resolve():
+        raise InputError(f"{out}: the model would be written over; give another folder")
 
 
 def save_weights(model: PersonVLM, path: Path, weights: Weights) -> None:

@@ -6,12 +6,15 @@ folds when it loads: half the bytes, and the arithmetic of float32.
 
 from __future__ import annotations
 
+import tempfile
 import warnings
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
@@ -32,34 +35,48 @@ class _Vision(nn.Module):
         return seen.tokens, seen.logits, seen.embedding, seen.quality.sigmoid()
 
 
+class Graphs(NamedTuple):
+    """Edge in float32, as traced and written out."""
+
+    vision: onnx.ModelProto
+    decoder: onnx.ModelProto
+
+
 def export(directory: Path) -> dict[str, int]:
     """Write ``vision.onnx`` and ``decoder.onnx`` beside the model in ``directory``; returns their sizes in bytes."""
+    graphs = edge_graphs(directory)
+    for graph in graphs:
+        halve(graph)
+    return save_graphs(graphs, directory)
+
+
+def edge_graphs(directory: Path) -> Graphs:
+    """The graphs of the model in ``directory``, nothing rounded."""
     model = EdgeVLM.load(directory)
     config = model.config
     pixels = torch.zeros(2, 3, config.height, config.width)
-    _write(_Vision(model), (pixels,), directory / VISION, ["pixels"], ["tokens", "logits", "embedding", "quality"],
-           {name: {0: "batch"} for name in ("pixels", "tokens", "logits", "embedding", "quality")})  # fmt: skip
-    weights = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
-    _save(decoder_graph(weights, config), directory / DECODER)
-    return {name: (directory / name).stat().st_size for name in (VISION, DECODER)}
-
-
-def _write(module: nn.Module, example: tuple[Tensor, ...], path: Path, inputs: list[str], outputs: list[str],
-           axes: dict[str, dict[int, str]]) -> None:  # fmt: skip
-    with warnings.catch_warnings():
+    outputs = ["tokens", "logits", "embedding", "quality"]
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracer warns of shapes that are constant here by design
-        torch.onnx.export(module.eval(), example, str(path), input_names=inputs, output_names=outputs,
-                          dynamic_axes=axes, opset_version=OPSET, dynamo=False,
+        torch.onnx.export(_Vision(model).eval(), (pixels,), f"{folder}/{VISION}", input_names=["pixels"],
+                          output_names=outputs, opset_version=OPSET, dynamo=False,
+                          dynamic_axes={name: {0: "batch"} for name in ("pixels", *outputs)},
                           # Batch norm is kept apart (onnxruntime fuses it in float32), tied embeddings are kept tied.
                           training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False)  # fmt: skip
-    _save(onnx.load(str(path)), path)
+        vision = onnx.load(f"{folder}/{VISION}")
+    weights = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
+    return Graphs(vision, decoder_graph(weights, config))
 
 
-def _save(graph: onnx.ModelProto, path: Path) -> None:
-    halve(graph)
-    shorten(graph)
-    onnx.checker.check_model(graph)
-    onnx.save(graph, str(path))
+def save_graphs(graphs: Graphs, directory: Path) -> dict[str, int]:
+    """Write both, names shortened, into ``directory``; returns the sizes of the files in bytes."""
+    sizes = {}
+    for name, graph in zip((VISION, DECODER), graphs, strict=True):
+        shorten(graph)
+        onnx.checker.check_model(graph)
+        onnx.save(graph, str(directory / name))
+        sizes[name] = (directory / name).stat().st_size
+    return sizes
 
 
 def shorten(model: onnx.ModelProto) -> None:
@@ -78,15 +95,26 @@ def shorten(model: onnx.ModelProto) -> None:
     del model.graph.value_info[:]
 
 
-def halve(model: onnx.ModelProto, least: int = 64) -> None:
-    """Store float32 weights of at least ``least`` elements as float16 followed by a cast to float32."""
+def halve(model: onnx.ModelProto, least: int = 64, kind: int = TensorProto.FLOAT16) -> None:
+    """Store float32 weights of at least ``least`` elements as float16, or bfloat16, followed by a cast to float32.
+
+    Scales of 8-bit codes stay as they are: they may lie below what float16 can hold.
+    """
+    scales = {node.input[1] for node in model.graph.node if node.op_type in ("QuantizeLinear", "DequantizeLinear")}
+    scales |= {tensor.name for tensor in model.graph.initializer if tensor.name.endswith(".scales")}
     casts = []
     for tensor in model.graph.initializer:
-        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < least:
+        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < least or tensor.name in scales:
             continue
-        name = tensor.name
-        half = numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), f"{name}.half")
-        tensor.CopyFrom(half)
-        casts.append(helper.make_node("Cast", [half.name], [name], to=TensorProto.FLOAT, name=f"{name}.cast"))
+        name, values = tensor.name, numpy_helper.to_array(tensor)
+        half = _bfloat16(values) if kind == TensorProto.BFLOAT16 else values.astype(np.float16)
+        tensor.CopyFrom(helper.make_tensor(f"{name}.half", kind, tensor.dims, half.tobytes(), raw=True))
+        casts.append(helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT, name=f"{name}.cast"))
     for node in reversed(casts):
         model.graph.node.insert(0, node)
+
+
+def _bfloat16(values: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """Bits of the nearest bfloat16, ties to even: the upper half of a float32. Numpy has no such type."""
+    bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
+    return ((bits + np.uint32(0x7FFF) + ((bits >> 16) & 1)) >> 16).astype(np.uint16)

@@ -71,7 +71,7 @@ class Size:
             raise ValueError(f"{text!r}: HEIGHTxWIDTH, both multiples of 32, as in 192x96")
         if head_dim < 1 or head_dim % EdgeConfig.head_heads:
             raise ValueError(f"{text!r}: the heads' width must be a multiple of {EdgeConfig.head_heads}")
-        return cls(*cells, head_dim)
+        return cls(cells[0], cells[1], head_dim)
 
     def __str__(self) -> str:
         wide = "" if self.head_dim == EdgeConfig.head_dim else f"/{self.head_dim}"
