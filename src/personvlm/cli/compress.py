@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from personvlm.runtime.export_forms import FormName
 
 _HEADER = ("form", "MB", "vocabulary", "nats/char", "same", "same, restricted", "six groups", "ms p50", "words/step")
-_EDGE_HEADER = ("form", "MB", "same", "probability moved", "promise", "six groups", "consistency", "vector", "ms alone",
-                "ms of 16")  # fmt: skip
+_EDGE_HEADER = ("form", "MB", "same", "moved", "kept", "six", "agree", "vector", "alone", "in 16")
 _RANGES = 64
 """Rendered people, by which int8-static chooses its ranges; real ones gave no better ranges."""
 
@@ -152,5 +151,5 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
 def _edge_cells(row: dict[str, Any]) -> tuple[str, ...]:
     facts = "-" if row["facts"] is None else f"{row['facts']:.1%}"
     return (f"{row['bytes'] / 1e6:.1f}", f"{row['same']:.1%}", f"{row['apart']:.3f}",
-            "kept" if row["holds"] else "broken", facts, f"{row['consistency']:.1%}", f"{row['vector']:.3f}",
+            "yes" if row["holds"] else "NO", facts, f"{row['consistency']:.1%}", f"{row['vector']:.3f}",
             f"{row['ms']['alone']:.1f}", f"{row['ms']['batched']:.1f}")  # fmt: skip

@@ -95,10 +95,11 @@ def print_table(title: str, rows: Mapping[str, tuple[str, ...]], header: Iterabl
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, title_justify="left", box=None, padding=(0, 3, 0, 0), pad_edge=False)
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
     lines = [(name, *cells) for name, cells in rows.items()]
     for name, column in zip(header, zip(*lines, strict=True), strict=True):
-        table.add_column(name, justify="left" if any(char.isalpha() for cell in column for char in cell) else "right")
+        words = any(char.isalpha() for cell in column for char in cell)
+        table.add_column(name, justify="left" if words else "right", overflow="fold")  # what is cut off is not read
     for line in lines:
         table.add_row(*map(Text, line))
     Console(highlight=False).print(table)
