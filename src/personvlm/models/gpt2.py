@@ -51,6 +51,7 @@ class GPT2Decoder(nn.Module):
         The first call reads K visual tokens and T words in one pass; later calls read their words only.
         """
         embedded = torch.cat([cache.pending, self.body.wte(words)], dim=1)  # [N, K+T, D]
-        read = self.body(inputs_embeds=embedded, past_key_values=cache.past, use_cache=True)
+        # By place: the argument is `cache` since transformers 5.24, `past_key_values` before.
+        read = self.body(None, cache.past, inputs_embeds=embedded, use_cache=True)
         hidden: Tensor = read.last_hidden_state[:, cache.pending.shape[1] :]
         return F.linear(hidden, self.body.wte.weight), PrefixCache(cache.pending[:, :0], cache.past)
