@@ -55,6 +55,8 @@ def test_json_and_options(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
     assert json.loads(capsys.readouterr().out)["latency_ms"]["p50"] == 16.25
     assert FakeBench.asked == BenchSettings(model=Path("m"), pictures=Path("p"), effort=0.1, cameras=True, compare=True,
                                             stage4=Path("s"), workers=2)  # fmt: skip
+    assert run("--gpu", "--stage4", "s") == 0
+    assert FakeBench.asked == BenchSettings(stage4=Path("s"), gpu=True), "a stage 4 for the GPU is no race"
 
 
 def test_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from personvlm.base.errors import InputError
 from personvlm.runtime.describer import Describer
 from personvlm.schema import values_of
 
 torch = pytest.importorskip("torch", reason="the engine on torch needs the train extra")
+
+from traced import Traced  # noqa: E402
 
 People = list[NDArray[np.uint8]]
 
@@ -93,6 +97,29 @@ def test_a_batch_of_any_size_is_described_alike(folder: Path, people: People) ->
     torch_engine = describer(folder)
     alone = [torch_engine.describe(person, say="all")[0].text for person in people]
     assert [person.text for person in torch_engine.describe(people, say="all", batch=4)] == alone
+
+
+def test_runs_that_are_repeated_give_the_same(folder: Path, people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also to threads that share an engine: what was captured has one set of inputs."""
+    monkeypatch.setattr("personvlm.runtime.torch_engine.Captured", Traced)
+    plain, traced = describer(folder), describer(folder, graphs=True)
+    texts = [person.text for person in plain.describe(people, say="all")]
+    made = Traced.made
+    assert [person.text for person in traced.describe(people, say="all", batch=4)] == texts
+    assert Traced.made > made
+    with ThreadPoolExecutor(4) as pool:
+        alone = pool.map(lambda person: traced.describe(person, say="all")[0].text, people)
+        assert list(alone) == texts
+
+
+def test_bfloat16_is_asked_for_with_torch(folder: Path, people: People) -> None:
+    half = Describer.load(folder, backend="torch", precision="bfloat16")
+    assert half.backend.endswith(", bfloat16 (asked for)")
+    assert half.engine.precision == "bfloat16"  # type: ignore[attr-defined]
+    with pytest.raises(InputError, match="choose the backend torch"):
+        Describer.load(folder, precision="bfloat16")
+    with pytest.raises(InputError, match="legal: float32, bfloat16"):
+        Describer.load(folder, backend="torch", precision="float8")  # type: ignore[arg-type]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="CUDA graphs need a GPU")

@@ -22,12 +22,16 @@ def bench(
     cameras: Annotated[
         bool, typer.Option("--cameras", help="Search how many cameras this machine carries at 1 description/s each.")
     ] = False,
+    gpu: Annotated[
+        bool, typer.Option("--gpu", help="Edge and stage 4 on a CUDA GPU, by batch, and their memory (needs torch).")
+    ] = False,
     quick: Annotated[bool, typer.Option("--quick", help="A tenth of the time; figures scatter more.")] = False,
     pictures: Annotated[
         Path | None, typer.Option("--pictures", help="A folder with crops (default: people are rendered).")
     ] = None,
     stage4: Annotated[
-        Path | None, typer.Option("--stage4", help="For --compare: a trained and exported stage 4 (default: random).")
+        Path | None,
+        typer.Option("--stage4", help="A trained stage 4, for --compare exported; with its drafts if compressed (default: random)."),
     ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Describers that share the cores (default: the best number).")
@@ -44,7 +48,8 @@ def bench(
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
     effort = 0.1 if quick else 1.0
-    run = Bench(BenchSettings(model, pictures, effort, cameras, compare or stage4 is not None, stage4, workers))
+    compare = compare or (stage4 is not None and not gpu)
+    run = Bench(BenchSettings(model, pictures, effort, cameras, compare, stage4, workers, gpu))
     steps = run.steps()
     for step in progress(steps, len(steps), "Measuring", quiet=quiet):
         step()

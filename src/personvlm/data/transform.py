@@ -53,15 +53,24 @@ class Transform:
         canvas[top : top + size[1], left : left + size[0]] = resized
         return canvas
 
+    @property
+    def constants(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """``scale`` and ``shift``, each ``float32 [3, 1, 1]`` in the order of ``channels``: the encoder's own terms are
+        ``byte * scale - shift``, wherever that is computed."""
+        mean, std = (np.array(values, np.float32).reshape(3, 1, 1) for values in (self.mean, self.std))
+        scale: NDArray[np.float32] = np.divide(1.0, 255.0 * std, dtype=np.float32)
+        shift: NDArray[np.float32] = np.divide(mean, std)
+        return scale, shift
+
     def normalize(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """``uint8 [N, height, width, 3]`` RGB to ``float32 [N, 3, height, width]`` in the encoder's own terms."""
-        mean, std = (np.array(values, np.float32).reshape(3, 1, 1) for values in (self.mean, self.std))
+        scale, shift = self.constants
         if self.channels == "BGR":
             images = images[..., ::-1]
         # Bytes are turned before they become floats: a quarter of the memory to walk through in strides.
         planes = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
-        scaled: NDArray[np.float32] = np.multiply(planes, 1.0 / (255.0 * std), dtype=np.float32)
-        scaled -= mean / std
+        scaled: NDArray[np.float32] = np.multiply(planes, scale, dtype=np.float32)
+        scaled -= shift
         return scaled
 
     def __call__(self, images: list[NDArray[np.uint8]]) -> NDArray[np.float32]:

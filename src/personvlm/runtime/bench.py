@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
@@ -31,7 +32,7 @@ from personvlm.runtime.batching_metrics import Timing
 from personvlm.runtime.batching_queue import BatchSettings
 from personvlm.runtime.bench_load import Load, arrivals, largest, offer, quantiles, saturate
 from personvlm.runtime.bench_report import targets
-from personvlm.runtime.describer import Describer
+from personvlm.runtime.describer import Describer, shipped
 from personvlm.runtime.engine import Engine, available_cores
 from personvlm.schema import PersonDescription
 
@@ -50,8 +51,9 @@ class BenchSettings:
         effort: scales how often and how long things are measured; 0.1 is quick, and its figures scatter more.
         cameras: search for the number of cameras.
         compare: see :mod:`.bench_compare_torch`.
-        stage4: a folder with a trained stage 4, for ``compare``; None: random weights of its size.
+        stage4: a folder with a trained stage 4, for ``compare`` and ``gpu``; None: random weights of its size.
         workers: describers that share the cores under load; None: each number of them is tried, the best is kept.
+        gpu: see :mod:`.bench_gpu_torch`.
     """
 
     model: Path | None = None
@@ -61,6 +63,7 @@ class BenchSettings:
     compare: bool = False
     stage4: Path | None = None
     workers: int | None = None
+    gpu: bool = False
 
 
 @dataclass
@@ -94,6 +97,8 @@ class Bench:
             steps.append(self.cameras)
         if self.settings.compare:  # last, since torch takes memory and threads that it does not give back
             steps += self._comparison()
+        if self.settings.gpu:
+            steps += self._on_gpu()
         return [*steps, self.finish]
 
     def start_up(self) -> None:
@@ -216,14 +221,17 @@ class Bench:
         return max(0.3, self.settings.effort * seconds)
 
     def _comparison(self) -> list[Callable[[], None]]:
-        try:
+        with _needing("--compare"):
             from personvlm.runtime.bench_compare_torch import Comparison
-        except ModuleNotFoundError as error:
-            if (error.name or "").split(".")[0] == "personvlm":
-                raise
-            raise PersonVLMError(f"--compare needs {error.name}: pip install 'personvlm[train]'") from error
         comparison = Comparison(self.describer, self.jpegs, self.settings.stage4, self.result)
         return list(comparison.steps(self._times(5, 1)))
+
+    def _on_gpu(self) -> list[Callable[[], None]]:
+        with _needing("--gpu"):
+            from personvlm.runtime.bench_gpu_torch import GpuBench
+        folder = self.settings.model or shipped()
+        gpu = GpuBench(self.describer, folder, self.jpegs, self.settings.stage4, self.result)
+        return list(gpu.steps(self._times(4, 1), self._seconds(0.5)))
 
     def _model(self, *option: str) -> list[str]:
         return [*option, str(self.settings.model.resolve())] if self.settings.model else []
@@ -243,6 +251,21 @@ class Bench:
     def _offered(self, rate: float, seconds: float, seed: int) -> Load:
         make = self._make(round(100 + 4 * rate))  # more than ``give_up_s`` lets come together: nothing is refused
         return offer(make, self.asks, arrivals(rate, seconds, SEED + seed), finish=to_json, give_up_s=2.0)
+
+
+@contextmanager
+def _needing(option: str) -> Iterator[None]:
+    """Say which package an option needs where importing what it measures finds none.
+
+    Raises:
+        PersonVLMError: a package is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] == "personvlm":
+            raise
+        raise PersonVLMError(f"{option} needs {error.name}: pip install 'personvlm[train]'") from error
 
 
 def describe_one(describer: Describer, jpeg: bytes) -> PersonDescription:

@@ -52,6 +52,16 @@ def targets(result: Result) -> list[dict[str, Any]]:
                 at_most(name, times[name], bound, "ms")
         at_least("edge, published loop", ratios["edge"], 300, "times")
         at_least("stage 4, published loop", ratios["stage 4, int8"], 50, "times")
+    if result.get("gpu", {}).get("kind") == "cuda":
+        gpu = result["gpu"]
+        rates = {(row["model"], row["source"], row["batch"]): row for row in gpu["rates"]}
+        at_most("GPU: stage 4, one picture, p50", rates["stage 4", "pictures", 1]["ms"]["p50"], 10, "ms")
+        for name, bound in (("stage 4", 5_000), ("edge", 20_000)):
+            for source in ("pictures", "JPEGs"):
+                best = max(row["per_s"] for key, row in rates.items() if key[:2] == (name, source))
+                at_least(f"GPU: {name}, best batch of {source}", best, bound, "a second")
+        for name, memory in gpu["memory"].items():
+            at_most(f"GPU: memory of {name}, batch {gpu['memory_batch']}", memory["reserved_mb"], 2_000, "MB")
     return found
 
 
@@ -112,9 +122,30 @@ def tables(result: Result) -> Iterator[Table]:
                     {row["name"]: (str(row["n"]), f"{row['tokens']:.0f}", f"{row['ms']['p50']:.1f}",
                                    f"{compare['ratios'][row['name']]:.1f}" if row["name"] in compare["ratios"] else "")
                      for row in compare["contestants"]})  # fmt: skip
-    yield Table("Targets of two cores with AVX-512", ("", "figure", "bound", "met"),
+    if "gpu" in result:
+        yield from _gpu_tables(result["gpu"])
+    yield Table("Targets of two cores with AVX-512, and of a GPU" if "gpu" in result
+                else "Targets of two cores with AVX-512", ("", "figure", "bound", "met"),
                 {row["what"]: (f"{row['figure']:g}", row["bound"], "yes" if row["met"] else "NO")
                  for row in result["targets"]})  # fmt: skip
+
+
+def _gpu_tables(gpu: Mapping[str, Any]) -> Iterator[Table]:
+    weights = f"weights of {gpu['stage4']}" if gpu["stage4"] else "random weights"
+    yield Table("The device of torch", ("", ""), {
+        "device": (gpu["name"] if gpu["memory_gb"] is None else f"{gpu['name']}, {gpu['memory_gb']:.0f} GB",),
+        "computing": (f"{gpu['precision']}, {'CUDA graphs' if gpu['graphs'] else 'no CUDA graphs'}, torch "
+                      f"{gpu['torch']}",),
+        "stage 4": (f"{weights}, {gpu['words']} words each" + (
+            f", {gpu['words_per_step']} a step alone" if gpu.get("words_per_step") else ""),),
+        **{f"memory of {name}, batch {gpu['memory_batch']}":
+           (f"{memory['allocated_mb']:.0f} MB, reserved {memory['reserved_mb']:.0f} MB" if memory else "not read",)
+           for name, memory in gpu["memory"].items()},
+    })  # fmt: skip
+    yield Table("On it, by batch", ("model, from, batch", "a second", "ms p50", "ms p99"),
+                {f"{row['model']}, {row['source']}, {row['batch']}": (f"{row['per_s']:,.1f}", f"{row['ms']['p50']:.2f}",
+                                                                     f"{row['ms']['p99']:.2f}")
+                 for row in gpu["rates"]})  # fmt: skip
 
 
 def quiet_note(result: Result) -> str | None:

@@ -31,6 +31,19 @@ class Written(NamedTuple):
     steps: int
 
 
+def longest(config: StageConfig, max_new: int | None) -> int:
+    """``max_new`` words, the end included; None is as many as a stage can hold.
+
+    Raises:
+        InputError: it cannot hold so many.
+    """
+    most = config.max_text - 1  # the beginning takes a place
+    max_new = most if max_new is None else max_new
+    if not 1 <= max_new <= most:
+        raise InputError(f"max_new must be from 1 to {most}, which is what {config.title} can hold")
+    return max_new
+
+
 class StageEngine:
     """Runs the graphs of :func:`~personvlm.runtime.stage_export.export_stage`.
 
@@ -93,10 +106,7 @@ class StageEngine:
         Raises:
             InputError: ``max_new`` is more than the positions of the model allow.
         """
-        most = self.config.max_text - 1  # the beginning takes a place
-        max_new = most if max_new is None else max_new
-        if not 1 <= max_new <= most:
-            raise InputError(f"max_new must be from 1 to {most}, which is what {self.config.title} can hold")
+        max_new = longest(self.config, max_new)
         mask = np.zeros(self.config.vocabulary, np.float32)
         if allowed is not None:
             mask[~allowed] = -np.inf

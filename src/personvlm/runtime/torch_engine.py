@@ -6,9 +6,10 @@ run of the decoder can be captured as a CUDA graph and repeated without launchin
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
@@ -18,9 +19,10 @@ from torch.nn import functional as F
 
 from personvlm.models.decoder import Block
 from personvlm.models.edge import EdgeVLM
+from personvlm.runtime.backend import Precision
 from personvlm.runtime.engine import Cache, Floats, Integers, Seen
 
-Precision = Literal["float32", "bfloat16"]
+_Out = TypeVar("_Out")
 
 _STEP = 16
 """Runs of the decoder are padded to multiples of this many words where they are captured, so that few are."""
@@ -48,7 +50,8 @@ class TorchEngine:
         self.graphs = self.device.type == "cuda" if graphs is None else graphs
         if self.device.type == "cuda":
             self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._captured: dict[tuple[int, int], _Captured] = {}
+        self._captured: dict[tuple[int, int], _Run] = {}
+        self._lock = threading.Lock()  # of what was captured: its inputs are one caller's at a time
 
     @property
     def single(self) -> TorchEngine:
@@ -84,17 +87,17 @@ class TorchEngine:
         """See :class:`Engine`."""
         assert isinstance(cache, TorchCache)
         count, length = words.shape
-        padded = np.zeros((count, _up(length, _STEP) if self.graphs else length), np.int64)
+        padded = np.zeros((count, up(length, _STEP) if self.graphs else length), np.int64)
         padded[:, :length] = words
         places = np.asarray(kept, np.int64)[:, None] + cache.prefixed + np.arange(padded.shape[1])
         given = [torch.from_numpy(x).to(self.device) for x in (padded, places.clip(max=cache.past.shape[4] - 1))]
         if not self.graphs:
             return _array(self._words(given[0], given[1], cache.past))
-        rows = 1 << (count - 1).bit_length()
-        key = (rows, padded.shape[1])
-        if key not in self._captured:
-            self._captured[key] = _Captured(self._words, rows, padded.shape[1], cache.past)
-        return _array(self._captured[key](given[0], given[1], cache.past)[:, :length])
+        key = (power_of_two(count), padded.shape[1])
+        with self._lock:
+            if key not in self._captured:
+                self._captured[key] = _Run(self._words, *key, cache.past)
+            return _array(self._captured[key](given[0], given[1], cache.past)[:, :length])
 
     def _words(self, words: Tensor, places: Tensor, past: Tensor) -> Tensor:
         """Words at their places, each ``[N, T]`` -> logits ``[N, T, V]``; keys and values are written to ``past``."""
@@ -119,8 +122,7 @@ class TorchEngine:
         return F.linear(decoder.norm(x), decoder.words.weight)
 
     def _cast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16",
-                              cache_enabled=not self.graphs)  # fmt: skip
+        return mixed(self.device, self.precision, self.graphs)
 
 
 class TorchCache:
@@ -134,33 +136,60 @@ class TorchCache:
         self.past = self.past[:, :, torch.from_numpy(rows).to(self.past.device)]
 
 
-class _Captured:
-    """A run of the decoder over ``rows`` rows and ``length`` words as a CUDA graph, with inputs of its own."""
+class Captured(Generic[_Out]):
+    """What ``run`` launches on a GPU as a CUDA graph: calling this does it again, on the same memory.
+
+    ``run`` must work on tensors that stay, never wait for the GPU, and ask nothing of the host that changes. It runs
+    four times here, the last time only to be recorded. What it returns is written over by every call.
+    """
+
+    def __init__(self, run: Callable[[], _Out]) -> None:
+        side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):  # libraries choose and allocate in the first runs, which cannot be captured
+            for _ in range(3):
+                run()
+        torch.cuda.current_stream().wait_stream(side)
+        self._graph = torch.cuda.CUDAGraph()
+        # Other threads may allocate meanwhile: theirs is none of this capture's business.
+        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
+            self._out = run()
+
+    def __call__(self) -> _Out:
+        self._graph.replay()
+        return self._out
+
+
+class _Run:
+    """A captured run of the decoder over ``rows`` rows and ``length`` words, with inputs of its own."""
 
     def __init__(self, run: Callable[[Tensor, Tensor, Tensor], Tensor], rows: int, length: int, past: Tensor) -> None:
         shape = list(past.shape)
         shape[2] = rows
         self._words, self._places = past.new_zeros((2, rows, length), dtype=torch.int64)
         self._past = past.new_zeros(shape)
-        side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):  # libraries choose and allocate in the first runs, which cannot be captured
-            for _ in range(3):
-                run(self._words, self._places, self._past)
-        torch.cuda.current_stream().wait_stream(side)
-        self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
-            self._logits = run(self._words, self._places, self._past)
+        self._again = Captured(lambda: run(self._words, self._places, self._past))
 
     def __call__(self, words: Tensor, places: Tensor, past: Tensor) -> Tensor:
         count = len(words)
         self._words[:count], self._places[:count], self._past[:, :, :count] = words, places, past
-        self._graph.replay()
+        logits = self._again()
         past.copy_(self._past[:, :, :count])
-        return self._logits[:count]
+        return logits[:count]
 
 
-def _up(count: int, step: int) -> int:
+def mixed(device: torch.device, precision: Precision, graphs: bool) -> torch.autocast:
+    """Matrix products in bfloat16 where that is the precision. What is captured must not lean on weights that were
+    cast before, in memory that is given back."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16", cache_enabled=not graphs)
+
+
+def power_of_two(count: int) -> int:
+    """``count``, rounded up to a power of two."""
+    return 1 << (count - 1).bit_length()
+
+
+def up(count: int, step: int) -> int:
     """``count``, rounded up to a multiple of ``step``."""
     return -(-count // step) * step
 
