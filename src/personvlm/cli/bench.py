@@ -31,7 +31,7 @@ def bench(
     ] = None,
     stage4: Annotated[
         Path | None,
-        typer.Option("--stage4", help="A trained stage 4, for --compare exported; with its drafts if compressed (default: random)."),
+        typer.Option("--stage4", help="A trained stage 4; --compare needs its graphs (`compress`) (default: random)."),
     ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Describers that share the cores (default: the best number).")
