@@ -88,8 +88,13 @@ class _Report:
                 low, high = (at((*place, "interval", side), form) for side in (0, 1))
                 shown = f"{at((*place, 'value'), form)} ({low} to {high})" if item["value"] is not None else "undefined"
                 yield (f"<li>{at((*place, 'key'))}, {_FIGURE_NAMES[item['figure']]}: {at((*place, 'verdict'))}, "
-                       f"{shown}</li>")  # fmt: skip
-            yield "</ul>"
+                       f"{shown}")  # fmt: skip
+                if "different_texts" in item:
+                    stage, edge = (at((*place, "different_texts", name)) for name in ("stage", "edge"))
+                    yield f"; the stage wrote {stage} different texts for all pictures, edge {edge}"
+                yield "</li>"
+            yield ("</ul><p>A model that says nearly the same of everybody says what is most frequent. CIDEr-D rewards "
+                   "that until another is right about people more often than the most frequent values are.</p>")
         yield ("<p class='note'>Edge minus the stage, both scored on the same resamples of people (paired "
                "bootstrap). mA and the mean are in percentage points.</p>")  # fmt: skip
         rows = []
