@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from personvlm.language.constraint import Constraint
+from personvlm.language.quality import well_formed
 from personvlm.language.random_values import random_values
-from personvlm.language.tokenizer import Tokenizer
-from personvlm.runtime.describer import Describer
+from personvlm.language.tokenizer import Tokenizer, load_tokenizer
+from personvlm.runtime.describer import Describer, shipped
 from personvlm.runtime.draft import Drafter
-from personvlm.runtime.engine import Cache, Floats, Integers, OnnxEngine
+from personvlm.runtime.engine import Cache, Floats, Integers, OnnxEngine, Seen
 from personvlm.runtime.generate import Sampling, canonical_draft, choose, generate
 from personvlm.schema import Values
 
@@ -74,6 +76,44 @@ class Counting:
     def extend(self, cache: Cache, words: Integers, kept: Sequence[int]) -> Floats:
         self.runs += 1
         return self.engine.extend(cache, words, kept)
+
+
+class Noise:
+    """An engine whose logits depend on the place alone: the likeliest of all words is seldom one that may come."""
+
+    workers = 0
+
+    def __init__(self, vocabulary: int, seed: int) -> None:
+        self.single = self
+        self.logits = np.random.default_rng(seed).normal(size=(2 * WORDS, vocabulary)).astype(np.float32)
+
+    def encode(self, pixels: Floats) -> Seen:
+        raise NotImplementedError
+
+    def begin(self, tokens: Floats, prefix: Integers) -> Cache:
+        return self
+
+    def take(self, rows: Integers) -> None: ...
+
+    def extend(self, cache: Cache, words: Integers, kept: Sequence[int]) -> Floats:
+        return np.stack([self.logits[place : place + words.shape[1]] for place in kept])
+
+
+def test_of_the_words_that_may_come_the_likeliest_is_chosen(values: list[Values]) -> None:
+    tokenizer = load_tokenizer(shipped())
+
+    def expected(engine: Noise, item: Values, complete: bool) -> str:
+        constraint, words = Constraint(tokenizer.words, item, complete=complete, limit=WORDS - 10), [tokenizer.bos_id]
+        while len(words) <= WORDS and words[-1] != tokenizer.eos_id:
+            words.append(int(np.where(constraint.mask(), engine.logits[len(words) - 1], -np.inf).argmax()))
+            constraint.advance(words[-1])
+        return tokenizer.decode(words[1:])
+
+    for seed, item in enumerate(values):
+        engine = Noise(len(tokenizer), seed)
+        text = generate(engine, np.zeros((1, 1, 1), np.float32), [item], tokenizer, WORDS)[0]
+        complete = expected(engine, item, True)
+        assert text == (complete if well_formed(complete) else expected(engine, item, False))
 
 
 @pytest.mark.parametrize("sampling", [None, Sampling(temperature=1.3, seed=3)], ids=["greedy", "sampled"])

@@ -13,13 +13,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from personvlm.language.legal import CARRY, FUNCTION, WEAR, WORN, Decided, Place, State, tables
+from personvlm.language.legal import CARRY, FUNCTION, WEAR, WORN, Decided, Place, Roots, State, Told, tables
 from personvlm.language.lexicon import Phrase
-from personvlm.language.matching import longest, may_grow, segment, walk
+from personvlm.language.matching import segmented, settled
 from personvlm.language.words import BREAKS, PRONOUNS, REGIONS
 from personvlm.schema.description import Values
 
-_OPENING = ("the", "image", "shows")
 _ARTICLES = ("a", "an")
 _WORDS_PER_FACT = 5
 _RESERVED = 0.6
@@ -52,36 +51,29 @@ class Constraint:
 
     def __init__(self, vocabulary: Sequence[str], values: Values, *, complete: bool = True,
                  limit: int | None = None) -> None:  # fmt: skip
-        self._table = tables(tuple(vocabulary))
-        self._words = self._table.words
-        self._decided = Decided(self._table, values)
+        self._table = table = tables(tuple(vocabulary))
+        self._decided = decided = Decided(table, values)
         self._complete = complete
-        most = _SLACK + _WORDS_PER_FACT * len(self._decided.pair)
+        most = _SLACK + _WORDS_PER_FACT * len(decided.pair)
         self._limit = most if limit is None else min(limit, most)
         # Under a tight limit less is kept back for each fact, or a text with many facts would have to close at once.
-        share = _RESERVED * self._limit / max(1, len(self._decided.pair))
+        share = _RESERVED * self._limit / max(1, len(decided.pair))
         self._reserve = _WORDS_PER_FACT if self._limit == most else min(_WORDS_PER_FACT, share)
         # Before this many words not even a text that has said nothing needs to close.
-        self._relaxed = self._limit - 10 - self._reserve * self._decided.required.bit_count()
+        self._relaxed = self._limit - 10 - self._reserve * decided.required.bit_count()
+        self._gender = decided.pair.get(("gender", decided.gender), 0)
+        self._roots: dict[tuple[int, frozenset[str], bool, bool], Roots] = {}
         self.place = Place()
-        bit = self._table.bit
-        self._eos, self._stop, self._comma, self._and = bit("<eos>"), bit("."), bit(","), bit("and")
-        self._verbs = (self._table.bits(CARRY), self._table.bits(WEAR))
-        self._opening = tuple(bit(word) for word in _OPENING)
-        if not all(self._opening):
-            self._opening = ()
-        self._pronouns = self._table.bits(word for word, gender in PRONOUNS.items() if gender == self._decided.gender)
-        self._free = self._table.inert & ~self._verbs[0] & ~self._verbs[1] & ~self._table.bits(_OPENING[1:])
 
     def mask(self) -> NDArray[np.bool_]:
         """Which words may come next: ``bool [V]``, True on at least one."""
-        mask: NDArray[np.bool_] = masks([self.allowed()], len(self._words))[0]
+        mask: NDArray[np.bool_] = masks([self.allowed()], len(self._table.words))[0]
         return mask
 
     def allowed(self) -> int:
         """The same as a set: bit ``i`` stands for word ``i``. Many of them become an array by :func:`masks`."""
-        length = self.place.length
-        return self._opening[length] if length < len(self._opening) else self._allowed()
+        length, opening = self.place.length, self._table.opening
+        return opening[length] if length < len(opening) else self._allowed()
 
     def advance(self, index: int) -> None:
         """Take the word that was chosen.
@@ -89,124 +81,135 @@ class Constraint:
         Raises:
             ValueError: :meth:`mask` does not allow the word.
         """
-        word, (length, state, buffer, _, late, tired) = self._words[index], self.place
+        word, (length, state, buffer, _, late, tired) = self._table.words[index], self.place
         if word == "<eos>":
             self.place = self.place._replace(length=length + 1)
             return
         if self._closing(state, length + 1):
             late = {**late, word: late.get(word, 0) + 1}
             if late[word] >= _TIRED:
-                tired |= self._table.bit(word)
-        buffer = (*buffer, word)
-        while buffer and not may_grow(buffer):
-            item = longest(buffer, 0) or buffer[0]
+                tired |= self._table.bits[word]
+        items, buffer = settled((*buffer, word))
+        for item in items:
             after = self._step(state, item)
             if after is None:
                 raise ValueError(f"{word!r} contradicts the decided values here; mask() says which words may come")
-            state, buffer = after, buffer[len(item.words) if isinstance(item, Phrase) else 1 :]
+            state = after
         self.place = Place(length + 1, state, buffer, word, late, tired)
 
     # Which words may come -------------------------------------------------------------------------------------------
 
     def _allowed(self) -> int:
         length, _, buffer, last, _, tired = self.place
-        state = self._read(buffer)
+        state = self._read(buffer) if buffer else self.place.state
         bits = self._next(state) if state is not None else 0
-        checked = allowed = onward = 0
         closing = state is not None and self._closing(state, length)
+        if buffer:
+            bits = self._going_on(buffer, bits, closing)
+        bits &= ~self._table.bits.get(last, 0)  # no word comes twice in a row
+        if closing:
+            bits = bits & ~tired or bits
+        if bits:
+            return bits
+        return self._table.eos if state is not None and state.last == "." else self._table.stop
+
+    def _going_on(self, buffer: tuple[str, ...], bits: int, closing: bool) -> int:
+        """``bits`` may follow where no longer phrase begins with ``buffer``; with what such phrases change of that."""
+        checked = allowed = onward = 0
         for start in range(len(buffer)):
-            node = walk(buffer[start:])
-            for word, child in node.children.items() if node else ():
-                bit = self._table.bit(word)
+            for word, bit, ends in self._table.following.get(buffer[start:], ()):
                 if bit & checked:
                     continue
                 checked |= bit
                 words = (*buffer, word)
                 reads = self._read(words) is not None
-                if bit and ((reads and child.phrase) or self._leads_on(words)):
+                if (reads and ends) or self._leads_on(words):
                     onward |= bit
-                elif bit and reads and (bit & bits or not (closing or word in FUNCTION)):
+                elif reads and (bit & bits or not (closing or word in FUNCTION)):
                     allowed |= bit
-        bits = onward if closing and onward else (bits & ~checked) | allowed | onward
-        bits &= ~self._table.bit(last)  # no word comes twice in a row
-        if closing:
-            bits = bits & ~tired or bits
-        if bits:
-            return bits
-        return self._eos if state is not None and state.last == "." else self._stop
+        return onward if closing and onward else (bits & ~checked) | allowed | onward
 
-    def _read(self, words: Sequence[str]) -> State | None:
+    def _read(self, words: tuple[str, ...]) -> State | None:
         """The state after ``words`` if nothing follows them, or None where they say what they must not."""
-        state: State | None = self.place.state
-        for item in segment(words) if words else ():
-            state = self._step(state, item) if state is not None else None
+        state = self.place.state
+        for item in segmented(words):
+            after = self._step(state, item)
+            if after is None:
+                return None
+            state = after
         return state
 
     def _leads_on(self, words: tuple[str, ...]) -> bool:
         """Whether a phrase that may be said begins with the last of ``words``."""
         for start in range(len(words)):
-            for phrase in self._decided.starts.get(words[start:], ()):
-                if self._read((*words[:start], *phrase.words)) is not None:
+            for phrase in self._table.starts.get(words[start:], ()):
+                if phrase in self._decided.told and self._read(words[:start] + phrase) is not None:
                     return True
         return False
 
     def _next(self, state: State) -> int:
         if state.pending:
             return self._after_adjective(state)
-        decided = self._decided
+        table, decided, last = self._table, self._decided, state.last
         missing = decided.required & ~state.said
-        gender = decided.pair.get(("gender", decided.gender or ""), 0)
         bits = 0
-        if state.last == "." and not state.first and (missing == 0 or not self._complete):
+        if last == "." and not state.first and (missing == 0 or not self._complete):
             if missing == 0:
-                return self._eos
-            bits = self._eos
-        if state.last == "" and (state.subject if state.first else state.stated):
-            bits |= self._stop
+                return table.eos
+            bits = table.eos
+        if last == "" and (state.subject if state.first else state.stated):
+            bits |= table.stop
         named = state.subject or not state.first
         if missing == 0 and named:
-            return bits or self._stop
-        roots, carried, worn = self._roots(state)
-        persons = decided.persons if not named or state.last == "the" else 0
-        if state.verb or (self._complete and gender & missing):
+            return bits or table.stop
+        carried, worn, others = self._rooted(state)
+        roots = carried if state.verb == "carrying" else worn if state.verb == "worn" else carried | worn | others
+        persons = decided.persons if not named or last == "the" else 0
+        if state.verb or (self._complete and self._gender & missing):
             persons = 0
-        if state.last in _ARTICLES:
-            fitting = self._table.vowels if state.last == "an" else ~self._table.vowels
-            return bits | ((roots | persons) & fitting)
-        if not roots and not persons:
+        roots |= persons
+        if last in _ARTICLES:
+            return bits | (roots & table.vowels if last == "an" else roots & ~table.vowels)
+        if not roots:
             return bits
-        if state.last == "":
-            bits |= self._comma | self._and
+        if last == "":
+            bits |= table.comma | table.joint
         if self._closing(state, self.place.length):
-            if not self._complete and bits & (self._stop | self._eos):
-                return bits & (self._stop | self._eos)
-            return bits | roots | persons
-        bits |= self._free & ~self._comma & ~(self._table.bit(state.last) | (0 if state.last == "" else self._and))
-        for article, fitting in (("a", ~self._table.vowels), ("an", self._table.vowels)):
-            if not (roots | persons) & fitting:
-                bits &= ~self._table.bit(article)
-        if missing != gender:
-            bits |= self._pronouns
+            if not self._complete and bits & (table.stop | table.eos):
+                return bits & (table.stop | table.eos)
+            return bits | roots
+        free = table.free & ~table.bits.get(last, 0)
+        bits |= free if last == "" else free & ~table.joint
+        if not roots & ~table.vowels:
+            bits &= ~table.bits.get("a", 0)
+        if not roots & table.vowels:
+            bits &= ~table.bits.get("an", 0)
+        if missing != self._gender:
+            bits |= table.pronouns.get(decided.gender, 0)
         if not state.verb:
-            bits |= (self._verbs[0] if carried else 0) | (self._verbs[1] if worn else 0)
-        return bits | roots | persons
+            bits |= (table.carry if carried else 0) | (table.wear if worn else 0)
+        return bits | roots
 
     def _closing(self, state: State, length: int) -> bool:
         """Whether what is left of the limit is needed for what is still to be said."""
         if length < self._relaxed:
             return False
-        missing = self._decided.required & ~state.said
-        return length + self._reserve * missing.bit_count() + 10 >= self._limit
+        return length + self._reserve * (self._decided.required & ~state.said).bit_count() + 10 >= self._limit
 
-    def _roots(self, state: State) -> tuple[int, int, int]:
-        """First words of the phrases that may be said now: all, those of things carried, those of things worn."""
-        said, decided = state.said, self._decided
-        found = {"carrying": 0, "worn": 0, "": 0}
-        for told, first in decided.facts:
-            if not told.fresh & said and (not told.on_upper or state.region in ("", "upper")):
-                found[told.kind] |= first
-        for region in () if state.slim else REGIONS:
-            if region not in state.regions:
+    def _rooted(self, state: State) -> Roots:
+        """First words of the phrases that may be said now, whatever verb waits. They stay the same for many words."""
+        key = state.said, state.regions, state.slim, state.region in ("", "upper")
+        if key not in self._roots:
+            self._roots[key] = self._find_roots(*key)
+        return self._roots[key]
+
+    def _find_roots(self, said: int, regions: frozenset[str], slim: bool, on_upper: bool) -> Roots:
+        decided, found = self._decided, {"carrying": 0, "worn": 0, "": 0}
+        for told in decided.facts:
+            if not told.fresh & said and (on_upper or not told.on_upper):
+                found[told.kind] |= told.first
+        for region in () if slim else REGIONS:
+            if region not in regions:
                 bits = 0
                 if self._complete_before(region, said):
                     for facts, first in decided.nouns[region].items():
@@ -216,21 +219,19 @@ class Constraint:
                     if not fact & said:
                         bits |= first
                 found["worn" if region in WORN else ""] |= bits
-        carried, worn = found["carrying"], found["worn"]
-        fitting = {"carrying": carried, "worn": worn}.get(state.verb, carried | worn | found[""])
-        return fitting, carried, worn
+        return Roots(found["carrying"], found["worn"], found[""])
 
     def _after_adjective(self, state: State) -> int:
         bits = 0
         for region in state.candidates:
-            for slot, value, _, first in self._decided.adjectives[region]:
-                if self._takes(state, region, slot, value):
+            for slot, value, fact, first in self._decided.adjectives[region]:
+                if self._takes(state, region, slot, value, fact):
                     bits |= first
             if not state.after_and and self._complete_before(region, state.said | self._waiting(state, region)):
                 for first in self._decided.nouns[region].values():
                     bits |= first
         if state.color_last and any(self._more_colors(state, region) for region in state.candidates):
-            bits |= self._and
+            bits |= self._table.joint
         return bits
 
     # What words do --------------------------------------------------------------------------------------------------
@@ -239,11 +240,12 @@ class Constraint:
         """The state after one more item, or None where it says what it must not."""
         if isinstance(item, str):
             return self._word(state, item)
-        if not self._decided.sayable(item):
+        told = self._decided.told.get(item.words)
+        if told is None or (state.slim and item.part != "fact"):
             return None
         if item.part == "adjective":
-            return self._adjective(state, item)
-        return self._noun(state, item) if item.part == "noun" else self._fact(state, item)
+            return self._adjective(state, told)
+        return self._noun(state, told) if item.part == "noun" else self._fact(state, told)
 
     def _word(self, state: State, word: str) -> State | None:
         if word in self._table.content:
@@ -257,58 +259,60 @@ class Constraint:
         if word in PRONOUNS:
             if PRONOUNS[word] != self._decided.gender:
                 return None
-            said |= self._decided.pair["gender", PRONOUNS[word]]
+            said |= self._gender
         if word == ".":
             return State(said, state.regions, subject=state.subject, first=False)
         verb = "carrying" if word in CARRY else "worn" if word in WEAR else state.verb
-        return state._replace(said=said, last=word, verb=verb, slim=state.slim and word not in BREAKS)
+        # As ``_replace``, which takes five times as long.
+        return State(said, state.regions, state.pending, state.candidates, word, state.color_last, state.after_and,
+                     state.region, state.stated, state.subject, verb, state.first,
+                     state.slim and word not in BREAKS)  # fmt: skip
 
-    def _adjective(self, state: State, phrase: Phrase) -> State | None:
-        slot, value = phrase.facts[0]
-        regions = state.candidates if state.pending else REGIONS
-        candidates = tuple(region for region in regions if region not in state.regions and not state.slim
-                           and _expected(state.verb, (region,))
-                           and self._takes(state, region, slot, value))  # fmt: skip
+    def _adjective(self, state: State, told: Told) -> State | None:
+        slot, value = told.phrase.facts[0]
+        candidates = tuple([
+            region for region, fact in told.fills.items()
+            if fact & self._decided.all and (not state.pending or region in state.candidates)
+            and region not in state.regions and _expected(state.verb, (region,))
+            and self._takes(state, region, slot, value, fact)
+        ])  # fmt: skip
         if not candidates:
             return None
         return state._replace(pending=(*state.pending, (slot, value)), candidates=candidates, last="",
                        color_last=slot == "color", after_and=False)  # fmt: skip
 
-    def _noun(self, state: State, phrase: Phrase) -> State | None:
-        region = phrase.region
-        if region in state.regions or state.after_and or state.slim or not _expected(state.verb, (region,)):
+    def _noun(self, state: State, told: Told) -> State | None:
+        region = told.phrase.region
+        if region in state.regions or state.after_and or not _expected(state.verb, (region,)):
             return None
         if state.pending and region not in state.candidates:
             return None
-        if not (phrase.facts or state.pending or self._with_later(region, state.said)):
+        if not (told.facts or state.pending or self._with_later(region, state.said)):
             return None
         said = state.said | self._waiting(state, region)
         if not self._complete_before(region, said):
             return None
-        said |= self._decided.bits(phrase.facts)
-        return State(said, state.regions | {region}, last="", region=region, stated=True, subject=state.subject,
-                      first=state.first)  # fmt: skip
+        return State(said | told.facts, state.regions | {region}, last="", region=region, stated=True,
+                     subject=state.subject, first=state.first)  # fmt: skip
 
-    def _fact(self, state: State, phrase: Phrase) -> State | None:
+    def _fact(self, state: State, told: Told) -> State | None:
         if state.pending:
             return None
-        told = self._decided.told(phrase)
-        if phrase.facts:
+        if told.facts:
             if told.fresh & state.said or not _expected(state.verb, told.groups):
                 return None
             if told.on_upper and state.region not in ("", "upper"):
                 return None
         elif state.verb:
             return None
-        slim = len(phrase.words) == 1 and told.groups == {"body"}
+        slim = len(told.phrase.words) == 1 and told.groups == {"body"}
         return state._replace(said=state.said | told.facts, last="", verb="", slim=slim,
-                              stated=state.stated or bool(phrase.facts),
-                              subject=state.subject or phrase.region == "person")  # fmt: skip
+                              stated=state.stated or bool(told.facts),
+                              subject=state.subject or told.phrase.region == "person")  # fmt: skip
 
-    def _takes(self, state: State, region: str, slot: str, value: str) -> bool:
-        """Whether a noun of ``region`` may take one more adjective after the pending ones."""
-        fact = self._decided.pair.get((f"{region}.{slot}", value), 0)
-        if not fact or fact & state.said or not self._decided.nouns[region]:
+    def _takes(self, state: State, region: str, slot: str, value: str, fact: int) -> bool:
+        """Whether a noun of ``region`` may take one more adjective, which states ``fact``, after the pending ones."""
+        if fact & state.said or not self._decided.nouns[region]:
             return False
         colors = [said for of, said in state.pending if of == "color"]
         if slot == "color":
@@ -318,15 +322,14 @@ class Constraint:
         return not (self._complete and colors and len(colors) < self._decided.colors[region])
 
     def _more_colors(self, state: State, region: str) -> bool:
-        colors = sum(slot == "color" for slot, _ in state.pending)
-        return colors < self._decided.colors[region]
+        return sum(slot == "color" for slot, _ in state.pending) < self._decided.colors[region]
 
     def _waiting(self, state: State, region: str) -> int:
-        return self._decided.bits((f"{region}.{slot}", value) for slot, value in state.pending)
+        return sum(self._decided.pair[f"{region}.{slot}", value] for slot, value in state.pending)
 
     def _with_later(self, region: str, said: int) -> bool:
         """Whether "a top" may come bare because something will follow it ("with a logo")."""
-        return region == "upper" and any(told.on_upper and not told.facts & said for told, _ in self._decided.facts)
+        return region == "upper" and any(told.on_upper and not told.facts & said for told in self._decided.facts)
 
     def _complete_before(self, region: str, said: int) -> bool:
         """Whether everything that can only stand before the noun was said."""

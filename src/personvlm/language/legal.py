@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
 from personvlm.language.lexicon import Fact, Phrase, lexicon
-from personvlm.language.matching import compound
+from personvlm.language.matching import Node, compound, trie
 from personvlm.language.scope import ABOUT_OTHERS
 from personvlm.language.words import NEGATIONS, OTHERS, PRONOUNS, REGIONS, SCENE, TRIGGERS
 from personvlm.schema.description import Values
-from personvlm.schema.groups import GROUP, NONE, OTHER, UNKNOWN
+from personvlm.schema.groups import GROUP, GROUPS, NONE, OTHER, UNKNOWN
 
 FUNCTION = frozenset((
     "a", "an", "the", "his", "her", "their", "of", "in", "on", "to", "from", "is", "are", "shows", "with", "and",
@@ -27,7 +27,56 @@ WORN = frozenset((
     "headwear", "eyewear", "face", "neckwear", "gloves", "headphones", "wrist", "upper", "lower", "footwear",
 ))  # fmt: skip
 GARMENT = {"hair": None, "upper": "upper.garment", "lower": "lower.garment", "footwear": "footwear.type"}
-SLOTS = ("length", "color", "sleeve", "pattern", "neckline", "style")
+_COLORS = tuple((region, f"{region}.color") for region in REGIONS)
+_OPENING = ("the", "image", "shows")
+_ALWAYS = (("", "person"), *(("", region) for region in REGIONS))
+
+
+BIT: Mapping[Fact, int] = MappingProxyType({
+    fact: 1 << place for place, fact in enumerate((group.name, value) for group in GROUPS for value in group.values)
+})  # fmt: skip
+"""Facts as sets of one."""
+
+
+class Told(NamedTuple):
+    """What a phrase that the realiser may say tells, whatever was decided. Sets of words and of facts are integers.
+
+    Attributes:
+        phrase: the phrase.
+        first: its first word.
+        facts: of a noun without its adjectives; of an adjective none.
+        fresh: those that must not have been said; a gender may come again with an age.
+        groups: of the facts.
+        kind: "carrying", "worn" or "", by its groups.
+        on_upper: whether it is about an upper garment.
+        fills: of an adjective, region -> the fact that it states before a noun of it.
+        gender: of the pronoun in it, or "".
+    """
+
+    phrase: Phrase
+    first: int
+    facts: int
+    fresh: int
+    groups: frozenset[str]
+    kind: str
+    on_upper: bool
+    fills: Mapping[str, int]
+    gender: str
+
+
+def _told(phrase: Phrase, first: int) -> Told:
+    gender = next((PRONOUNS[word] for word in phrase.words if word in PRONOUNS), "")
+    if phrase.part == "adjective":
+        slot, value = phrase.facts[0]
+        filled = {region: BIT.get((f"{region}.{slot}", value), 0) for region in REGIONS}
+        fills = {region: fact for region, fact in filled.items() if fact}
+        return Told(phrase, first, 0, 0, frozenset(), "", False, fills, gender)
+    groups = frozenset(group for group, _ in phrase.facts)
+    facts = sum(BIT[fact] for fact in phrase.facts)
+    fresh = facts if len(groups) == 1 else sum(BIT[fact] for fact in phrase.facts if fact[0] != "gender")
+    kind = "carrying" if "carrying" in groups else "worn" if groups & WORN else ""
+    return Told(phrase, first, facts, fresh, groups, kind, any(group.startswith("upper.") for group in groups), {},
+                gender)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -36,183 +85,164 @@ class Tables:
 
     Attributes:
         words: the vocabulary, apostrophes straight.
-        index: word -> its place in the vocabulary.
-        phrases: phrases of the table that can be spelled with the vocabulary and that the realiser may say, by the
-            first fact that they state (of adjectives: slot and value), or by ("", region) where they state none.
+        bits: word -> the set of this one.
+        told: phrases that can be spelled with the vocabulary and that the realiser may say, by the first fact that they
+            state (of adjectives: slot and value), or by ("", region) where they state none.
+        starts: beginning of such a phrase -> all of them.
+        following: beginning of a phrase -> the words of the vocabulary by which one goes on: each as text and as a set,
+            and whether a phrase ends there.
         content: words that mean something; they come only inside a phrase that may be said.
         inert: words that say nothing by themselves, gendered pronouns and punctuation apart.
         vowels: words that "an" goes before.
+        opening: the words that every text begins with, in their order; empty where the vocabulary lacks one.
+        carry, wear: verbs whose object is a thing carried or worn.
+        pronouns: gender -> its pronouns.
+        free: of :attr:`inert`, what may come almost anywhere.
+        eos, stop, comma, joint: the end, ``.``, ``,`` and "and".
     """
 
     words: tuple[str, ...]
-    index: Mapping[str, int]
-    phrases: Mapping[Fact, tuple[Phrase, ...]]
+    bits: Mapping[str, int]
+    told: Mapping[Fact, tuple[Told, ...]]
+    starts: Mapping[tuple[str, ...], tuple[tuple[str, ...], ...]]
+    following: Mapping[tuple[str, ...], tuple[tuple[str, int, bool], ...]]
     content: frozenset[str]
     inert: int
     vowels: int
-
-    def bit(self, word: str) -> int:
-        """The word as a set of one; empty where the vocabulary lacks it."""
-        place = self.index.get(word)
-        return 0 if place is None else 1 << place
-
-    def bits(self, words: Iterable[str]) -> int:
-        """Union of :meth:`bit`."""
-        result = 0
-        for word in words:
-            result |= self.bit(word)
-        return result
+    opening: tuple[int, ...]
+    carry: int
+    wear: int
+    pronouns: Mapping[str, int]
+    free: int
+    eos: int
+    stop: int
+    comma: int
+    joint: int
 
 
 @lru_cache(maxsize=8)
 def tables(vocabulary: tuple[str, ...]) -> Tables:
     """Tables of a vocabulary, made once."""
     vocabulary = tuple(word.replace("’", "'") for word in vocabulary)
-    index = {word: place for place, word in enumerate(vocabulary)}
+    bits = {word: 1 << place for place, word in enumerate(vocabulary)}
     known = lexicon()
-    phrases = [phrase for words, phrase in known.items() if all(word in index for word in words)]
+    phrases = [phrase for words, phrase in known.items() if all(word in bits for word in words)]
     phrases += [found for word in vocabulary if (word,) not in known and (found := compound(word))]
     content = {word for phrase in phrases for word in phrase.words} - FUNCTION
     content |= NEGATIONS | OTHERS | SCENE | TRIGGERS | ABOUT_OTHERS
-    stating: dict[Fact, list[Phrase]] = defaultdict(list)
+    told: dict[Fact, list[Told]] = defaultdict(list)
+    starts: dict[tuple[str, ...], list[tuple[str, ...]]] = defaultdict(list)
     for phrase in phrases:
         if phrase.spoken:
-            stating[phrase.facts[0] if phrase.facts else ("", phrase.region)].append(phrase)
-    spoken = {fact: tuple(found) for fact, found in stating.items()}
-    result = Tables(vocabulary, index, spoken, frozenset(content), 0, 0)
-    inert = result.bits(word for word in vocabulary
-                        if word not in content and word not in PRONOUNS and word[0].isalnum())  # fmt: skip
-    vowels = result.bits(word for word in vocabulary if word[0] in "aeio" or word.startswith("umbrella"))
-    return replace(result, inert=inert, vowels=vowels)
+            words = phrase.words
+            told[phrase.facts[0] if phrase.facts else ("", phrase.region)].append(_told(phrase, bits[words[0]]))
+            for end in range(1, len(words)):
+                starts[words[:end]].append(words)
+    following: dict[tuple[str, ...], tuple[tuple[str, int, bool], ...]] = {}
+
+    def follow(words: tuple[str, ...], node: Node) -> None:
+        found = [(word, child) for word, child in node.children.items() if word in bits]
+        if words and found:
+            following[words] = tuple((word, bits[word], child.phrase is not None) for word, child in found)
+        for word, child in found:
+            follow((*words, word), child)
+
+    follow((), trie())
+    def union(words: Iterable[str]) -> int:
+        return sum(bits.get(word, 0) for word in set(words))
+
+    inert = union(word for word in vocabulary if word not in content and word not in PRONOUNS and word[0].isalnum())
+    carry, wear, opening = union(CARRY), union(WEAR), tuple(bits.get(word, 0) for word in _OPENING)
+    return Tables(
+        words=vocabulary, bits=bits, told={fact: tuple(each) for fact, each in told.items()},
+        starts={words: tuple(each) for words, each in starts.items()}, following=following, content=frozenset(content),
+        inert=inert, vowels=union(word for word in vocabulary if word[0] in "aeio" or word.startswith("umbrella")),
+        opening=opening if all(opening) else (), carry=carry, wear=wear,
+        pronouns={gender: union(word for word, of in PRONOUNS.items() if of == gender) for gender in PRONOUNS.values()},
+        free=inert & ~carry & ~wear & ~union(_OPENING[1:]),
+        eos=bits.get("<eos>", 0), stop=bits.get(".", 0), comma=bits.get(",", 0), joint=bits.get("and", 0),
+    )  # fmt: skip
 
 
-class Told(NamedTuple):
-    """What a phrase that stands for itself tells.
-
-    Attributes:
-        facts: as bits.
-        fresh: those that must not have been said; a gender may come again with an age.
-        groups: of the facts.
-        kind: "carrying", "worn" or "", by its groups.
-        on_upper: whether it is about an upper garment.
-    """
+class Alike(NamedTuple):
+    """Phrases that tell the same: what they tell as in :class:`Told`, and the first words of all of them."""
 
     facts: int
     fresh: int
-    groups: frozenset[str]
     kind: str
     on_upper: bool
+    first: int
 
 
 class Decided:
-    """What one set of decided values allows and asks for.
+    """What one set of decided values allows and asks for. Sets of facts are integers, of :data:`BIT`.
 
     Attributes:
-        pair: decided, sayable (group, value) -> its bit in sets of facts.
-        gender: the decided gender, or None.
-        facts: what may be said as a fact, with its first words.
-        nouns: region -> (facts as bits, first words) of its noun; a generic noun has no facts.
-        adjectives: region -> [(slot, value, fact as bit, first words)].
+        pair: decided, sayable (group, value) -> the set of this one.
+        gender: the decided gender, or "".
+        told: phrases that may be said, by their words.
+        facts: what may be said as a fact.
+        nouns: region -> (facts, first words) of its noun; a generic noun has no facts.
+        adjectives: region -> [(slot, value, fact, first words)].
         before: region -> facts that only an adjective can say.
         colors: region -> number of decided colors.
-        starts: beginning of a phrase that may be said -> such phrases.
+        all: decided facts.
         required: facts that the vocabulary can say.
         persons: first words of phrases for a person that state nothing ("person").
     """
 
     def __init__(self, table: Tables, values: Values) -> None:
-        pairs = [(group, value) for group, given in values.items() for value in given
-                 if value not in (NONE, OTHER, UNKNOWN) and value in GROUP[group].values]  # fmt: skip
-        self.pair: dict[Fact, int] = {fact: 1 << place for place, fact in enumerate(dict.fromkeys(pairs))}
-        self.gender = next((value for group, value in self.pair if group == "gender"), None)
-        self.garment = {region: next((value for group, value in self.pair if group == GARMENT[region]), None)
-                        for region in REGIONS}  # fmt: skip
-        self.colors = {region: sum(group == f"{region}.color" for group, _ in self.pair) for region in REGIONS}
+        self.pair = {(group, value): BIT[group, value] for group, given in values.items() for value in given
+                     if value not in (NONE, OTHER, UNKNOWN) and value in GROUP[group].values}  # fmt: skip
+        self.gender = next((value for group, value in self.pair if group == "gender"), "")
+        self.colors = {region: sum(group == color for group, _ in self.pair) for region, color in _COLORS}
+        self.all, groups = sum(self.pair.values()), {group for group, _ in self.pair}
+        self.told: dict[tuple[str, ...], Told] = {}
         self.persons = 0
-        self.starts: dict[tuple[str, ...], list[Phrase]] = {}
-        merged: dict[Told, int] = {}
         self.nouns: dict[str, dict[int, int]] = {region: {} for region in REGIONS}
-        adjectives: dict[tuple[str, str, str], int] = {}
-        self._sayable: dict[tuple[str, ...], bool] = {}
-        self._told: dict[tuple[str, ...], Told] = {}
-        for phrase in self._candidates(table):
-            if not self.sayable(phrase):
+        merged: dict[tuple[int, int, str, bool], int] = {}
+        adjectives: dict[tuple[str, str, str, int], int] = {}
+        for told in self._candidates(table):
+            phrase = told.phrase
+            if told.facts & ~self.all or told.gender not in ("", self.gender):
                 continue
-            for end in range(1, len(phrase.words)):
-                self.starts.setdefault(phrase.words[:end], []).append(phrase)
-            first = table.bit(phrase.words[0])
-            facts = self.bits(phrase.facts) if phrase.part != "adjective" else 0
             if phrase.part == "adjective":
-                for region in self._regions(phrase):
-                    key = (region, *phrase.facts[0])
-                    adjectives[key] = adjectives.get(key, 0) | first
+                slot, value = phrase.facts[0]
+                for region, fact in told.fills.items():
+                    if fact & self.all:
+                        key = (region, slot, value, fact)
+                        adjectives[key] = adjectives.get(key, 0) | told.first
             elif phrase.part == "noun":
+                if not phrase.facts and GARMENT[phrase.region] in groups:
+                    continue
                 nouns = self.nouns[phrase.region]
-                nouns[facts] = nouns.get(facts, 0) | first
-            elif not phrase.facts:
-                self.persons |= first
+                nouns[told.facts] = nouns.get(told.facts, 0) | told.first
+            elif phrase.facts:
+                same = told.facts, told.fresh, told.kind, told.on_upper
+                merged[same] = merged.get(same, 0) | told.first
+            elif phrase.region == "person":
+                self.persons |= told.first
             else:
-                told = self.told(phrase)
-                merged[told] = merged.get(told, 0) | first
-        self.facts = list(merged.items())
+                continue
+            self.told[phrase.words] = told
+        self.facts = [Alike(*same, first) for same, first in merged.items()]
         self.adjectives: dict[str, list[tuple[str, str, int, int]]] = {region: [] for region in REGIONS}
-        for (region, slot, value), first in adjectives.items():
+        for (region, slot, value, fact), first in adjectives.items():
             if self.nouns[region]:
-                self.adjectives[region].append((slot, value, self.pair[f"{region}.{slot}", value], first))
+                self.adjectives[region].append((slot, value, fact, first))
         self._ask()
 
-    def _candidates(self, table: Tables) -> Iterator[Phrase]:
+    def _candidates(self, table: Tables) -> Iterator[Told]:
         """Phrases of the table that may be sayable: everything but those that begin with an undecided fact."""
         slots = dict.fromkeys((group.partition(".")[2], value) for group, value in self.pair
                               if group.partition(".")[0] in REGIONS)  # fmt: skip
-        for fact in (("", "person"), *(("", region) for region in REGIONS), *self.pair, *slots):
-            yield from table.phrases.get(fact, ())
-
-    def bits(self, facts: Iterable[Fact]) -> int:
-        """Decided facts as a set of bits."""
-        result = 0
-        for fact in facts:
-            result |= self.pair[fact]
-        return result
-
-    def told(self, phrase: Phrase) -> Told:
-        """What a sayable phrase tells; of a noun without its adjectives."""
-        known = self._told.get(phrase.words)
-        if known is None:
-            groups = frozenset(group for group, _ in phrase.facts)
-            facts = fresh = self.bits(phrase.facts)
-            if "gender" in groups and len(groups) > 1:
-                fresh &= ~self.pair["gender", self.gender or ""]
-            kind = "carrying" if "carrying" in groups else "worn" if groups & WORN else ""
-            on_upper = any(group.startswith("upper.") for group in groups)
-            known = self._told[phrase.words] = Told(facts, fresh, groups, kind, on_upper)
-        return known
-
-    def sayable(self, phrase: Phrase) -> bool:
-        """Whether a phrase may be said at all: it says what was decided, in words that the realiser has for it."""
-        known = self._sayable.get(phrase.words)
-        if known is None:
-            known = self._sayable[phrase.words] = self._may_say(phrase)
-        return known
-
-    def _may_say(self, phrase: Phrase) -> bool:
-        if not phrase.spoken or any(PRONOUNS.get(word, self.gender) != self.gender for word in phrase.words):
-            return False
-        if phrase.part == "adjective":
-            return bool(self._regions(phrase))
-        if phrase.part == "noun":
-            decided = self.garment[phrase.region]
-            return decided is None if not phrase.facts else phrase.facts[0] in self.pair
-        return all(fact in self.pair for fact in phrase.facts) and (bool(phrase.facts) or phrase.region == "person")
-
-    def _regions(self, phrase: Phrase) -> list[str]:
-        slot, value = phrase.facts[0]
-        return [region for region in REGIONS if (f"{region}.{slot}", value) in self.pair]
+        for fact in (*_ALWAYS, *self.pair, *slots):
+            yield from table.told.get(fact, ())
 
     def _ask(self) -> None:
         """What a complete text has to say, and what of it must stand before its noun."""
         anywhere = 0
-        for told, _ in self.facts:
+        for told in self.facts:
             anywhere |= told.facts
         self.required, self.before = anywhere, dict.fromkeys(REGIONS, 0)
         for region in REGIONS:
@@ -222,6 +252,14 @@ class Decided:
                 self.required |= fact
                 if not fact & anywhere:
                     self.before[region] |= fact
+
+
+class Roots(NamedTuple):
+    """First words of phrases that may be said: of things carried, of things worn, of all else."""
+
+    carried: int
+    worn: int
+    others: int
 
 
 class State(NamedTuple):

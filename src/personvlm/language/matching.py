@@ -33,20 +33,6 @@ def trie() -> Node:
     return root
 
 
-def walk(words: Sequence[str]) -> Node | None:
-    """The node that ``words`` lead to, or None where no phrase begins so."""
-    node: Node | None = trie()
-    for word in words:
-        node = node.children.get(word) if node is not None else None
-    return node
-
-
-def may_grow(words: Sequence[str]) -> bool:
-    """Whether a longer phrase begins with these words."""
-    node = walk(words)
-    return node is not None and bool(node.children)
-
-
 def longest(words: Sequence[str], start: int) -> Phrase | None:
     """The longest phrase that starts at ``words[start]``, or the meaning of a compound like "reddish-brown"."""
     node, best = trie(), None
@@ -84,3 +70,28 @@ def segment(words: Sequence[str]) -> list[str | Phrase]:
         items.append(words[position] if phrase is None else phrase)
         position += 1 if phrase is None else len(phrase.words)
     return items
+
+
+@lru_cache(maxsize=4096)
+def segmented(words: tuple[str, ...]) -> tuple[str | Phrase, ...]:
+    """:func:`segment` of a few words that come again and again."""
+    return tuple(segment(words))
+
+
+@lru_cache(maxsize=4096)
+def settled(words: tuple[str, ...]) -> tuple[tuple[str | Phrase, ...], tuple[str, ...]]:
+    """As much of ``words`` as no word after them can change, segmented, and the others: a phrase begins with them."""
+    items: list[str | Phrase] = []
+    while words and not _may_grow(words):
+        item = longest(words, 0) or words[0]
+        items.append(item)
+        words = words[len(item.words) if isinstance(item, Phrase) else 1 :]
+    return tuple(items), words
+
+
+def _may_grow(words: Sequence[str]) -> bool:
+    """Whether a longer phrase begins with these words."""
+    node: Node | None = trie()
+    for word in words:
+        node = node.children.get(word) if node is not None else None
+    return node is not None and bool(node.children)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from personvlm.base.errors import InputError
-from personvlm.runtime.precision import Curve, thresholds_at
+from personvlm.runtime.precision import LEVELS, Curve, thresholds_at
 from personvlm.schema import GROUP, NONE, Attribute
-from personvlm.schema.groups import column_slices, columns
+from personvlm.schema.groups import Group, column_slices, columns
 
 FILE = "calibration.json"
 Say = Literal["confident", "all"]
@@ -92,7 +92,18 @@ class Calibration:
         """
         if not self.precise:
             raise InputError(f"{FILE} has no thresholds for a stated precision; `personvlm calibrate` makes them")
-        return replace(self, confident=thresholds_at(self.precise, self._values(), precision))
+        known = self._at.get(precision)
+        if known is None:
+            known = replace(self, confident=thresholds_at(self.precise, self._values(), precision))
+            if len(self._at) >= len(LEVELS):  # what anybody asks for can be anything
+                self._at.clear()
+            self._at[precision] = known
+        return known
+
+    @cached_property
+    def _at(self) -> dict[float, Calibration]:
+        """What :meth:`at_precision` gave lately."""
+        return {}
 
     def for_tracks(self) -> Calibration:
         """The calibration of logits that :func:`~personvlm.runtime.fusion.fuse` made of several crops of a person."""
@@ -115,11 +126,8 @@ class Calibration:
     def scores(self, row: NDArray[np.float32], without: frozenset[str] = frozenset()) -> Scores:
         """One row of :meth:`probabilities` by name, taught groups only, those of ``without`` left out."""
         values = row.tolist()
-        return {
-            name: dict(zip(GROUP[name].columns, values[where], strict=True))
-            for name, where in column_slices().items()
-            if name in self.taught and name not in without
-        }
+        return {name: dict(zip(asked.columns, values[asked.where], strict=True))
+                for name, asked in self._asked.items() if name not in without}  # fmt: skip
 
     def decide(self, scores: Scores, say: Say) -> dict[str, Attribute]:
         """What is asserted, group by group; a group in which nothing passes is missing.
@@ -129,32 +137,39 @@ class Calibration:
         """
         decided = {}
         for name, probabilities in scores.items():
-            pick = self._exclusive if GROUP[name].kind == "exclusive" else self._set
-            attribute = pick(name, probabilities, say)
+            asked = self._asked[name]
+            pick = self._exclusive if asked.group.kind == "exclusive" else self._set
+            attribute = pick(asked, probabilities, say)
             if attribute is not None:
                 decided[name] = attribute
         return decided
 
-    def _exclusive(self, name: str, probabilities: dict[str, float], say: Say) -> Attribute | None:
-        group, thresholds = GROUP[name], self.confident[name]
-        taught = [value for value in group.columns if value in self.taught[name]]
-        best = max(taught, key=probabilities.__getitem__)
+    @cached_property
+    def _asked(self) -> dict[str, _Asked]:
+        """The taught groups, in the order of their columns."""
+        return {name: _Asked(GROUP[name], GROUP[name].columns, where,
+                             tuple(value for value in GROUP[name].columns if value in self.taught[name]))
+                for name, where in column_slices().items() if name in self.taught}  # fmt: skip
+
+    def _exclusive(self, asked: _Asked, probabilities: dict[str, float], say: Say) -> Attribute | None:
+        thresholds = self.confident[asked.group.name]
+        best = max(asked.taught, key=probabilities.__getitem__)
         if say == "all" or probabilities[best] >= thresholds[best]:
             return _attribute(best, probabilities[best])
-        for parent, leaves in group.parents.items():
-            together = sum(probabilities[leaf] for leaf in leaves)
-            if best in leaves and together >= thresholds[parent]:
-                return _attribute(parent, together)
+        for parent, leaves in asked.group.parents.items():
+            if best in leaves:
+                together = sum(probabilities[leaf] for leaf in leaves)
+                if together >= thresholds[parent]:
+                    return _attribute(parent, together)
         return None
 
-    def _set(self, name: str, probabilities: dict[str, float], say: Say) -> Attribute | None:
-        group = GROUP[name]
-        thresholds = (self.likely if say == "all" else self.confident)[name]
-        taught = sorted((value for value in group.columns if value in self.taught[name]),
-                        key=lambda value: -probabilities[value])  # fmt: skip
+    def _set(self, asked: _Asked, probabilities: dict[str, float], say: Say) -> Attribute | None:
+        group, taught = asked.group, asked.taught
+        thresholds = (self.likely if say == "all" else self.confident)[group.name]
         passed = [value for value in taught if value != NONE and probabilities[value] >= thresholds[value]]
-        if not passed and say == "all" and name.endswith(".color"):
-            passed = taught[:1]
+        passed.sort(key=probabilities.__getitem__, reverse=True)
+        if not passed and say == "all" and group.name.endswith(".color"):
+            passed = sorted(taught, key=probabilities.__getitem__, reverse=True)[:1]
         if say == "all":  # whether there is a bag at all is decided by `bag`, which kind by its leaves
             missing = [parent for parent in group.parents if parent in taught and parent not in passed]
             passed = [value for value in passed if not any(group.covers(parent, value) for parent in missing)]
@@ -166,6 +181,15 @@ class Calibration:
         if NONE in taught and probabilities[NONE] >= thresholds[NONE]:
             return _attribute((NONE,), probabilities[NONE])
         return None
+
+
+class _Asked(NamedTuple):
+    """A taught group: its columns, where they stand, and which of them were taught."""
+
+    group: Group
+    columns: tuple[str, ...]
+    where: slice
+    taught: tuple[str, ...]
 
 
 @lru_cache(maxsize=1)

@@ -21,7 +21,7 @@ from personvlm.language.languages import ENGLISH, language, result_in_language
 from personvlm.language.tokenizer import Tokenizer, load_tokenizer
 from personvlm.models.config import EdgeConfig
 from personvlm.models.own import OwnHeads, without_replaced
-from personvlm.runtime.backend import Backend, choose_backend
+from personvlm.runtime.backend import Backend, Precision, choose_backend
 from personvlm.runtime.calibration import Calibration, Say
 from personvlm.runtime.engine import Engine, Floats
 from personvlm.runtime.generate import VARIED, Sampling, candidates, generate, score
@@ -59,12 +59,12 @@ class Describer:
 
     @classmethod
     def load(cls, path: str | Path | None = None, *, threads: int | None = None,
-             backend: Backend = "auto") -> Describer:  # fmt: skip
+             backend: Backend = "auto", precision: Precision = "float32") -> Describer:  # fmt: skip
         """The model in the folder ``path``; the one inside the package by default.
 
         Args:
             threads: cores to use; those available by default.
-            backend: what runs it; see :func:`~personvlm.runtime.backend.choose_backend`.
+            backend, precision: what runs it; see :func:`~personvlm.runtime.backend.choose_backend`.
 
         Raises:
             InputError: the folder lacks a file, or one is broken; the message names it.
@@ -75,7 +75,7 @@ class Describer:
         config = EdgeConfig.load(directory)
         metrics_file = directory / "metrics.json"
         metrics = json.loads(metrics_file.read_text()) if metrics_file.is_file() else {}
-        chosen = choose_backend(directory, backend, threads)
+        chosen = choose_backend(directory, backend, threads, precision)
         describer = cls(chosen.engine, Transform.load(directory), load_tokenizer(directory),
                         Calibration.load(directory), config.title, config.max_text, metrics,
                         OwnHeads.load(directory))  # fmt: skip
@@ -136,8 +136,10 @@ class Describer:
             latency = 1000 * (time.perf_counter() - began) / len(group)
             for name, answer in zip(called, done, strict=True):
                 description, error = (None, answer) if isinstance(answer, str) else (answer, None)
-                yield result_in_language(DescribeResult(input=name, description=description, error=error,
-                                                        latency_ms=round(latency, 3)), spoken)  # fmt: skip
+                # Made without being checked: the description was, and would be once more.
+                result = DescribeResult.model_construct(input=name, description=description, error=error,
+                                                        latency_ms=round(latency, 3))  # fmt: skip
+                yield result if spoken == ENGLISH else result_in_language(result, spoken)
 
     def _attempt(self, group: Sequence[Picture], options: dict[str, Any]) -> list[PersonDescription | str]:
         """A description of every picture, or why there is none."""

@@ -91,11 +91,11 @@ Choose = Callable[[Floats, int], Integers]
 """Words from masked logits ``[T, V]`` of T places in a row, the first of which is the given one."""
 
 
-def _draws(sampling: Sampling, max_words: int, number: int | None = None) -> Choose:
+def _draws(sampling: Sampling, max_words: int, number: int | None = None) -> Choose | None:
     """How one text chooses its words: one draw for each place, the same for every row, so that no place in a batch
-    matters; ``number`` tells several texts for one crop apart."""
+    matters; ``number`` tells several texts for one crop apart. None takes the likeliest."""
     if sampling.temperature <= 0:
-        return lambda logits, _: choose(logits, sampling, 0.0)
+        return None
     seed = sampling.seed if number is None else (sampling.seed, number)
     draws = np.random.default_rng(seed).random(max_words)
 
@@ -106,7 +106,7 @@ def _draws(sampling: Sampling, max_words: int, number: int | None = None) -> Cho
 
 
 def _written(engine: Engine, tokens: Floats, values: Sequence[Values], tokenizer: Tokenizer, max_words: int,
-             draws: Sequence[Choose], drafts: Callable[[Values, Tokenizer], Drafter] | None, *,
+             draws: Sequence[Choose | None], drafts: Callable[[Values, Tokenizer], Drafter] | None, *,
              weigh: bool = False) -> list[Written]:  # fmt: skip
     """As :func:`generate`, with each row's own way to choose words; ``weigh`` asks for likelihoods."""
 
@@ -135,7 +135,8 @@ def _write(engine: Engine, tokens: Floats, values: Sequence[Values], texts: list
         longest = max(len(words) for words in asked)
         words = np.array([row + row[-1:] * (longest - len(row)) for row in asked], np.int64)
         logits = engine.extend(cache, words, [text.read for text in alive])
-        ended = [text.take(logits[row, : len(asked[row])]) for row, text in enumerate(alive)]
+        likeliest = logits.argmax(2).tolist()
+        ended = [text.take(logits[row, : len(asked[row])], likeliest[row]) for row, text in enumerate(alive)]
         if any(ended):
             going = [row for row, over in enumerate(ended) if not over]
             alive = [alive[row] for row in going]
@@ -150,8 +151,8 @@ class _Text:
         read: how many words the decoder has read and may keep.
     """
 
-    def __init__(self, tokenizer: Tokenizer, values: Values, max_words: int, draw: Choose, drafter: Drafter | None, *,
-                 complete: bool, weigh: bool) -> None:  # fmt: skip
+    def __init__(self, tokenizer: Tokenizer, values: Values, max_words: int, draw: Choose | None,
+                 drafter: Drafter | None, *, complete: bool, weigh: bool) -> None:  # fmt: skip
         self._tokenizer, self._most, self._choose, self._drafter = tokenizer, max_words, draw, drafter
         self._weigh = weigh
         self._constraint = Constraint(tokenizer.words, values, complete=complete, limit=max_words - _CLOSING)
@@ -162,30 +163,47 @@ class _Text:
         """Words for the decoder to read: the last one, and what may follow it by the draft and the constraint."""
         constraint, room = self._constraint, self._most - len(self._words)  # one more is chosen after the last
         drafted = self._drafter.draft(self._words, room) if self._drafter is not None and room > 0 else []
-        self._places, self._allowed, self._draft = [constraint.place], [constraint.allowed()], []
+        self._places, self._allowed = [constraint.place], [constraint.allowed()]
         for word in drafted:
             if word == self._tokenizer.eos_id or not self._allowed[-1] >> word & 1:
                 break
             constraint.advance(word)
-            self._draft.append(word)
             self._places.append(constraint.place)
             self._allowed.append(constraint.allowed())
+        self._draft = drafted[: len(self._places) - 1]
         return [self._words[-1], *self._draft]
 
-    def take(self, logits: Floats) -> bool:
+    def take(self, logits: Floats, likeliest: Sequence[int]) -> bool:
         """Choose from ``[T, V]`` after what :meth:`propose` gave, as far as the draft was right and one word further.
-        Returns whether the text has ended."""
-        allowed = masks(self._allowed, logits.shape[1])
-        chosen = self._choose(np.where(allowed, logits, -np.inf), len(self._words) - 1)
-        count = accepted(self._draft, chosen.tolist()) + 1
-        new = chosen[:count].tolist()
-        self.read, self._words = self.read + count, self._words + new
+        Returns whether the text has ended.
+
+        Args:
+            likeliest: of each place the word with the highest logit, allowed or not.
+        """
+        new = self._likeliest(logits, likeliest) if self._choose is None else self._drawn(logits, self._choose)
+        count = len(new)
         if self._weigh:
             read = logits[:count].astype(np.float64)
             self._chance += float((read[np.arange(count), new] - np.log(np.exp(read).sum(1))).sum())
+        self.read, self._words = self.read + count, self._words + new
         self._constraint.place = self._places[count - 1]
         self._constraint.advance(new[-1])
         return new[-1] == self._tokenizer.eos_id or len(self._words) > self._most
+
+    def _likeliest(self, logits: Floats, likeliest: Sequence[int]) -> list[int]:
+        new: list[int] = []
+        for place, (allowed, word) in enumerate(zip(self._allowed, likeliest, strict=False)):
+            if not allowed >> word & 1:  # else no allowed word is likelier
+                word = int(np.where(masks([allowed], logits.shape[1])[0], logits[place], -np.inf).argmax())
+            new.append(word)
+            if [word] != self._draft[place : place + 1]:
+                break
+        return new
+
+    def _drawn(self, logits: Floats, draw: Choose) -> list[int]:
+        allowed = masks(self._allowed, logits.shape[1])
+        chosen: list[int] = draw(np.where(allowed, logits, -np.inf), len(self._words) - 1).tolist()
+        return chosen[: accepted(self._draft, chosen) + 1]
 
     def written(self) -> Written:
         """The text as it stands."""

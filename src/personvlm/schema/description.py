@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from personvlm.schema.groups import GROUP, GROUPS, UNKNOWN
 
 Source = Literal["head", "text", "fused", "track", "given"]
+
+_LEGAL = {group.name: frozenset((*group.values, UNKNOWN)) for group in GROUPS}
 
 
 class _Value(BaseModel):
@@ -84,21 +86,22 @@ class PersonDescription(_Value):
         for name, attribute in self.attributes.items():
             check_values(name, attribute.values)
         for name, scores in self.scores.items():
-            check_values(name, tuple(scores))
+            check_values(name, scores)
         return self
 
 
-def check_values(name: str, values: tuple[str, ...]) -> None:
+def check_values(name: str, values: Collection[str]) -> None:
     """Refuse a group or a value that the schema does not have.
 
     Raises:
         ValueError: names what is wrong and what would be legal.
     """
-    if name not in GROUP:
+    legal = _LEGAL.get(name)
+    if legal is None:
         raise ValueError(f"{name!r} is not an attribute group; legal: {', '.join(GROUP)}")
-    wrong = [value for value in values if value != UNKNOWN and value not in GROUP[name].values]
-    if wrong:
-        raise ValueError(f"{wrong[0]!r} is not a value of {name!r}; legal: {', '.join(GROUP[name].values)}")
+    if not legal.issuperset(values):
+        wrong = next(value for value in values if value not in legal)
+        raise ValueError(f"{wrong!r} is not a value of {name!r}; legal: {', '.join(GROUP[name].values)}")
 
 
 def json_schema() -> dict[str, Any]:
