@@ -54,6 +54,17 @@ def test_nothing_is_claimed_without_a_study(tmp_path: Path, monkeypatch: pytest.
     assert not re.search(r"\d", inside.replace("study.json", ""))
 
 
+def test_only_what_is_not_shown_is_denied(study: dict[str, Any]) -> None:
+    module = tool("readme_study")
+    titles = study["budget_titles"] = {"10m": "10 minutes", "1e": "1 epoch"}
+    study["not_better"] = [{"budget": budget, "figure": figure, "different_texts": {"edge": 9, "stage": 2}}
+                           for budget, figure in (("10m", "mA"), ("1e", "cider_d"))]  # fmt: skip
+    text = module._verdict(study)
+    assert f"on mA after {titles['10m']} and CIDEr-D after {titles['1e']} (there the stages wrote at most 2 " in text
+    assert "is better" not in module._verdict({**study, "differences": {}, "not_better": []})
+    assert "every stage" in module._verdict({**study, "not_better": []})
+
+
 def test_a_row_says_what_its_model_began_with(study: dict[str, Any]) -> None:
     module = tool("readme_study")
     entry = next(entry for entry in study["entries"] if "failed" not in entry)

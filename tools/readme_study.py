@@ -24,16 +24,21 @@ _NAMES = {"mA": "mA", "mean": "the mean of six", "cider_d": "CIDEr-D"}
 NOTHING = "*Not run yet; `python tools/readme_study.py` fills this in from docs/study/study.json.*"
 
 
-def _not_better(study: Mapping[str, Any]) -> str:
+def _verdict(study: Mapping[str, Any]) -> str:
+    """Where edge is better than the stages, and where that is not shown."""
+    if not study["differences"]:
+        return "Edge was not compared with a stage."
     several = study["not_better"]
-    figures = " and ".join(dict.fromkeys(_NAMES[item["figure"]] for item in several))
-    budgets = " and ".join(dict.fromkeys(study["budget_titles"][item["budget"]] for item in several))
+    if not several:
+        return ("Edge is better than every stage on all three under every budget: no 95 % interval of a difference "
+                "reaches zero.")  # fmt: skip
+    where = dict.fromkeys(f"{_NAMES[each['figure']]} after {study['budget_titles'][each['budget']]}" for each in several)
     counts = [item["different_texts"] for item in several if "different_texts" in item]
     texts = ""
     if counts:
         most, edge = max(each["stage"] for each in counts), min(each["edge"] for each in counts)
         texts = f" (there the stages wrote at most {most} different texts for all pictures, edge {edge})"
-    return (f"Edge is not shown to be better on {figures} after {budgets}{texts}; on the rest it is, no 95 % interval "
+    return (f"Edge is not shown to be better on {' and '.join(where)}{texts}; on the rest it is, no 95 % interval "
             "of a difference reaches zero.")  # fmt: skip
 
 
@@ -56,8 +61,7 @@ def block(study: Mapping[str, Any]) -> str:
     threads = {entry["machine"]["threads"] for entry in study["entries"] if "failed" not in entry}
     processors = {entry["machine"]["processor"] for entry in study["entries"] if "failed" not in entry}
     data = study["data"]
-    verdict = ("Edge is better than every stage on all three under every budget: no 95 % interval of a difference "
-               "reaches zero." if study["differences"] and not study["not_better"] else _not_better(study))  # fmt: skip
+    verdict = _verdict(study)
     if len({_start(entry) for entry in study["entries"] if "failed" not in entry}) > 1:
         verdict += (" Where a model begins with random numbers, its pretrained weights could not be had here, and that "
                     "is part of the difference.")  # fmt: skip

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _HEADER = ("form", "MB", "vocabulary", "nats/char", "same", "same, restricted", "six groups", "ms p50", "words/step")
 _EDGE_HEADER = ("form", "MB", "same", "moved", "kept", "six", "agree", "vector", "alone", "in 16")
 _RANGES = 64
-"""Rendered people, by which int8-static chooses its ranges; real ones gave no better ranges."""
+"""Rendered people, by which int8-static chooses its ranges."""
 
 
 def compress(

@@ -63,18 +63,23 @@ def gathered(entries: Sequence[Entry], ablations: Sequence[str], out: Path, samp
     done = [json.loads((out / entry.key / "result.json").read_text("utf-8")) for entry in entries
             if (out / entry.key / "result.json").is_file()]  # fmt: skip
     labels = done[0]["scores"]["details"]["labels"] if done else {}
-    baselines, differences = {}, {}
-    edges: dict[str, str] = {}
+    different = {key: len({one.text for one in said}) for key, said in texts.items()}
+    baselines, differences, not_better = {}, {}, list[dict[str, Any]]()
     for budget in dict.fromkeys(entry.budget.name for entry in mains):
         edge = next((entry.key for entry in mains if entry.model == EDGE and entry.budget.name == budget), None)
         say(f"scoring the baselines beside {budget}")
         baselines[budget] = scoring.baselines(texts.get(edge or "", []))
         if edge in texts:
-            edges[budget] = edge
             differences[budget] = {
                 key: _judged(scoring.comparison.difference(_said(texts[edge]), _said(said)))
                 for key, said in texts.items() if key != edge and key.endswith(f"-{budget}")
             }  # fmt: skip
+            not_better += [
+                {"budget": budget, "key": key, "figure": name, **difference[name],
+                 "different_texts": {"edge": different[edge], "stage": different[key]}}
+                for key, difference in differences[budget].items() for name in FIGURES
+                if difference[name]["verdict"] != "better"
+            ]  # fmt: skip
     identities = scoring.comparison.identities
     people = len({*identities} - {None}) + identities.count(None)
     return {
@@ -86,19 +91,10 @@ def gathered(entries: Sequence[Entry], ablations: Sequence[str], out: Path, samp
         "budgets": list(baselines),
         "budget_titles": {entry.budget.name: entry.budget.title for entry in mains},
         "entries": rows, "baselines": baselines, "differences": differences,
-        "not_better": [
-            {"budget": budget, "key": key, "figure": name, **difference[name],
-             "different_texts": {"edge": _different(texts[edges[budget]]), "stage": _different(texts[key])}}
-            for budget, several in differences.items() for key, difference in several.items() for name in FIGURES
-            if difference[name]["verdict"] != "better"
-        ],
+        "not_better": not_better,
         "ablations": {name: _ablation(name, entries, out) for name in ablations},
         "seed": dict(SEED),
     }  # fmt: skip
-
-
-def _different(said: Sequence[Said]) -> int:
-    return len({one.text for one in said})
 
 
 def joined(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:

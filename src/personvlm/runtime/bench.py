@@ -13,7 +13,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
@@ -22,7 +21,7 @@ from typing import Any, cast
 
 from PIL import Image
 
-from personvlm.base.errors import InputError, PersonVLMError
+from personvlm.base.errors import InputError, PersonVLMError, extra
 from personvlm.base.images import ENDINGS, decode
 from personvlm.data.rendered import rendered_samples
 from personvlm.data.transform import Transform
@@ -221,13 +220,13 @@ class Bench:
         return max(0.3, self.settings.effort * seconds)
 
     def _comparison(self) -> list[Callable[[], None]]:
-        with _needing("--compare"):
+        with extra("--compare", "train"):
             from personvlm.runtime.bench_compare_torch import Comparison
         comparison = Comparison(self.describer, self.jpegs, self.settings.stage4, self.result)
         return list(comparison.steps(self._times(5, 1)))
 
     def _on_gpu(self) -> list[Callable[[], None]]:
-        with _needing("--gpu"):
+        with extra("--gpu", "train"):
             from personvlm.runtime.bench_gpu_torch import GpuBench
         folder = self.settings.model or shipped()
         gpu = GpuBench(self.describer, folder, self.jpegs, self.settings.stage4, self.result)
@@ -251,21 +250,6 @@ class Bench:
     def _offered(self, rate: float, seconds: float, seed: int) -> Load:
         make = self._make(round(100 + 4 * rate))  # more than ``give_up_s`` lets come together: nothing is refused
         return offer(make, self.asks, arrivals(rate, seconds, SEED + seed), finish=to_json, give_up_s=2.0)
-
-
-@contextmanager
-def _needing(option: str) -> Iterator[None]:
-    """Say which package an option needs where importing what it measures finds none.
-
-    Raises:
-        PersonVLMError: a package is not installed.
-    """
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] == "personvlm":
-            raise
-        raise PersonVLMError(f"{option} needs {error.name}: pip install 'personvlm[train]'") from error
 
 
 def describe_one(describer: Describer, jpeg: bytes) -> PersonDescription:

@@ -175,14 +175,18 @@ class Comparison:
 _RANDOM = "onnxruntime, random weights, full vocabulary, no drafts"
 
 
+def made_up(count: int) -> PersonVocabulary:
+    """A vocabulary of ``count`` words for random weights."""
+    return PersonVocabulary((*SPECIALS, *(f"word{index}" for index in range(count - len(SPECIALS)))))
+
+
 def _unpruned(model: PersonVLM) -> StageEngine:
     """``model`` as ``personvlm export`` makes it."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         model.save(folder)
         model.config.transform.save(folder)
-        count = model.config.vocabulary - len(SPECIALS)
-        PersonVocabulary((*SPECIALS, *(f"word{index}" for index in range(count)))).save(folder)
+        made_up(model.config.vocabulary).save(folder)
         export_stage(folder)
         return StageEngine.load(folder)
 

@@ -16,13 +16,12 @@ from numpy.typing import NDArray
 from personvlm.base.errors import InputError
 from personvlm.base.images import decode
 from personvlm.language.parser import parse
-from personvlm.language.vocabulary import SPECIALS, PersonVocabulary
 from personvlm.models import Loaded
 from personvlm.models.person_vlm import WEIGHTS, PersonVLM
 from personvlm.models.prefix import encode_values
 from personvlm.models.presets import PRESETS, StageConfig
 from personvlm.runtime.backend import Precision
-from personvlm.runtime.bench_compare_torch import SHORT
+from personvlm.runtime.bench_compare_torch import SHORT, made_up
 from personvlm.runtime.bench_load import quantiles
 from personvlm.runtime.describer import Describer
 from personvlm.runtime.engine import available_cores
@@ -190,7 +189,5 @@ class GpuBench:
         if self.stage4 is not None:
             return TorchStage.load(self.stage4, self.device.type, self.precision)
         torch.manual_seed(0)
-        made_up = (f"word{index}" for index in range(self.size.vocabulary - len(SPECIALS)))
-        vocabulary = PersonVocabulary((*SPECIALS, *made_up))
-        loaded = Loaded(PersonVLM(self.size).eval(), vocabulary, self.size.transform)
+        loaded = Loaded(PersonVLM(self.size).eval(), made_up(self.size.vocabulary), self.size.transform)
         return TorchStage(loaded, self.device.type, self.precision)

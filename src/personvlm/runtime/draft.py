@@ -155,6 +155,11 @@ class NgramTable:
         (directory / FILE).write_text(json.dumps(content, separators=(",", ":")) + "\n")
 
     @classmethod
+    def beside(cls, directory: Path, vocabulary: int) -> NgramTable | None:
+        """:meth:`load`, where ``directory`` holds a table."""
+        return cls.load(directory, vocabulary) if (directory / FILE).is_file() else None
+
+    @classmethod
     def load(cls, directory: Path, vocabulary: int) -> NgramTable:
         """Read ``draft.json`` from ``directory``, made for a vocabulary of that many words.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +15,6 @@ from personvlm.base.errors import InputError
 from personvlm.data.transform import Transform
 from personvlm.language.tokenizer import Tokenizer, load_tokenizer
 from personvlm.models.presets import StageConfig
-from personvlm.runtime.draft import FILE as DRAFT
 from personvlm.runtime.draft import Drafter, NgramTable, accepted
 from personvlm.runtime.engine import DECODER, VISION, Floats, _session, available_cores
 from personvlm.runtime.generate import Sampling, choose
@@ -42,6 +41,37 @@ def longest(config: StageConfig, max_new: int | None) -> int:
     if not 1 <= max_new <= most:
         raise InputError(f"max_new must be from 1 to {most}, which is what {config.title} can hold")
     return max_new
+
+
+def excluded(vocabulary: int, allowed: NDArray[np.bool_] | None, never: int | None) -> Floats:
+    """What is added to logits, ``float32 [V]``: -inf where a word is not among ``allowed [V]``, and at ``never``."""
+    mask = np.zeros(vocabulary, np.float32)
+    if allowed is not None:
+        mask[~allowed] = -np.inf
+    if never is not None:
+        mask[never] = -np.inf
+    return mask
+
+
+def write_row(read: Callable[[list[int], list[int]], list[int]], begin: int, end: int, most: int,
+              drafts: Drafter | None) -> Written:  # fmt: skip
+    """Words after ``begin``, ``most`` of them at most, or up to ``end``.
+
+    Args:
+        read: given a text, of which all but the last word was read, and drafted words -> the choice after the text and
+            after each drafted word. What was read beyond the text before is to be forgotten.
+    """
+    text, steps = [begin], 0
+    while True:
+        drafted = drafts.draft(text, min(MOST_DRAFTED, most - len(text))) if drafts is not None else []
+        chosen = read(text, drafted)
+        steps += 1
+        new = chosen[: accepted(drafted, chosen) + 1]
+        if end in new:
+            return Written([*text[1:], *new[: new.index(end) + 1]], steps)
+        text += new
+        if len(text) > most:
+            return Written(text[1:], steps)
 
 
 class StageEngine:
@@ -84,8 +114,7 @@ class StageEngine:
             InputError: a file is absent or broken; the message names it.
         """
         folder = Path(directory)
-        drafted = drafting and (folder / DRAFT).is_file()
-        table = NgramTable.load(folder, StageConfig.load(folder).vocabulary) if drafted else None
+        table = NgramTable.beside(folder, StageConfig.load(folder).vocabulary) if drafting else None
         return cls(folder, threads, table)
 
     def write(self, pixels: Floats, *, sampling: Sampling | None = None) -> list[str]:
@@ -107,11 +136,7 @@ class StageEngine:
             InputError: ``max_new`` is more than the positions of the model allow.
         """
         max_new = longest(self.config, max_new)
-        mask = np.zeros(self.config.vocabulary, np.float32)
-        if allowed is not None:
-            mask[~allowed] = -np.inf
-        if ignore_end:
-            mask[self.tokenizer.eos_id] = -np.inf
+        mask = excluded(self.config.vocabulary, allowed, self.tokenizer.eos_id if ignore_end else None)
         names = [output.name for output in self._vision.get_outputs()]
         with self._lock:
             seen = self._vision.run(names, {"pixels": pixels})
@@ -122,21 +147,14 @@ class StageEngine:
         cached, greedy = self._cached, sampling.temperature <= 0
         cached.begin(seen)
         rng = np.random.default_rng(sampling.seed)
-        end, text, steps = self.tokenizer.eos_id, [self.tokenizer.bos_id], 0
-        while True:
-            left = max_new - (len(text) - 1)
-            drafted = self.drafts.draft(text, min(MOST_DRAFTED, left - 1)) if greedy and self.drafts else []
+
+        def read(text: list[int], drafted: list[int]) -> list[int]:
+            cached.keep(len(text) - 1)
             logits = cached.read([text[-1], *drafted]) + mask  # [1 + drafts, V]
-            steps += 1
-            chosen = (logits.argmax(1) if greedy else choose(logits, sampling, rng.random())).tolist()
-            right = accepted(drafted, chosen)
-            cached.forget(len(drafted) - right)
-            new = chosen[: right + 1]
-            if end in new:
-                return Written([*text[1:], *new[: new.index(end) + 1]], steps)
-            text += new
-            if len(text) > max_new:
-                return Written(text[1:], steps)
+            chosen: list[int] = (logits.argmax(1) if greedy else choose(logits, sampling, rng.random())).tolist()
+            return chosen
+
+        return write_row(read, self.tokenizer.bos_id, self.tokenizer.eos_id, max_new, self.drafts if greedy else None)
 
     def score(self, pixels: Floats, texts: Sequence[str]) -> NDArray[np.float64]:
         """Negative log-likelihood per character ``[N]``, in nats, of a text for each picture, the end included."""
@@ -186,9 +204,10 @@ class _Cached:
         for name, part in self.seen.items():
             self.binding.bind_cpu_input(name, part)
 
-    def forget(self, count: int) -> None:
-        """Go back over the last ``count`` words: they will be written over."""
-        self.length -= count
+    def keep(self, words: int) -> None:
+        """Go back to the first ``words`` words: those after them will be written over."""
+        if words:
+            self.length = words + (self.config.visual_tokens if self.prefixed else 0)
 
     def read(self, words: Sequence[int]) -> Floats:
         """Read words ``[T]``, and before the first ones the visual tokens -> logits ``[T, V]``."""

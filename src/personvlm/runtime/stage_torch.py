@@ -20,10 +20,9 @@ from personvlm.models import Loaded, load
 from personvlm.models.gpt2 import GPT2Decoder
 from personvlm.models.person_vlm import PersonVLM
 from personvlm.runtime.backend import Precision
-from personvlm.runtime.draft import FILE as DRAFT
 from personvlm.runtime.draft import Drafter, NgramTable
 from personvlm.runtime.engine import Floats
-from personvlm.runtime.stage_engine import Written, longest
+from personvlm.runtime.stage_engine import Written, excluded, longest
 from personvlm.runtime.stage_torch_static import StaticStage, padded, places
 from personvlm.runtime.torch_engine import mixed, power_of_two
 
@@ -88,8 +87,7 @@ class TorchStage:
             InputError: a file is absent or broken, or the model is no stage; the message names it.
         """
         folder, loaded = Path(directory), load(directory)
-        drafted = drafting and (folder / DRAFT).is_file()
-        table = NgramTable.load(folder, loaded.model.config.vocabulary) if drafted else None
+        table = NgramTable.beside(folder, loaded.model.config.vocabulary) if drafting else None
         return cls(loaded, device, precision, drafts=table)
 
     def fit(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
@@ -115,11 +113,7 @@ class TorchStage:
         if not len(pixels):
             return []
         end = self.tokenizer.eos_id
-        mask = torch.zeros(self.config.vocabulary)
-        if allowed is not None:
-            mask[torch.from_numpy(~allowed)] = -torch.inf
-        if ignore_end:
-            mask[end] = -torch.inf
+        mask = torch.from_numpy(excluded(self.config.vocabulary, allowed, end if ignore_end else None))
         given = torch.from_numpy(np.ascontiguousarray(pixels))
         with self._lock:
             if self.drafts is not None and len(pixels) == 1:

@@ -18,8 +18,8 @@ from personvlm.models.gpt2 import GPT2Decoder
 from personvlm.models.person_vlm import PersonVLM
 from personvlm.models.presets import StageConfig
 from personvlm.models.text_decoder import CrossDecoder
-from personvlm.runtime.draft import Drafter, accepted
-from personvlm.runtime.stage_engine import MOST_DRAFTED, Written
+from personvlm.runtime.draft import Drafter
+from personvlm.runtime.stage_engine import MOST_DRAFTED, Written, write_row
 from personvlm.runtime.torch_engine import Captured, up
 
 LOOK = 8
@@ -95,21 +95,16 @@ class StaticStage:
         """
         step = self._part("verify", self._verify)
         self._start(pixels, mask)
-        text, steps = [self._begin], 0
-        while True:
-            drafted = drafts.draft(text, min(MOST_DRAFTED, most - len(text)))
+
+        def read(text: list[int], drafted: list[int]) -> list[int]:
             words = [text[-1], *drafted] + [self._begin] * (MOST_DRAFTED - len(drafted))
             known = self._prefixed + len(text) - 1
             place = [min(known + index, self._prefixed + most) for index in range(len(words))]
             self.asked.copy_(torch.tensor([words, place]))
-            chosen = step().tolist()
-            steps += 1
-            new = chosen[: accepted(drafted, chosen) + 1]
-            if self._end in new:
-                return Written([*text[1:], *new[: new.index(self._end) + 1]], steps)
-            text += new
-            if len(text) > most:
-                return Written(text[1:], steps)
+            chosen: list[int] = step().tolist()
+            return chosen
+
+        return write_row(read, self._begin, self._end, most, drafts)
 
     def _start(self, pixels: Tensor, mask: Tensor) -> None:
         """Read pictures, and forget what was read before."""
