@@ -32,7 +32,8 @@ def _verdict(study: Mapping[str, Any]) -> str:
     if not several:
         return ("Edge is better than every stage on all three under every budget: no 95 % interval of a difference "
                 "reaches zero.")  # fmt: skip
-    where = dict.fromkeys(f"{_NAMES[each['figure']]} after {study['budget_titles'][each['budget']]}" for each in several)
+    titles = study["budget_titles"]
+    where = dict.fromkeys(f"{_NAMES[item['figure']]} after {titles[item['budget']]}" for item in several)
     counts = [item["different_texts"] for item in several if "different_texts" in item]
     texts = ""
     if counts:
