@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
                        help="as for `personvlm train edge`")  # fmt: skip
     asked.add_argument("--people", type=int, default=600, help="trained people to measure on, for the gap")
     asked.add_argument("--seed", type=int, default=0, help="of the order of people; the training's is --set seed=N")
-    asked.add_argument("--encoder", type=Path, help="ImageNet weights; by default the assets'")
+    asked.add_argument("--encoder", help="ImageNet weights; by default the assets'")
     asked.add_argument("--also", type=Path, action="append", default=[],
                        help="a finished model, trained on all these people, to measure beside the runs")  # fmt: skip
     asked.add_argument("--target", type=float, help="of the mean of the six, 0..1: how many people it would take")
@@ -61,11 +61,13 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
     from personvlm.models.config import EdgeConfig
     from personvlm.runtime.bench_hardware import hardware, hardware_line, now, versions
     from personvlm.training.learning_curve import Size, first_share, in_order, judged, learned, of_sources, recipe_at
+    from personvlm.training.recipe import Recipe
 
     machine = f"{hardware_line()}, torch {versions()['torch']}, {torch.get_num_threads()} threads"
     if torch.cuda.is_available():
         machine += f", trained on {torch.cuda.get_device_name()}"
-    encoder, settings = start_of(given.encoder, None).encoder, dict(given.settings)
+    settings = dict(given.settings)
+    encoder = start_of(given.encoder, None, Recipe().with_settings(settings).encoder, given.quiet).encoder
     try:
         sizes = [Size.parse(text) for text in given.sizes]
     except ValueError as error:

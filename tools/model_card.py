@@ -28,7 +28,8 @@ PAGE = Path(__file__).parents[1] / "docs" / "model-card.md"
 WORST = 8
 """How many labels that the model tells worst are named."""
 
-ENCODERS = {"mobilenet_v2": "MobileNetV2", "mobilenet_v3_large": "MobileNetV3"}
+ENCODERS = {"mobilenet_v2": "MobileNetV2", "efficientnet_lite0": "EfficientNet-lite0",
+            "efficientnet_lite1": "EfficientNet-lite1", "efficientnet_lite2": "EfficientNet-lite2"}  # fmt: skip
 
 TAUGHT = """\
 ## What it can say
@@ -116,7 +117,8 @@ def page(text: str) -> str:
 
 
 def _facts(weights: Path, config: EdgeConfig, metrics: Json, calibration: Json) -> list[tuple[str, str]]:
-    recipe, words, taught = (_json(weights / name) for name in ("recipe.json", "recipe-text.json", "distillation.json"))
+    recipe, student, words, taught = (_json(weights / name) for name in (
+        "recipe.json", "recipe-student.json", "recipe-text.json", "distillation.json"))  # fmt: skip
     files = [f"{path.name} {path.stat().st_size / 1e6:.1f} MB" for path in
              (weights / "vision.onnx", weights / "decoder.onnx", weights / "model.safetensors") if path.is_file()]
     encoder = ENCODERS.get(config.encoder, config.encoder)
@@ -131,12 +133,15 @@ def _facts(weights: Path, config: EdgeConfig, metrics: Json, calibration: Json) 
         ("files", ", ".join(files)),
         ("training", f"{_phases(recipe)}; batches of {recipe['batch']}" if recipe else "no recipe.json"),
     ]  # fmt: skip
-    if words:
-        facts.append(("then", f"the decoder alone, on frozen eyes: {_phases(words)}"))
+    if student:
+        facts.append(("then", _phases(student)))
     if taught:
         count = len(taught["teachers"]) + len(taught["looks"])
         how = ", which looked once at whole pictures" if taught.get("whole") else ""
+        how += f", {taught['mix']:.0%} of the crops laid over others" if taught.get("mix") else ""
         facts.append(("taught by", f"labels, and {count} other model{'s' * (count != 1)}{how} (`distillation.json`)"))
+    if words:
+        facts.append(("then", f"the decoder alone, on frozen eyes: {_phases(words)}"))
     facts.append(("calibrated on", f"{calibration['people']} people"))
     return facts
 

@@ -78,7 +78,8 @@ def source(folder: Path) -> Path:
         return Path(given)
     for split in ("train", "val"):
         write(folder / "data" / "peta" / f"{split}.jsonl", rows_of(split, is_old))
-    settings = [part for each in (f"steps={STEPS}", "rendered=0", "ema=0.99") for part in ("--set", each)]
+    changed = ("encoder=mobilenet_v2", f"steps={STEPS}", "rendered=0", "ema=0.99")
+    settings = [part for each in changed for part in ("--set", each)]
     personvlm("train", "edge", "--data", folder / "data", "--out", folder / "source", "--encoder",
               ASSETS / "weights" / "mobilenet_v2", *settings)  # fmt: skip
     return folder / "source"

@@ -12,7 +12,7 @@ from personvlm.base.errors import InputError
 from personvlm.data.own import read_personvlm
 from personvlm.data.sample import Sample
 from personvlm.data.sheet import caption_of, sheet
-from personvlm.data.splits import prepare, split_by_identity
+from personvlm.data.splits import Part, prepare, split_by_identity
 from personvlm.data.stats import rows, stats
 from personvlm.data.transform import swap_sides
 from personvlm.schema import Annotations
@@ -33,6 +33,26 @@ def test_nobody_is_on_two_sides_and_shares_are_met() -> None:
     for part, share in zip(parts, (0.7, 0.2, 0.1), strict=True):
         assert len(part) / len(samples) == pytest.approx(share, abs=0.02)
     assert np.mean([len(part) / len(group) for part, group in zip(parts, people, strict=True)]) > 3, "no size bias"
+
+
+def test_parts_hold_everybody_once_and_people_whole() -> None:
+    samples = crowd()
+    parts = [Part(number, 3) for number in (1, 2, 3)]
+    held = [[part.holds(sample) for part in parts] for sample in samples]
+    assert all(sum(row) == 1 for row in held)
+    people: dict[str | None, set[tuple[bool, ...]]] = {}
+    for sample, row in zip(samples, held, strict=True):
+        people.setdefault(sample.identity, set()).add(tuple(row))
+    assert all(len(rows) == 1 for rows in people.values())
+    assert np.mean(held, 0) == pytest.approx([1 / 3] * 3, abs=0.12)
+    assert [part.holds(sample) for part in parts for sample in crowd(Path("/elsewhere"))] == [
+        row[index] for index in range(3) for row in held
+    ]
+    nameless = [Sample(Path(f"/y/{number}.png"), Annotations()) for number in range(60)]
+    assert 15 < sum(Part(1, 2).holds(sample) for sample in nameless) < 45
+    for wrong in ("", "1", "0/2", "3/2", "1/1", "a/b", "-1/2", "1/2/3"):
+        with pytest.raises(InputError, match="no part of the people"):
+            Part.parse(wrong)
 
 
 def test_a_split_depends_on_nothing_but_samples_and_seed() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,13 @@ from torch import Tensor
 from personvlm.base.errors import InputError
 from personvlm.data.sample import Sample
 from personvlm.data.sources import read_training
+from personvlm.data.splits import Part
 from personvlm.data.transform import Augment, Transform
 from personvlm.models.config import EdgeConfig
 from personvlm.models.edge import EdgeVLM, Seen
 from personvlm.schema import Annotations
 from personvlm.schema.groups import GROUP, column_slices, columns
+from personvlm.training import objective as objective_module
 from personvlm.training.dataset import TrainingSet
 from personvlm.training.distill import (
     Distillation,
@@ -33,6 +36,7 @@ from personvlm.training.distill import (
     whole_logits,
 )
 from personvlm.training.loop import read_curves
+from personvlm.training.objective import mixed
 from personvlm.training.recipe import Phase, Recipe
 from personvlm.training.run import Start, domain_vocabulary, train_edge
 
@@ -198,3 +202,117 @@ def test_what_cannot_be_seen_is_not_taught() -> None:
     half[2:] = False
     assert float(soft_loss(student, teacher, 2.0, half)) == pytest.approx(
         float(soft_loss(student[:2], teacher[:2], 2.0)) / 2, rel=1e-5)  # fmt: skip
+
+
+def test_a_teacher_is_asked_about_the_people_that_it_never_saw(folder: Path, teacher: Path, tmp_path: Path) -> None:
+    samples, _ = read_training(folder)
+    samples = [*samples, Sample(samples[0].image, Annotations({}), source="unlabelled")]
+    folders = []
+    for number in (1, 2):
+        out = shutil.copytree(teacher, tmp_path / f"without-{number}")
+        model = EdgeVLM.load(out)
+        with torch.no_grad():
+            model.heads.weight.mul_(number)
+        model.save(out)
+        Recipe(left_out=f"{number}/2").save(out)
+        folders.append(str(out))
+    both, student = Teachers(folders), Transform(height=64, width=32)
+    asked = [both.asked_about(sample) for sample in samples]
+    assert asked == [*((0,) if Part(1, 2).holds(sample) else (1,) for sample in samples[:-1]), (0, 1)]
+    assert set(asked[:-1]) == {(0,), (1,)}
+    data = TrainingSet(samples, student, tmp_path / "cache", quiet=True)
+    logits = whole_logits(both, data, student, tmp_path / "cache", quiet=True)
+    alone = torch.stack([whole_logits(Teachers([str(plain_copy(path))]), data, student, tmp_path / "cache", quiet=True)
+                         for path in folders])  # fmt: skip
+    for row, chosen in enumerate(asked):
+        torch.testing.assert_close(logits[row], alone[list(chosen), row].mean(0), rtol=0.05, atol=0.2)  # bfloat16
+
+    recipe = Recipe(phases=(Phase(2, 64, 32, False),), batch=8, precision="no", rendered=0, evaluate_every=1000)
+    with pytest.raises(InputError, match="takes --whole"):
+        train_edge(folder, tmp_path / "a", recipe, Start(), distillation=Distillation(tuple(folders)), quiet=True)
+    with pytest.raises(InputError, match=r"without 1/2 of the people, and it takes one for every part"):
+        train_edge(folder, tmp_path / "b", recipe, Start(), distillation=Distillation((folders[0],), whole=True),
+                   quiet=True)  # fmt: skip
+    train_edge(folder, tmp_path / "c", recipe, Start(), distillation=Distillation(tuple(folders), whole=True),
+               quiet=True)  # fmt: skip
+
+
+def plain_copy(path: str) -> Path:
+    """The same model, of which nothing says whom it left out."""
+    out = Path(path).with_name(f"{Path(path).name}-plain")
+    shutil.copytree(path, out, ignore=shutil.ignore_patterns("recipe.json"))
+    return out
+
+
+def test_people_who_are_left_out_are_not_trained_on(folder: Path, tmp_path: Path,
+                                                    monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    seen: list[list[Sample]] = []
+
+    class Watched(TrainingSet):
+        def __init__(self, samples: list[Sample], *rest: Any, **more: Any) -> None:
+            seen.append(list(samples))
+            super().__init__(samples, *rest, **more)
+
+    monkeypatch.setattr("personvlm.training.run.TrainingSet", Watched)
+    recipe = Recipe(phases=(Phase(1, 64, 32, False),), batch=8, precision="no", rendered=0, evaluate_every=1000)
+    everybody = read_training(folder)[0]
+    for number in (1, 2):
+        train_edge(folder, tmp_path / str(number), replace(recipe, left_out=f"{number}/2"), Start(), quiet=True)
+        part = Part(number, 2)
+        assert seen[0] == [sample for sample in everybody if not part.holds(sample)]
+        assert 0 < len(seen[0]) < len(everybody)
+        seen.clear()
+    with pytest.raises(InputError, match="'3/2' is no part of the people"):
+        Recipe().with_settings({"left_out": "3/2"})
+
+
+def test_crops_laid_over_others_keep_no_label() -> None:
+    pixels = torch.arange(8.0)[:, None, None, None].expand(8, 3, 4, 2)
+    same, plain = mixed(pixels, 0.0, torch.Generator().manual_seed(0))
+    assert same is pixels
+    assert plain.all()
+    blend, plain = mixed(pixels, 1.0, torch.Generator().manual_seed(0))
+    assert plain.tolist() == [True] + [False] * 7
+    assert torch.equal(blend[0], pixels[0])
+    values = blend[:, 0, 0, 0]
+    assert torch.equal(blend, values[:, None, None, None].expand_as(blend)), "all of a crop at one strength"
+    assert ((values >= 0) & (values <= 7)).all()
+    assert not torch.equal(values[1:], pixels[1:, 0, 0, 0])
+    again, _ = mixed(pixels, 1.0, torch.Generator().manual_seed(0))
+    assert torch.equal(again, blend)
+    shares = [float((~mixed(pixels, 0.5, torch.Generator().manual_seed(seed))[1]).float().mean()) for seed in range(99)]
+    assert np.mean(shares) == pytest.approx(0.5 * 7 / 8, abs=0.05)
+    for wrong in ({"mix": 0.5, "whole": True}, {"mix": 1.5}, {"mix": 0.5, "teachers": (), "looks": ("osnet.onnx",)}):
+        with pytest.raises(InputError, match="share of mixed crops"):
+            Distillation(**{"teachers": ("there",), **wrong})  # type: ignore[arg-type]
+
+
+def test_labels_of_mixed_crops_teach_nothing(folder: Path, teacher: Path, tmp_path: Path,
+                                             monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    """With every crop but the first mixed, labels are known of one row, identities of one; the teacher of all."""
+    known: list[Tensor] = []
+    people: list[Tensor] = []
+    taught_rows: list[int] = []
+    real = objective_module.attribute_loss, objective_module.identity_loss
+
+    def attributes(logits: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+        known.append(mask.amax(1))
+        return real[0](logits, target, mask)
+
+    def identity(embedding: Tensor, person: Tensor) -> Tensor:
+        people.append(person)
+        return real[1](embedding, person)
+
+    def soft(logits: Tensor, *rest: Any) -> Tensor:
+        taught_rows.append(len(logits))
+        return soft_loss(logits, *rest)
+
+    monkeypatch.setattr(objective_module, "attribute_loss", attributes)
+    monkeypatch.setattr(objective_module, "identity_loss", identity)
+    monkeypatch.setattr("personvlm.training.distill.soft_loss", soft)
+    recipe = Recipe(phases=(Phase(2, 64, 32, False),), batch=8, precision="no", rendered=0, evaluate_every=1000)
+    train_edge(folder, tmp_path, recipe, Start(), distillation=Distillation((str(teacher),), mix=1.0), quiet=True)
+    assert [rows.tolist() for rows in known] == [[1.0] + [0.0] * 7] * 2
+    assert all((rows[1:] == -1).all() and rows[0] >= 0 for rows in people)
+    assert taught_rows == [8, 8]
+    assert all(np.isfinite(value) for _, _, value in read_curves(tmp_path / "curves.csv"))

@@ -31,7 +31,11 @@ def distill(
     whole: Annotated[
         bool, typer.Option("--whole", help="Edge models look once at whole pictures, not at augmented ones.")
     ] = False,
-    encoder: Annotated[Path | None, typer.Option(help="Folder of ImageNet weights for the student.")] = None,
+    mix: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of crops that are laid over another: no label holds there, "
+                            "and teachers say what they see.")
+    ] = 0.0,
+    encoder: Annotated[str | None, typer.Option(help="As for `personvlm train edge`.")] = None,
     start: Annotated[Path | None, typer.Option("--from", help="Folder of an edge model to start from.")] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe, as in --set steps=500.")
@@ -50,10 +54,10 @@ def distill(
         onnx = [str(teacher) for teacher in teachers if teacher.suffix == ".onnx"]
         edges = [teacher for teacher in teachers if teacher.suffix != ".onnx"]
         taught = Distillation(tuple(map(str, edges)), temperature, weight, similarity, tuple(onnx), looks,
-                             whole)  # fmt: skip
+                             whole, mix)  # fmt: skip
         recipe = Recipe().with_settings(dict(_pair(text) for text in settings or []))
         more = _pictures(unlabelled) if unlabelled is not None else []
-        begin = start_of(encoder, start)
+        begin = start_of(encoder, start, recipe.encoder, quiet or as_json)
         trained = train_edge(data, out, recipe, begin, distillation=taught, unlabelled=more, quiet=quiet or as_json)
         if not _first_process():
             return

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from personvlm.base.errors import InputError, PersonVLMError
+from personvlm.base.errors import AssetError, InputError, PersonVLMError
 from personvlm.cli.describe import Quiet
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ def train(
     data: Annotated[Path, typer.Option(help="A folder as `personvlm data prepare` writes it, or with public sets.")],
     out: Annotated[Path | None, typer.Option(help="Folder for the model (default: runs/PRESET).")] = None,
     encoder: Annotated[
-        str | None, typer.Option(help="Folder of ImageNet weights (safetensors); stages: or hub, NAME@COMMIT, random. "
-                                 "By default the assets', else the hub's, else random.")
+        str | None, typer.Option(help="Folder of ImageNet weights (safetensors); edge: or imagenet; stages: or hub, "
+                                 "NAME@COMMIT, random. By default those at hand, else published ones, else random.")
     ] = None,
     decoder: Annotated[str | None, typer.Option(help="Stages 3 and 4: the same for DistilGPT-2.")] = None,
     tokenizer: Annotated[
@@ -57,7 +57,7 @@ def train(
         raise typer.BadParameter(f"{wrong} not for {preset}")
     with training_extra():
         if preset == "edge":
-            _train_edge(data, out, changes, None if encoder is None else Path(encoder), start, quiet)
+            _train_edge(data, out, changes, encoder, start, quiet)
         else:
             from personvlm.training.stages import StageStart, run_stage
 
@@ -70,17 +70,14 @@ def train(
 
 
 def _train_edge(
-    data: Path, out: Path, changes: dict[str, str], encoder: Path | None, start: Path | None, quiet: bool
+    data: Path, out: Path, changes: dict[str, str], encoder: str | None, start: Path | None, quiet: bool
 ) -> None:
     from personvlm.runtime.release import release
     from personvlm.training.recipe import Recipe
-    from personvlm.training.run import Start, train_edge
+    from personvlm.training.run import train_edge
 
-    begin = start_of(encoder, start)
     recipe = Recipe().with_settings(changes)
-    if begin == Start() and not quiet:
-        print("personvlm: the encoder starts from chance; --encoder DIR with ImageNet weights does far better",
-              file=sys.stderr)  # fmt: skip
+    begin = start_of(encoder, start, recipe.encoder, quiet)
     trained = train_edge(data, out, recipe, begin, quiet=quiet)
     if _first_process():
         release(out, trained.validation, trained.taught)
@@ -162,17 +159,32 @@ def _pair(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def start_of(encoder: Path | None, model: Path | None) -> Start:
-    """Where edge's weights come from: what was named, else ImageNet weights in the folder of assets, else chance."""
+def start_of(encoder: str | None, model: Path | None, name: str, quiet: bool = False) -> Start:
+    """Where edge's weights come from: what was named, else ImageNet weights, at hand or fetched, else chance.
+
+    Args:
+        encoder: a folder; or ``imagenet``, which must be had.
+        model: a whole model to go on from.
+        name: of the encoder.
+    """
+    from personvlm.training.imagenet import IMAGENET, imagenet_weights
     from personvlm.training.run import Start
+
+    def note(sentence: object) -> None:
+        if not quiet:
+            print(f"personvlm: {sentence}", file=sys.stderr)
 
     if encoder is not None and model is not None:
         raise typer.BadParameter("choose one of --encoder and --from")
-    return Start(None if model else encoder or _known_encoder(), model)
-
-
-def _known_encoder() -> Path | None:
-    """ImageNet weights in the folder of assets, if there is one."""
-    assets = os.environ.get("PERSONVLM_ASSETS")
-    folder = Path(assets, "weights", "mobilenet_v2") if assets else None
-    return folder if folder is not None and folder.is_dir() else None
+    if model is not None:
+        return Start(model=model)
+    if encoder not in (None, IMAGENET):
+        return Start(Path(encoder))
+    try:
+        return Start(imagenet_weights(name, note))
+    except (InputError, AssetError) as error:
+        if encoder == IMAGENET:
+            raise
+        note(error)
+        note("the encoder starts from chance; ImageNet weights do far better")
+        return Start()

@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,35 @@ def split_by_identity(samples: Sequence[Sample], fractions: Sequence[float] = (0
     for key, sample in zip(keys, samples, strict=True):
         parts[part_of[key]].append(sample)
     return parts
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of so many parts of all people; which one somebody is in follows from the name alone.
+
+    Example:
+        >>> Part.parse("2/3")
+        Part(number=2, of=3)
+    """
+
+    number: int
+    of: int
+
+    @classmethod
+    def parse(cls, text: str) -> Part:
+        """``NUMBER/OF``, as in ``1/2``.
+
+        Raises:
+            InputError: it is not written so, or there is no such part.
+        """
+        number, slash, of = text.partition("/")
+        if not (slash and number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of) and int(of) > 1):
+            raise InputError(f"{text!r} is no part of the people; write it as in 1/2, the first of two")
+        return cls(int(number), int(of))
+
+    def holds(self, sample: Sample) -> bool:
+        """Whether the person is in this part; without an identity, the picture, by its file's name."""
+        return _hash("part", _key(sample, str(sample.image.parent))) % self.of == self.number - 1
 
 
 def _key(sample: Sample, root: str) -> str:

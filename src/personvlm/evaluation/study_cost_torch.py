@@ -54,7 +54,8 @@ def seconds_per_crop(entry: Entry, edge_recipe: Recipe) -> float:
         return _timed(model, [inputs], [1.0], recipe.precision)
     recipe_ = edge_recipe.with_settings(dict(entry.settings))
     last = recipe_.phases[-1]
-    edge = EdgeVLM(EdgeConfig(len(domain_vocabulary()), height=last.height, width=last.width)).train()
+    edge = EdgeVLM(EdgeConfig(len(domain_vocabulary()), encoder=recipe_.encoder, height=last.height,
+                              width=last.width)).train()  # fmt: skip
     prefix = torch.zeros(CROPS, len(slots()), dtype=torch.int64)
     batches = [(torch.rand(CROPS, 3, phase.height, phase.width), prefix,
                 torch.zeros(CROPS, WORDS if phase.text else 0, dtype=torch.int64))

@@ -80,18 +80,19 @@ class Page:
         where = "/" + "/".join(str(key).replace("~", "~0").replace("/", "~1") for key in at)
         return f'<span data-at="{escape(where)}" data-as="{form}">{escape(FORMATS[form](value))}</span>'
 
-    def cell(self, cell: Cell | str | None) -> str:
-        """A table cell."""
+    def cell(self, cell: Cell | str | None, span: int = 1) -> str:
+        """A table cell, over ``span`` columns."""
+        wide = f' colspan="{span}"' if span > 1 else ""
         if cell is None:
-            return f"<td>{NOTHING}</td>"
+            return f"<td{wide}>{NOTHING}</td>"
         if isinstance(cell, str):
-            return f"<td>{escape(cell)}</td>"
+            return f"<td{wide}>{escape(cell)}</td>"
         inside = self.figure(cell.at, cell.form)
         if cell.interval is not None and None not in (self.get(cell.interval) or (None,)):
             low, high = (self.figure((*cell.interval, side), cell.form) for side in (0, 1))
             inside += f'<span class="interval">{low} to {high}</span>'
         style = cell.style or ("text" if cell.form == "text" else "")
-        return f'<td class="{escape(style)}">{inside}</td>' if style else f"<td>{inside}</td>"
+        return f'<td{wide} class="{escape(style)}">{inside}</td>' if style else f"<td{wide}>{inside}</td>"
 
     def table(self, heads: Sequence[str], rows: Sequence[Row]) -> str:
         """A table; ``heads`` has the name of the first column too."""
@@ -99,8 +100,10 @@ class Page:
         lines = []
         for row in rows:
             title = escape(row.title) if isinstance(row.title, str) else self.figure(row.title.at, row.title.form)
-            cells = "".join(self.cell(cell) for cell in row.cells)
-            lines.append(f'<tr class="{row.style}"><td>{title}</td>{cells}</tr>')
+            *cells, last = row.cells
+            left = max(1, len(heads) - 1 - len(cells))  # a sentence may stand in place of figures
+            inside = "".join([*map(self.cell, cells), self.cell(last, left)])
+            lines.append(f'<tr class="{row.style}"><td>{title}</td>{inside}</tr>')
         return f'<div class="wide"><table><tr>{top}</tr>{"".join(lines)}</table></div>'
 
 

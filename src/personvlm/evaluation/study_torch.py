@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +34,12 @@ from personvlm.evaluation.study_score import read_said, score_said_texts, write_
 from personvlm.models.config import EdgeConfig
 from personvlm.models.presets import StageConfig, preset
 from personvlm.models.sizes import size_of
+from personvlm.training.imagenet import known_weights
 from personvlm.training.loop import read_curves
 from personvlm.training.origin import FILE as ORIGIN
 from personvlm.training.origin import weights_source
 from personvlm.training.recipe import Phase, Recipe
-from personvlm.training.stage_start import AUTO, RANDOM, StageStart, asset_folder
+from personvlm.training.stage_start import AUTO, RANDOM, StageStart
 from personvlm.training.stages import run_stage
 from personvlm.training.stopping import BEST
 
@@ -46,7 +47,9 @@ TRAINED, DESCRIBED, VIEWS, COST, RESULT = (
     "trained.json", "described.jsonl", "views.jsonl", "cost.json", "result.json"
 )  # fmt: skip
 PREFIXED = ("stage3", "stage4")
-EDGE_ENCODER = "mobilenet_v2"
+EDGE_ENCODERS = ("efficientnet_lite0", "mobilenet_v2")
+"""Edge takes the first of these whose ImageNet weights are at hand."""
+
 BY_CHOICE = "random by choice"
 
 EDGE_RECIPE = Recipe(phases=(Phase(60, 192, 96, True), Phase(40, 256, 128, True)), batch=16, decoder_lr=1.0,
@@ -179,13 +182,16 @@ def _train_edge(entry: Entry, job: Job, folder: Path) -> dict[str, Any]:
     from personvlm.runtime.release import release
     from personvlm.training.run import Start, train_edge
 
-    encoder = asset_folder(EDGE_ENCODER) if entry.weights else None
-    recipe = EDGE_RECIPE.with_settings(dict(entry.settings))
+    found = {name: known_weights(name) for name in EDGE_ENCODERS} if entry.weights else {}
+    name = next((name for name, place in found.items() if place is not None), EDGE_ENCODERS[0])
+    recipe = replace(EDGE_RECIPE, encoder=name).with_settings(dict(entry.settings))
+    encoder = found.get(recipe.encoder)
     trained = train_edge(job.data, folder, recipe, Start(encoder), cache=job.cache, budget=entry.budget,
                          judged=edge_validation(job.data, recipe.attribute_prefix), quiet=job.quiet)  # fmt: skip
     release(folder, trained.validation, trained.taught)
     source = weights_source(encoder, RANDOM)
-    why = "" if encoder else f"no folder weights/{EDGE_ENCODER} below PERSONVLM_ASSETS" if entry.weights else BY_CHOICE
+    absent = f"no folder weights/{' or weights/'.join(EDGE_ENCODERS)} below PERSONVLM_ASSETS or in the cache"
+    why = "" if encoder else absent if entry.weights else BY_CHOICE
     return {"encoder": {"source": source.name, "sha256": source.sum, "why": why}}
 
 

@@ -15,7 +15,7 @@ from personvlm.base.errors import InputError
 from personvlm.models.appearance import Appearance
 from personvlm.models.config import EdgeConfig
 from personvlm.models.decoder import Cache, PrefixDecoder
-from personvlm.models.encoder import MobileNetV2Encoder
+from personvlm.models.encoder import build_encoder
 from personvlm.models.heads import AttributeHeads, resized
 from personvlm.models.prefix import entries, slots
 
@@ -39,7 +39,7 @@ class EdgeVLM(nn.Module):
         self.config = config
         self.frozen = False
         rows, cols = config.grid
-        self.encoder = MobileNetV2Encoder()
+        self.encoder = build_encoder(config.encoder)
         channels = self.encoder.channels
         self.heads = AttributeHeads(channels, config.grid, config.head_dim, config.head_heads)
         self.embedding = nn.Linear(channels[1], config.embedding_dim)

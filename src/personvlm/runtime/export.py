@@ -1,7 +1,8 @@
 """From ``model.safetensors`` to the ONNX graphs that the torch-free engine runs.
 
 Weights are stored as float16, as in the safetensors file they come from, with a cast in front that onnxruntime
-folds when it loads: half the bytes, and the arithmetic of float32.
+folds when it loads: half the bytes, and the arithmetic of float32. Those that 8 bits hold exactly
+(:mod:`personvlm.models.codes`) take half of that.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
+from personvlm.models.codes import Codes, exactly_coded
 from personvlm.models.edge import EdgeVLM
 from personvlm.runtime.engine import DECODER, VISION
 from personvlm.runtime.export_decoder import decoder_graph
@@ -96,22 +98,42 @@ def shorten(model: onnx.ModelProto) -> None:
 
 
 def halve(model: onnx.ModelProto, least: int = 64, kind: int = TensorProto.FLOAT16) -> None:
-    """Store float32 weights of at least ``least`` elements as float16, or bfloat16, followed by a cast to float32.
+    """Store float32 weights of at least ``least`` elements as float16, or bfloat16, followed by a cast to float32; the
+    weights of convolutions that lie on 8-bit grids as their codes.
 
     Scales of 8-bit codes stay as they are: they may lie below what float16 can hold.
     """
     scales = {node.input[1] for node in model.graph.node if node.op_type in ("QuantizeLinear", "DequantizeLinear")}
-    scales |= {tensor.name for tensor in model.graph.initializer if tensor.name.endswith(".scales")}
-    casts = []
-    for tensor in model.graph.initializer:
+    scales |= {tensor.name for tensor in model.graph.initializer if tensor.name.endswith(SCALES)}
+    convolved = {node.input[1] for node in model.graph.node if node.op_type == "Conv"}
+    made: list[onnx.NodeProto] = []
+    for tensor in list(model.graph.initializer):
         if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < least or tensor.name in scales:
             continue
         name, values = tensor.name, numpy_helper.to_array(tensor)
+        codes = exactly_coded(values) if name in convolved else None
+        if codes is not None:
+            made += store_codes(model, tensor, codes)
+            continue
         half = _bfloat16(values) if kind == TensorProto.BFLOAT16 else values.astype(np.float16)
         tensor.CopyFrom(helper.make_tensor(f"{name}.half", kind, tensor.dims, half.tobytes(), raw=True))
-        casts.append(helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT, name=f"{name}.cast"))
-    for node in reversed(casts):
+        made.append(helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT, name=f"{name}.cast"))
+    for node in reversed(made):
         model.graph.node.insert(0, node)
+
+
+SCALES = ".scales"
+"""How the names of scales end."""
+
+
+def store_codes(model: onnx.ModelProto, tensor: onnx.TensorProto, codes: Codes) -> list[onnx.NodeProto]:
+    """Put 8-bit codes and their scales in a weight's place; returns the nodes that multiply them out, in order, to go
+    first in the graph. onnxruntime does it once, when it loads the graph."""
+    name = tensor.name
+    tensor.CopyFrom(numpy_helper.from_array(codes.codes, f"{name}.codes"))
+    model.graph.initializer.append(numpy_helper.from_array(codes.scales, f"{name}{SCALES}"))
+    return [helper.make_node("Cast", [f"{name}.codes"], [f"{name}.wide"], to=TensorProto.FLOAT),
+            helper.make_node("Mul", [f"{name}.wide", f"{name}{SCALES}"], [name])]  # fmt: skip
 
 
 def _bfloat16(values: NDArray[np.float32]) -> NDArray[np.uint16]:

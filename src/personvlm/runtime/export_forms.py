@@ -16,11 +16,12 @@ import numpy as np
 import onnx
 import onnxruntime
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
+from personvlm.models.codes import Codes
 from personvlm.runtime.engine import CPU
-from personvlm.runtime.export import Graphs, halve, save_graphs
+from personvlm.runtime.export import Graphs, halve, save_graphs, store_codes
 from personvlm.runtime.export_quantize import quantize
 
 FormName = Literal["float32", "float16", "bfloat16", "int8-decoder", "int8-vision", "int8-weights", "int8-static"]
@@ -89,10 +90,7 @@ def eighth(model: onnx.ModelProto, least: int = 4096) -> int:
         values = numpy_helper.to_array(tensor)
         rest = tuple(index for index in range(values.ndim) if index != axis % values.ndim)
         scale = np.maximum(np.abs(values).max(rest, keepdims=True) / 127.0, np.finfo(np.float32).tiny)
-        tensor.CopyFrom(numpy_helper.from_array(np.rint(values / scale).astype(np.int8), f"{name}.codes"))
-        model.graph.initializer.append(numpy_helper.from_array(scale.astype(np.float32), f"{name}.scales"))
-        made += [helper.make_node("Cast", [f"{name}.codes"], [f"{name}.wide"], to=TensorProto.FLOAT),
-                 helper.make_node("Mul", [f"{name}.wide", f"{name}.scales"], [name])]  # fmt: skip
+        made += store_codes(model, tensor, Codes(np.rint(values / scale).astype(np.int8), scale.astype(np.float32)))
     for node in reversed(made):
         model.graph.node.insert(0, node)
     return len(made) // 2

@@ -18,13 +18,16 @@ from torch.nn import functional as F
 
 from personvlm.base.errors import InputError
 from personvlm.data.sample import Sample
+from personvlm.data.splits import Part
 from personvlm.data.transform import Transform
 from personvlm.models import load
 from personvlm.models.edge import EdgeVLM
-from personvlm.schema.groups import GROUP, column_slices
+from personvlm.schema.groups import GROUP, column_slices, columns
 from personvlm.training.dataset import TrainingSet
 from personvlm.training.looks import neighbor_loss
 from personvlm.training.loop import fast_precision
+from personvlm.training.recipe import FILE as RECIPE
+from personvlm.training.recipe import Recipe
 from personvlm.training.validate import headline, logits_of
 
 FILE = "distillation.json"
@@ -42,7 +45,10 @@ class Distillation:
         weight: of the soft targets.
         whole: the teachers look once at every picture as it is, and mirrored, instead of at what augmentation left of
             it in each step: they see more than the student, who learns to say the same of less ("noisy student", Xie
-            et al., CVPR 2020), and a step costs no pass of theirs. Whom they find alike is then not taught.
+            et al., CVPR 2020), and a step costs no pass of theirs. Whom they find alike is then not taught. Teachers
+            that left a part of the people out (``Recipe.left_out``) are asked about those alone: what they say of
+            people whom they know is what the labels say, right or wrong (cross-fitting).
+        mix: share of the crops that are laid over another (:func:`~personvlm.training.objective.mixed`).
         weight_similarity: of the likeness of appearance vectors within a batch; 0: it is not taught.
         looks: ONNX files of re-identification models (:class:`~personvlm.training.looks.Looks`), which teach the
             appearance vector alone.
@@ -56,12 +62,16 @@ class Distillation:
     looks: tuple[str, ...] = ()
     weight_looks: float = 0.5
     whole: bool = False
+    mix: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.teachers and not self.looks:
             raise InputError("distillation needs a teacher: the folder of an edge model, or a model of looks")
         if self.whole and not self.teachers:
             raise InputError("whole pictures are for edge models to look at: name one, or leave --whole out")
+        if not 0.0 <= self.mix <= 1.0 or (self.mix and (self.whole or not self.teachers)):
+            raise InputError("the share of mixed crops is from 0 to 1, and takes edge models that look at every crop; "
+                             f"got {self.mix}{' with --whole' if self.whole else ''}")  # fmt: skip
         weights = (self.weight, self.weight_similarity, self.weight_looks)
         if self.temperature <= 0 or min(weights) < 0:
             raise InputError("the temperature of a distillation is above 0, and its weights are not negative; got "
@@ -86,26 +96,51 @@ class Teachers:
         folders: each with an edge model.
         device: that the student is trained on.
 
+    Attributes:
+        models: each with its transform and the part of the people that it left out, None where it left out nobody.
+
     Raises:
         InputError: a folder holds no edge model.
     """
 
     def __init__(self, folders: Sequence[str], device: torch.device | str = "cpu") -> None:
-        self.models: list[tuple[EdgeVLM, Transform]] = []
+        self.models: list[tuple[EdgeVLM, Transform, Part | None]] = []
         for folder in folders:
             model, _, transform = load(folder)
             if not isinstance(model, EdgeVLM):
                 raise InputError(f"{folder}: {model.config.title} has no attribute heads to learn from; a teacher is "
                                  "an edge model of any size")  # fmt: skip
-            self.models.append((model.requires_grad_(False).eval().to(device), transform))
+            left_out = Recipe.load(Path(folder)).left_out if (Path(folder) / RECIPE).is_file() else ""
+            part = Part.parse(left_out) if left_out else None
+            self.models.append((model.requires_grad_(False).eval().to(device), transform, part))
+
+    def asked_about(self, sample: Sample) -> tuple[int, ...]:
+        """Which of the teachers can say something of a picture that they have not learned by heart; where nobody left
+        anybody out, all of them; all of them too where it has no labels.
+
+        Raises:
+            InputError: some left people out, and nobody this one.
+        """
+        everybody = tuple(range(len(self.models)))
+        if not sample.annotations.known or all(part is None for _, _, part in self.models):
+            return everybody
+        chosen = tuple(index for index in everybody if (part := self.models[index][2]) and part.holds(sample))
+        if not chosen:
+            parts = ", ".join(f"{part.number}/{part.of}" for _, _, part in self.models if part)
+            raise InputError(f"no teacher left {sample.image} out; there are teachers without {parts} of the people, "
+                             "and it takes one for every part")  # fmt: skip
+        return chosen
 
     @torch.no_grad()
-    def see(self, pixels: Tensor, transform: Transform) -> Taught:
-        """Ask about pixels ``[N, 3, H, W]`` as the student's transform gives them: every teacher sees the same crop,
-        augmented in the same way, at its own size and in its own terms."""
+    def see(self, pixels: Tensor, transform: Transform, asked: Sequence[int] | None = None) -> Taught:
+        """Ask about pixels ``[N, 3, H, W]`` as the student's transform gives them: every teacher (or those at the
+        places ``asked``) sees the same crop, augmented in the same way, at its own size and in its own terms. In
+        bfloat16 where that is faster."""
         logits, similarity = [], []
-        for model, own in self.models:
-            seen = model.see(converted(pixels, transform, own))
+        for index in range(len(self.models)) if asked is None else asked:
+            model, own, _ = self.models[index]
+            with torch.autocast(pixels.device.type, torch.bfloat16, enabled=fast_precision("bf16") == "bf16"):
+                seen = model.see(converted(pixels, transform, own))
             logits.append(seen.logits.float())
             similarity.append(seen.embedding.float() @ seen.embedding.float().T)
         return Taught(torch.stack(logits).mean(0), torch.stack(similarity).mean(0))
@@ -160,8 +195,8 @@ def whole_logits(teachers: Teachers, data: TrainingSet, transform: Transform, ca
     """``float32 [N, C]``: what the teachers see in every picture of ``data`` as it is, the mean over both sides; worked
     out once and kept in ``cache``."""
     key = hashlib.sha256(repr(transform).encode())
-    for model, own in teachers.models:
-        key.update(repr(own).encode())
+    for model, own, part in teachers.models:
+        key.update(repr((own, part)).encode())
         for tensor in model.state_dict().values():
             key.update(tensor.cpu().numpy().tobytes())
     for sample in data.samples:
@@ -169,17 +204,20 @@ def whole_logits(teachers: Teachers, data: TrainingSet, transform: Transform, ca
     path = cache / f"teachers-{key.hexdigest()[:16]}.npy"
     if not path.is_file():
         device = next(teachers.models[0][0].parameters()).device
-        found = []
-        starts = range(0, len(data.samples), 32)
-        for start in track(starts, "teachers look", disable=quiet):
-            pixels = torch.from_numpy(transform.normalize(data.pixels[start : start + 32]))
+        by_asked: dict[tuple[int, ...], list[int]] = {}
+        for row, sample in enumerate(data.samples):
+            by_asked.setdefault(teachers.asked_about(sample), []).append(row)
+        batches = [(asked, rows[start : start + 32]) for asked, rows in by_asked.items()
+                   for start in range(0, len(rows), 32)]  # fmt: skip
+        found = np.zeros((len(data.samples), len(columns())), np.float32)
+        for asked, rows in track(batches, "teachers look", disable=quiet):
+            pixels = torch.from_numpy(transform.normalize(data.pixels[rows]))
             pixels = pixels.to(device, memory_format=torch.channels_last)
-            with torch.autocast(device.type, torch.bfloat16, enabled=fast_precision("bf16") == "bf16"):
-                sides = [teachers.see(side, transform).logits for side in (pixels, pixels.flip(3))]
-            found.append(torch.stack(sides).mean(0).cpu().numpy())
-        part = path.with_suffix(".part.npy")
-        np.save(part, np.concatenate(found))
-        part.replace(path)
+            sides = [teachers.see(side, transform, asked).logits for side in (pixels, pixels.flip(3))]
+            found[rows] = torch.stack(sides).mean(0).cpu().numpy()
+        written = path.with_suffix(".part.npy")
+        np.save(written, found)
+        written.replace(path)
     return torch.from_numpy(np.load(path, allow_pickle=False))
 
 

@@ -239,7 +239,8 @@ def _start(size: Size, recipe: Recipe, samples: Sequence[Sample], encoder: Path 
         transform = Transform(height=size.height, width=size.width)
         few = TrainingSet(samples[:NORMED_ON], transform, cache, quiet=True)
         torch.manual_seed(recipe.seed)
-        config = EdgeConfig(len(domain_vocabulary()), height=size.height, width=size.width, head_dim=size.head_dim)
+        config = EdgeConfig(len(domain_vocabulary()), encoder=recipe.encoder, height=size.height, width=size.width,
+                            head_dim=size.head_dim)
         part = folder.with_suffix(".part")
         initial_model(config, Start(encoder=encoder), few, transform).save(part, half=False)
         part.replace(folder)

@@ -21,6 +21,9 @@ from personvlm.training.recipe import Recipe
 class EdgeObjective:
     """Losses of one step; everything random in it follows from the recipe's seed and the step's number.
 
+    ``mix`` is the share of crops that another one is laid over (:func:`mixed`): they have no labels any more, and only
+    a teacher can say what is to be seen there.
+
     Attributes:
         visible: ``bool [N, C]`` of the last step, this process's share: the columns of
             :func:`~personvlm.schema.groups.columns` that augmentation has left to be seen.
@@ -29,10 +32,11 @@ class EdgeObjective:
     visible: Tensor
 
     def __init__(self, data: TrainingSet, recipe: Recipe, transform: Transform, tokenizer: Tokenizer,
-                 accelerator: Accelerator, max_words: int, pace: Pace | None = None) -> None:  # fmt: skip
+                 accelerator: Accelerator, max_words: int, pace: Pace | None = None,
+                 mix: float = 0.0) -> None:  # fmt: skip
         self.pace = pace or Pace(recipe.steps)
         self.data, self.recipe, self.transform, self.tokenizer = data, recipe, transform, tokenizer
-        self.accelerator, self.max_words = accelerator, max_words
+        self.accelerator, self.max_words, self.mix = accelerator, max_words, mix
         self.hidden = torch.zeros(len(columns()), dtype=torch.bool)
         for name in CUT_HIDES:
             self.hidden[column_slices()[name]] = True
@@ -46,6 +50,8 @@ class EdgeObjective:
         generator = torch.Generator().manual_seed(recipe.seed * 7_919 + step)
         seen = augment(batch.images, (phase.height, phase.width), recipe.augment, self.transform, generator)
         target, mask = self.after_cut(batch.target, batch.mask, seen.cut)
+        pixels, plain = mixed(seen.pixels, self.mix, generator)
+        mask, identity = mask * plain[:, None], torch.where(plain, batch.identity, -1)
         prefix = torch.zeros(len(batch.rows), len(slots()), dtype=torch.int64)
         words = torch.zeros(len(batch.rows), 1, dtype=torch.int64)
         if phase.text:
@@ -53,15 +59,16 @@ class EdgeObjective:
             prefix, words = text_batch(annotations, self.tokenizer, (recipe.seed, step), recipe.random_text,
                                        self.max_words, recipe.attribute_prefix)  # fmt: skip
         share = slice(self.accelerator.process_index, None, self.accelerator.num_processes)
-        target, mask, words, prefix = (x[share].to(device) for x in (target, mask, words, prefix))
+        target, mask, words, prefix, identity, plain, quality = (
+            x[share].to(device) for x in (target, mask, words, prefix, identity, plain, seen.quality)
+        )
         self.visible = ~(seen.cut[share, None] & self.hidden)
-        pixels = seen.pixels[share].to(device, memory_format=torch.channels_last)
+        pixels = pixels[share].to(device, memory_format=torch.channels_last)
         out, logits = model(pixels, prefix, words[:, :-1])
         losses = {
             "attributes": attribute_loss(out.logits, target, mask),
-            "identity": identity_loss(out.embedding, batch.identity[share].to(device)),
-            "quality": nn.functional.binary_cross_entropy_with_logits(out.quality.float(),
-                                                                      seen.quality[share].to(device)),
+            "identity": identity_loss(out.embedding, identity),
+            "quality": nn.functional.binary_cross_entropy_with_logits(out.quality.float()[plain], quality[plain]),
         }  # fmt: skip
         total = (losses["attributes"] + recipe.weight_identity * losses["identity"]
                  + recipe.weight_quality * losses["quality"])  # fmt: skip
@@ -77,3 +84,24 @@ class EdgeObjective:
         target[:, self.visibility] = torch.stack([(~cut).float(), cut.float()], 1)
         mask[:, self.visibility] = 1.0
         return target, mask
+
+
+def mixed(pixels: Tensor, share: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Lay another crop of the batch over each of a random ``share`` of crops ``[N, 3, H, W]``, at a random strength.
+
+    Source: Zhang et al., "mixup", ICLR 2018; without labels, as pictures on which nobody has learned anything by heart
+    and a student can be taught a function: Beyer et al., "Knowledge distillation: a good teacher is patient and
+    consistent", CVPR 2022.
+
+    Returns:
+        The crops, and which are as they were (``bool [N]``); always at least one.
+    """
+    count = len(pixels)
+    plain = torch.rand(count, generator=generator) >= share
+    plain[0] = True
+    if share <= 0.0:
+        return pixels, plain
+    over = torch.randperm(count, generator=generator)
+    strength = torch.rand(count, generator=generator) * ~plain
+    strength = strength[:, None, None, None]
+    return pixels * (1.0 - strength) + pixels[over] * strength, plain

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from personvlm.base.errors import InputError
+from personvlm.data.splits import Part
 from personvlm.data.transform import Augment
 
 FILE = "recipe.json"
@@ -61,6 +62,10 @@ class Recipe:
         rendered: how many drawn people are added to the data.
         vision: False trains the decoder alone, on frozen eyes, in the text phases only.
         random_text: share of text rows whose attributes are drawn at random instead of read from labels.
+        encoder: what edge sees with, a name of :func:`personvlm.models.encoder.build_encoder`; a model to go on from
+            keeps its own.
+        left_out: a part of the people that are not trained on, as in ``1/2`` (:class:`personvlm.data.splits.Part`):
+            what such a model says of them it has not learned by heart, and a student can be told.
         attribute_prefix: False hides decided attributes from the decoder, which then has to see for itself.
         checkpoint_minutes: time between checkpoints.
     """
@@ -86,11 +91,17 @@ class Recipe:
     vision: bool = True
     random_text: float = 0.3
     attribute_prefix: bool = True
+    encoder: str = "efficientnet_lite0"
+    left_out: str = ""
     precision: str = "bf16"
     seed: int = 0
     checkpoint_minutes: float = 4.0
     evaluate_every: int = 400
     augment: Augment = field(default_factory=Augment)
+
+    def __post_init__(self) -> None:
+        if self.left_out:
+            Part.parse(self.left_out)
 
     @property
     def steps(self) -> int:

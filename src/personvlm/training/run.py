@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +16,12 @@ from torch import Tensor
 from personvlm.base.errors import InputError
 from personvlm.data.sample import Sample
 from personvlm.data.sources import read_training
+from personvlm.data.splits import Part
 from personvlm.data.transform import Transform
 from personvlm.language.random_values import random_values
 from personvlm.language.realiser import realise
 from personvlm.language.vocabulary import PersonVocabulary
+from personvlm.models.codes import round_large
 from personvlm.models.config import EdgeConfig
 from personvlm.models.edge import EdgeVLM
 from personvlm.schema.groups import column_slices
@@ -98,6 +100,8 @@ def train_edge(data: Path, out: Path, recipe: Recipe, start: Start, *, cache: Pa
         InputError: the data, the start, or what stands in ``out`` does not fit.
     """
     train_samples, val_samples = read_training(data)
+    if start.model is not None:
+        recipe = replace(recipe, encoder=EdgeConfig.load(start.model).encoder)
     out.mkdir(parents=True, exist_ok=True)
     _check_same_run(out, recipe, {
         "data": data_source(data, train_samples, val_samples),
@@ -110,21 +114,30 @@ def train_edge(data: Path, out: Path, recipe: Recipe, start: Start, *, cache: Pa
     transform, tokenizer = Transform(height=size.height, width=size.width), domain_vocabulary()
     cache = cache or out / "cache"
     train_samples += drawn_people(cache, recipe.rendered, recipe.seed, quiet)
+    if recipe.left_out:
+        part = Part.parse(recipe.left_out)
+        train_samples = [sample for sample in train_samples if not part.holds(sample)]
+        if not train_samples:
+            raise InputError(f"{data}: nobody is left to train on without part {recipe.left_out} of the people")
     training = TrainingSet([*train_samples, *unlabelled], transform, cache, recipe.source_weight,
                            recipe.identity_power, quiet)  # fmt: skip
     validation = TrainingSet(val_samples, transform, cache, quiet=quiet)
     torch.manual_seed(recipe.seed)
-    model = initial_model(EdgeConfig(len(tokenizer), height=size.height, width=size.width), start, training, transform)
+    model = initial_model(EdgeConfig(len(tokenizer), encoder=recipe.encoder, height=size.height,
+                                     width=size.width), start, training, transform)
     if not recipe.vision:
         model.freeze_eyes()
     accelerator = make_accelerator(recipe)
     loop, pace = recipe, Pace(recipe.steps)
     if budget is not None:
         loop, pace = budget.fitted(recipe, len(training.samples), torch.get_num_threads())
-    edge = EdgeObjective(training, loop, transform, tokenizer, accelerator, model.config.max_text, pace)
+    edge = EdgeObjective(training, loop, transform, tokenizer, accelerator, model.config.max_text, pace,
+                         0.0 if distillation is None else distillation.mix)  # fmt: skip
     objective: Objective = edge
     if distillation is not None:
         teachers = Teachers(distillation.teachers, accelerator.device)
+        if not distillation.whole and any(part is not None for _, _, part in teachers.models):
+            raise InputError("teachers that left people out are asked about those alone, which takes --whole")
         share = slice(accelerator.process_index, None, accelerator.num_processes)
 
         def rows(step: int) -> NDArray[np.int64]:
@@ -153,6 +166,7 @@ def train_edge(data: Path, out: Path, recipe: Recipe, start: Start, *, cache: Pa
     average = train(model, objective, loop, out, evaluate=evaluate, accelerator=accelerator, pace=pace, quiet=quiet)
     if accelerator.is_main_process:
         judge.load_state_dict(average)
+        round_large(judge.encoder)
         fit_appearance(judge.eval(), train_samples, transform, quiet=quiet)
         judge.save(out)
         tokenizer.save(out)
