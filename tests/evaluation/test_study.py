@@ -6,6 +6,7 @@ import copy
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -211,3 +212,14 @@ def test_a_study_under_another_budget_joins_the_report(
     for wrong in ("else.json", "absent.json"):
         with pytest.raises(InputError, match=wrong):
             read_study_file(tmp_path / wrong)
+
+
+@pytest.mark.parametrize(("at_hand", "taken"), [
+    ((), "efficientnet_lite0"), (("mobilenet_v2",), "mobilenet_v2"),
+    (("efficientnet_lite0", "mobilenet_v2"), "efficientnet_lite0"),
+])  # fmt: skip
+def test_edge_has_one_encoder_throughout_a_study(monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+                                                 at_hand: tuple[str, ...], taken: str) -> None:  # fmt: skip
+    """With weights or, for comparison, without: else two things would differ."""
+    monkeypatch.setattr(study_torch, "known_weights", lambda name: tmp_path if name in at_hand else None)
+    assert study_torch.edge_recipe() == replace(study_torch.EDGE_RECIPE, encoder=taken)

@@ -92,9 +92,8 @@ def test_published_weights_load_under_both_namings(tmp_path: Path, pypi: bool) -
 
 def test_weights_of_another_size_are_refused(tmp_path: Path) -> None:
     names = _published(tmp_path, EfficientNetLiteEncoder("efficientnet_lite1"), pypi=True)
-    assert sorted(set(published_names("efficientnet_lite1", list(names)).values())) == sorted(
-        EfficientNetLite("efficientnet_lite1").state_dict()
-    )
+    model = EfficientNetLite("efficientnet_lite1")
+    assert sorted(set(published_names(model, names).values())) == sorted(model.state_dict())
     with pytest.raises(InputError, match=r"model\.safetensors"):
         EfficientNetLiteEncoder("efficientnet_lite0").load_pretrained(tmp_path)
 

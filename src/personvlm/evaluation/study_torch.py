@@ -178,14 +178,18 @@ def _train_stage(entry: Entry, job: Job, folder: Path) -> dict[str, Any]:
             for part in parts}  # fmt: skip
 
 
+def edge_recipe() -> Recipe:
+    """:data:`EDGE_RECIPE` on the encoder that edge has here, whether an entry begins with its weights or not."""
+    at_hand = (name for name in EDGE_ENCODERS if known_weights(name) is not None)
+    return replace(EDGE_RECIPE, encoder=next(at_hand, EDGE_ENCODERS[0]))
+
+
 def _train_edge(entry: Entry, job: Job, folder: Path) -> dict[str, Any]:
     from personvlm.runtime.release import release
     from personvlm.training.run import Start, train_edge
 
-    found = {name: known_weights(name) for name in EDGE_ENCODERS} if entry.weights else {}
-    name = next((name for name, place in found.items() if place is not None), EDGE_ENCODERS[0])
-    recipe = replace(EDGE_RECIPE, encoder=name).with_settings(dict(entry.settings))
-    encoder = found.get(recipe.encoder)
+    recipe = edge_recipe().with_settings(dict(entry.settings))
+    encoder = known_weights(recipe.encoder) if entry.weights else None
     trained = train_edge(job.data, folder, recipe, Start(encoder), cache=job.cache, budget=entry.budget,
                          judged=edge_validation(job.data, recipe.attribute_prefix), quiet=job.quiet)  # fmt: skip
     release(folder, trained.validation, trained.taught)
@@ -200,7 +204,7 @@ def estimated(entries: Sequence[Entry], job: Job) -> dict[str, float]:
     waiting = [entry for entry in entries
                if entry.budget.unit == "epochs" and not (job.out / entry.key / TRAINED).is_file()]  # fmt: skip
     crops = len(read_training(job.data)[0]) if waiting else 0
-    return {entry.key: entry.budget.amount * crops * seconds_per_crop(entry, EDGE_RECIPE) for entry in waiting}
+    return {entry.key: entry.budget.amount * crops * seconds_per_crop(entry, edge_recipe()) for entry in waiting}
 
 
 def used(folder: Path) -> dict[str, float]:

@@ -6,8 +6,9 @@ Tensors carry the names of ``timm``'s ``tf_efficientnet_lite0`` and its sisters,
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -40,15 +41,13 @@ SIZES: Mapping[str, tuple[float, float]] = MappingProxyType({
 _STEM, _HEAD, _EPS, _MOMENTUM = 32, 1280, 1e-3, 0.01
 
 
-class _SameConv(nn.Conv2d):
-    """A convolution padded as TensorFlow's ``SAME``: with a stride, the odd pixel goes right and below."""
-
-    def __init__(self, width: int, out: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
-        super().__init__(width, out, kernel, stride, 0 if stride > 1 else kernel // 2, groups=groups, bias=False)
+def _conv(width: int, out: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Conv2d:
+    """A convolution that keeps the size; with a stride, :class:`_Padded` has to go before it."""
+    return nn.Conv2d(width, out, kernel, stride, 0 if stride > 1 else kernel // 2, groups=groups, bias=False)
 
 
 class _Padded(nn.Module):
-    """Pads ``[N, C, H, W]`` for :class:`_SameConv` with a stride."""
+    """Pads ``[N, C, H, W]`` as TensorFlow's ``SAME`` does for a stride: the odd pixel goes right and below."""
 
     def __init__(self, kernel: int, stride: int) -> None:
         super().__init__()
@@ -76,14 +75,14 @@ class _Block(nn.Module):
         self.expands, self.adds = expansion > 1, stride == 1 and out == width
         inner = width * expansion
         self.padded = _Padded(kernel, stride)
-        depthwise = _SameConv(inner, inner, kernel, stride, groups=inner)
+        depthwise = _conv(inner, inner, kernel, stride, groups=inner)
         if self.expands:
-            self.conv_pw, self.bn1 = _SameConv(width, inner, 1), _norm(inner)
+            self.conv_pw, self.bn1 = _conv(width, inner, 1), _norm(inner)
             self.conv_dw, self.bn2 = depthwise, _norm(inner)
-            self.conv_pwl, self.bn3 = _SameConv(inner, out, 1), _norm(out)
+            self.conv_pwl, self.bn3 = _conv(inner, out, 1), _norm(out)
         else:
             self.conv_dw, self.bn1 = depthwise, _norm(inner)
-            self.conv_pw, self.bn2 = _SameConv(inner, out, 1), _norm(out)
+            self.conv_pw, self.bn2 = _conv(inner, out, 1), _norm(out)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.expands:
@@ -106,20 +105,20 @@ class EfficientNetLite(nn.Module):
     def __init__(self, name: str) -> None:
         super().__init__()
         wide, deep = SIZES[name]
-        self.conv_stem, self.bn1, self.padded = _SameConv(3, _STEM, 3, 2), _norm(_STEM), _Padded(3, 2)
+        self.conv_stem, self.bn1, self.padded = _conv(3, _STEM, 3, 2), _norm(_STEM), _Padded(3, 2)
         stages: list[nn.Module] = []
         width, widths = _STEM, []
         for index, row in enumerate(_ROWS):
             out = _rounded(row.out * wide)
             fixed = index in (0, len(_ROWS) - 1)
             blocks = []
-            for repeat in range(row.repeats if fixed else -int(-row.repeats * deep // 1)):
+            for repeat in range(row.repeats if fixed else math.ceil(row.repeats * deep)):
                 blocks.append(_Block(width, out, row.kernel, 1 if repeat else row.stride, row.expansion))
                 width = out
             stages.append(nn.Sequential(*blocks))
             widths.append(out)
         self.blocks = nn.Sequential(*stages)
-        self.conv_head, self.bn2 = _SameConv(width, _HEAD, 1), _norm(_HEAD)
+        self.conv_head, self.bn2 = _conv(width, _HEAD, 1), _norm(_HEAD)
         self.channels = (widths[STRIDE_16_STAGE], _HEAD)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
@@ -139,9 +138,8 @@ def _rounded(width: float) -> int:
     return near + 8 if near < 0.9 * width else near
 
 
-def published_names(name: str, names: list[str]) -> dict[str, str]:
-    """Tensor names of the PyPI packages -> the names here; names that are ours already stay as they are."""
-    model = EfficientNetLite(name)
+def published_names(model: EfficientNetLite, names: Iterable[str]) -> dict[str, str]:
+    """Tensor names of the PyPI packages -> those of ``model``; names that are ours already stay as they are."""
     place = {str(number): f"blocks.{stage}.{block}" for number, (stage, block) in enumerate(
         (stage, block) for stage, blocks in enumerate(model.blocks) for block in range(len(list(blocks.children())))
     )}  # fmt: skip

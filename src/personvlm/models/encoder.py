@@ -133,7 +133,6 @@ class EfficientNetLiteEncoder(EdgeEncoder):
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        self.name = name
         self.backbone = EfficientNetLite(name)
         self.channels = self.backbone.channels
         self.adopt_depthwise()
@@ -151,7 +150,7 @@ class EfficientNetLiteEncoder(EdgeEncoder):
             InputError: the folder does not hold this encoder's weights in safetensors.
         """
         path, state = read_weights(directory)
-        names = published_names(self.name, list(state))
+        names = published_names(self.backbone, state)
         body = {names[name]: tensor for name, tensor in state.items() if not name.startswith(("_fc.", "classifier."))}
         fill(self.backbone, body, path)
 
