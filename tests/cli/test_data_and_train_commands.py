@@ -122,3 +122,12 @@ def test_an_empty_validation_set_is_named(data: Path, tmp_path: Path) -> None:
         assert (out / f"{other}.jsonl").read_text()
     with pytest.raises(InputError, match="no training data"):
         read_training(tmp_path)
+
+
+def test_a_study_says_how_long_and_of_what(run: Run, tmp_path: Path) -> None:
+    given = ("study", "--data", tmp_path, "--out", tmp_path / "out")
+    for arguments, told in (((), "no budget"), (("--stages", "none"), "--join"),
+                            (("--stages", "none", "--ablations", "ends"), "--join")):  # fmt: skip
+        status, _, err = run(*given, *arguments)
+        assert status == 1
+        assert told in err

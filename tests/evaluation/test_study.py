@@ -21,6 +21,7 @@ from study_folders import TINY, write_people  # noqa: E402
 from personvlm.base.errors import InputError  # noqa: E402
 from personvlm.evaluation import study_torch  # noqa: E402
 from personvlm.evaluation.study import make_report, read_study_file, run_study  # noqa: E402
+from personvlm.evaluation.study_ablations import ablation_entries  # noqa: E402
 from personvlm.evaluation.study_html import render  # noqa: E402
 from personvlm.evaluation.study_page import FORMATS  # noqa: E402
 from personvlm.evaluation.study_plan import Entry, planned  # noqa: E402
@@ -203,6 +204,15 @@ def test_a_study_under_another_budget_joins_the_report(
         whole["entries"], key=lambda entry: str(entry["key"]))  # fmt: skip
     assert {name: both[name] for name in ("baselines", "differences", "not_better", "data", "seed")} == {
         name: whole[name] for name in ("baselines", "differences", "not_better", "data", "seed")}  # fmt: skip
+    third = tmp_path / "third"
+    (third / "ablations").mkdir(parents=True)
+    (third / "ablations" / "stage1+grid-1e").symlink_to(out / "ablations" / "stage1+grid-1e")
+    visual = ablation_entries(["visual"], Budget.parse("1e"))
+    make_report(data, third, visual, ["visual"], resamples=20, join=both, say=quiet)
+    more = read_study_file(third / "study.json")
+    assert {name: more[name] for name in both if name != "ablations"} == {
+        name: both[name] for name in both if name != "ablations"}  # fmt: skip
+    assert [row.get("failed", "done") for row in more["ablations"]["visual"]["rows"]] == ["not done yet", "done"]
     with pytest.raises(InputError, match=r"both studies have 0\.02m"):
         joined(earlier, both)
     other = {**earlier, "data": {**earlier["data"], "test": 7}}

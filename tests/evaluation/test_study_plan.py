@@ -74,6 +74,7 @@ def test_minutes_pass_with_the_time_that_steps_take(monkeypatch: pytest.MonkeyPa
 
 def test_models_and_settings_by_name() -> None:
     assert parse_models("1,edge,stage2,1") == ["stage1", "edge", "stage2"]
+    assert parse_models("none") == []
     assert parse_settings(["stage1.dim=8", "edge.batch=4"]) == {"stage1": {"dim": "8"}, "edge": {"batch": "4"}}
     for wrong in ("5", "stage9", ""):
         with pytest.raises(InputError, match="legal: 1, 2, 3, 4, edge"):

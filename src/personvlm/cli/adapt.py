@@ -43,6 +43,9 @@ def adapt(
     reference_form: Annotated[
         Form, typer.Option("--reference-format", help="What the lines of --reference look like.")
     ] = "personvlm",
+    heads: Annotated[
+        bool, typer.Option("--heads", help="Leave the encoder as it is: a minute instead of several, half the gain.")
+    ] = False,
     undo: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Put the model back that DIR was adapted from, bit for bit.")
     ] = None,
@@ -52,10 +55,10 @@ def adapt(
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON object.")] = False,
     quiet: Quiet = False,
 ) -> None:  # fmt: skip
-    """Fit heads and confidence to your own cameras. 200 labelled crops are enough to gain something.
+    """Fit a model to your own cameras. 200 labelled crops are enough to gain something.
 
-    A group changes only where people who were left out of the fit are told better, and the reference set is not
-    forgotten. The folder keeps both versions.
+    Nothing changes unless people who were left out of the fit are told better and the reference set is not forgotten.
+    The folder keeps both versions.
     """
     back = undo or redo
     if back is not None:
@@ -91,6 +94,7 @@ def adapt(
             out,
             others,
             words=words,
+            eyes=not heads,
             shown=shown,
             note=lambda sentence: None if quiet else print(f"personvlm: {sentence}", file=sys.stderr),
         )
@@ -112,6 +116,7 @@ def _print(told: dict[str, Any]) -> None:
         cells,
         header,
     )
+    print(f"Eyes: {'trained on your people' if not told['eyes']['why'] else 'as they were: ' + told['eyes']['why']}")
     for name, row in told["own"].items():
         found = "–" if row["after"] is None else f"{row['after']:.1%} found, value by value; chance {row['chance']:.0%}"
         print(f"{name}, your own: {found}; changed: {_verdict(row)}")

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from personvlm.base.errors import InputError
 from personvlm.cli.describe import Quiet
 from personvlm.cli.output import print_json
 from personvlm.cli.train import training_extra
@@ -17,9 +18,12 @@ def study(
     data: Annotated[Path, typer.Option(help="A folder as `personvlm data prepare` writes it, or with public sets.")],
     out: Annotated[Path, typer.Option(help="Folder for models, texts, figures and the report.")],
     budget: Annotated[
-        list[str], typer.Option(help="Per model: minutes (10m) or epochs (1e); several with commas, or repeated.")
-    ],
-    stages: Annotated[str, typer.Option(help="Which models.")] = "1,2,3,4,edge",
+        list[str] | None,
+        typer.Option(help="Per model: minutes (10m) or epochs (1e); several with commas, or repeated."),
+    ] = None,
+    stages: Annotated[
+        str, typer.Option(help="Which models; none: ablations alone, for the report of --join.")
+    ] = "1,2,3,4,edge",
     encoder: Annotated[
         list[str] | None, typer.Option(help="Train the stages with this encoder too, as in --encoder mobilenet_v2.")
     ] = None,
@@ -50,9 +54,11 @@ def study(
     from personvlm.evaluation.study_plan import parse_models, parse_settings, planned
     from personvlm.training.budget import Budget, parse_budgets
 
-    entries = planned(parse_models(stages), parse_budgets(budget, clock), parse_settings(settings or []),
-                      encoder or [])  # fmt: skip
-    names = parse_ablations(ablations)
+    models, names = parse_models(stages), parse_ablations(ablations)
+    if not models and (join is None or not names):
+        raise InputError("--stages none takes --ablations, and --join with the study whose report they go into")
+    budgets = parse_budgets(budget or [], clock) if models else []
+    entries = planned(models, budgets, parse_settings(settings or []), encoder or [])
     earlier = None if join is None else read_study_file(join)
     entries += ablation_entries(names, Budget.parse(ablation_budget, clock))
 

@@ -92,18 +92,20 @@ def announced(entries: Sequence[Entry], estimates: Mapping[str, float]) -> str:
 
 
 def parse_models(text: str) -> list[str]:
-    """``1,2,edge`` or ``stage1,stage2,edge`` to names.
+    """``1,2,edge`` or ``stage1,stage2,edge`` to names; ``none`` to no model, where only ablations are asked for.
 
     Raises:
-        InputError: one is not a model of the study, or there is none.
+        InputError: one is not a model of the study, or nothing is said.
     """
+    if text.strip() == "none":
+        return []
     names = [part.strip() for part in text.split(",") if part.strip()]
     models = [f"stage{name}" if name.isdigit() else name for name in names]
     for name, model in zip(names, models, strict=True):
         if model not in MODELS:
-            raise InputError(f"--stages {name}: no such model; legal: 1, 2, 3, 4, edge")
+            raise InputError(f"--stages {name}: no such model; legal: 1, 2, 3, 4, edge; or none")
     if not models:
-        raise InputError("--stages names no model; legal: 1, 2, 3, 4, edge")
+        raise InputError("--stages names no model; legal: 1, 2, 3, 4, edge; or none")
     return list(dict.fromkeys(models))
 
 

@@ -37,10 +37,7 @@ class EdgeObjective:
         self.pace = pace or Pace(recipe.steps)
         self.data, self.recipe, self.transform, self.tokenizer = data, recipe, transform, tokenizer
         self.accelerator, self.max_words, self.mix = accelerator, max_words, mix
-        self.hidden = torch.zeros(len(columns()), dtype=torch.bool)
-        for name in CUT_HIDES:
-            self.hidden[column_slices()[name]] = True
-        self.visibility = column_slices()["visibility"]
+        self.hidden = hidden_by_cut()
         self.visible = torch.ones(0, len(columns()), dtype=torch.bool)
 
     def __call__(self, model: nn.Module, step: int) -> dict[str, Tensor]:
@@ -49,7 +46,7 @@ class EdgeObjective:
         batch = self.data.draw(recipe.batch, recipe.seed, step)
         generator = torch.Generator().manual_seed(recipe.seed * 7_919 + step)
         seen = augment(batch.images, (phase.height, phase.width), recipe.augment, self.transform, generator)
-        target, mask = self.after_cut(batch.target, batch.mask, seen.cut)
+        target, mask = after_cut(batch.target, batch.mask, seen.cut)
         pixels, plain = mixed(seen.pixels, self.mix, generator)
         mask, identity = mask * plain[:, None], torch.where(plain, batch.identity, -1)
         prefix = torch.zeros(len(batch.rows), len(slots()), dtype=torch.int64)
@@ -77,13 +74,23 @@ class EdgeObjective:
             total = total + recipe.weight_text * losses["text"]
         return {"loss": total, **losses}
 
-    def after_cut(self, target: Tensor, mask: Tensor, cut: Tensor) -> tuple[Tensor, Tensor]:
-        """Labels of what augmentation has cut off become unknown, and ``visibility`` becomes known."""
-        mask = torch.where(cut[:, None] & self.hidden, torch.zeros_like(mask), mask)
-        target = target.clone()
-        target[:, self.visibility] = torch.stack([(~cut).float(), cut.float()], 1)
-        mask[:, self.visibility] = 1.0
-        return target, mask
+
+def hidden_by_cut() -> Tensor:
+    """``bool [C]``: the columns of groups that a crop cut below the waist no longer shows."""
+    hidden = torch.zeros(len(columns()), dtype=torch.bool)
+    for name in CUT_HIDES:
+        hidden[column_slices()[name]] = True
+    return hidden
+
+
+def after_cut(target: Tensor, mask: Tensor, cut: Tensor) -> tuple[Tensor, Tensor]:
+    """Labels ``[N, C]`` of what augmentation has cut off (``bool [N]``) become unknown, and ``visibility`` known."""
+    visibility = column_slices()["visibility"]
+    mask = torch.where(cut[:, None] & hidden_by_cut(), torch.zeros_like(mask), mask)
+    target = target.clone()
+    target[:, visibility] = torch.stack([(~cut).float(), cut.float()], 1)
+    mask[:, visibility] = 1.0
+    return target, mask
 
 
 def mixed(pixels: Tensor, share: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
