@@ -145,7 +145,8 @@ def adapt(source: Path, samples: Sequence[Sample], out: Path, reference: Sequenc
     for name in heads:
         where = column_slices()[name]
         logits[:, where] = _fitted(heads, judged, before)[:, where]
-    after_taught = {**before.taught, **{name: taught[name] for name in heads}}
+    learned_from = [name for name in groups if report[name]["change"] in ("head", "eyes")]
+    after_taught = {**before.taught, **{name: taught[name] for name in learned_from}}
     six = _six(logits, judged, before, after_taught, settled, samples, judging)
     final = _calibrated(logits, judged, before, after_taught, settled, np.ones(len(logits), bool))
     version = _write(source, out, model, heads, final, own_heads(own, words, model.config.grid), tried is not None)
@@ -224,7 +225,7 @@ def _settled(found: Mapping[str, Change], judged: Judging, before: Calibration, 
     report: dict[str, dict[str, Any]] = {}
     settled: list[str] = []
     for kind, logits in (("head", _fitted(found, judged, before)), ("calibration", judged.looked.logits)):
-        trial = _crossed(logits, judged, before, taught if kind == "head" else before.taught)
+        trial = _crossed(logits, judged, before, taught if kind == "head" or eyes else before.taught)
         for name in groups:
             if name in settled or (found.get(name) is None or found[name].strength is None if kind == "head"
                                    else name not in before.taught):  # fmt: skip
