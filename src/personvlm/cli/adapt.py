@@ -44,7 +44,7 @@ def adapt(
         Form, typer.Option("--reference-format", help="What the lines of --reference look like.")
     ] = "personvlm",
     heads: Annotated[
-        bool, typer.Option("--heads", help="Leave the encoder as it is: a minute, not five, and two thirds of the gain.")
+        bool, typer.Option("--heads", help="Leave the encoder as it is: a minute, not five; two thirds of the gain.")
     ] = False,
     undo: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Put the model back that DIR was adapted from, bit for bit.")
