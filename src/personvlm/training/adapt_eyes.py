@@ -135,15 +135,16 @@ def tuned(model: EdgeVLM, transform: Transform, samples: Sequence[Sample], other
     for part in (student.decoder, student.attributes, student.projection, student.embedding, student.quality,
                  *([student.appearance] if student.appearance is not None else [])):  # fmt: skip
         part.requires_grad_(False)
-    objective = EyesObjective(model, transform, mine, replayed, groups, recipe)
+    AcceleratorState._reset_state(reset_partial_state=True)  # whatever this process has trained before
+    accelerator = make_accelerator(recipe)
+    before = copy.deepcopy(model).to(accelerator.device)
+    objective = EyesObjective(before, transform, mine, replayed, groups, recipe)
     clock = iter(shown(range(steps), steps, what))
 
     def step(trained: nn.Module, number: int) -> Losses:
         next(clock, None)
         return objective(trained, number)
 
-    AcceleratorState._reset_state(reset_partial_state=True)  # whatever this process has trained before
-    accelerator = make_accelerator(recipe)
     with tempfile.TemporaryDirectory() as folder:
         average = train(student.to(memory_format=torch.channels_last), step, recipe, Path(folder),  # type: ignore[call-overload]
                         accelerator=accelerator, quiet=True)  # fmt: skip
