@@ -80,11 +80,11 @@ def test_adapted_described_undone(run: Run, tmp_path: Path) -> None:
 def test_eyes_learn_another_lamp(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One pass instead of eight is enough to be better where red and blue have changed places. Groups are let pass, so
     that a value that nobody had taught in a known group (a hood) is: the gate of groups is looked at elsewhere."""
-    from personvlm.evaluation import adapt_torch
+    from personvlm.evaluation import adapt_judge_torch
     from personvlm.training import adapt_eyes
 
     monkeypatch.setattr(adapt_eyes, "PASSES", 1)
-    monkeypatch.setattr(adapt_torch, "kept", lambda new, reference: "")
+    monkeypatch.setattr(adapt_judge_torch, "kept", lambda new, reference: "")
     old, out = files(shipped()), tmp_path / "mine"
     data, reference = write(tmp_path, 64, 5, "csv", lamp=True), write(tmp_path, 16, 6, "jsonl")
     header, *lines = data.read_text().splitlines()

@@ -98,7 +98,8 @@ def gathered(entries: Sequence[Entry], ablations: Sequence[str], out: Path, samp
 
 
 def joined(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
-    """Two objects of ``study.json`` as one, where the same was tested under different budgets, on whatever days.
+    """Two objects of ``study.json`` as one, where the same was tested under different budgets, on whatever days. The
+    date is that of the later one whose models stand in the tables; ablations alone leave it as it was.
 
     Raises:
         InputError: they were tested on different pictures or by different rules, or share a budget.
@@ -112,7 +113,8 @@ def joined(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any
     lists = {name: [*first[name], *second[name]] for name in ("budgets", "entries", "not_better")}
     tables = {name: {**first[name], **second[name]}
               for name in ("budget_titles", "baselines", "differences", "ablations")}  # fmt: skip
-    return {**second, **lists, **tables, "made": max(first["made"], second["made"])}
+    made = max(first["made"], second["made"]) if second["budgets"] else first["made"]
+    return {**second, **lists, **tables, "made": made}
 
 
 class _Scoring:
