@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate.state import AcceleratorState
 
 from personvlm.base.errors import InputError
 from personvlm.data.sample import Sample
@@ -142,8 +141,6 @@ def _train(entry: Entry, job: Job, folder: Path) -> dict[str, Any]:
         why: list[str] = []
         if StageStart().found(preset(entry.model), why.append).decoder is None:
             raise InputError(next((each for each in why if "the decoder " in each), "no weights for the decoder"))
-    # accelerate keeps one state for a whole process; the models of a study differ in precision.
-    AcceleratorState._reset_state(reset_partial_state=True)
     job.say(f"{entry.key}: training")
     train = _train_edge if entry.model == EDGE else _train_stage
     weights = train(entry, job, folder)

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from accelerate.state import AcceleratorState
 from numpy.typing import NDArray
 from torch import nn
 
@@ -135,7 +134,6 @@ def tuned(model: EdgeVLM, transform: Transform, samples: Sequence[Sample], other
     for part in (student.decoder, student.attributes, student.projection, student.embedding, student.quality,
                  *([student.appearance] if student.appearance is not None else [])):  # fmt: skip
         part.requires_grad_(False)
-    AcceleratorState._reset_state(reset_partial_state=True)  # whatever this process has trained before
     accelerator = make_accelerator(recipe)
     before = copy.deepcopy(model).to(accelerator.device)
     objective = EyesObjective(before, transform, mine, replayed, groups, recipe)

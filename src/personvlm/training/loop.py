@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedDataParallelKwargs
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
@@ -129,13 +130,17 @@ def train(model: nn.Module, objective: Objective, recipe: Recipe, out: Path, *,
 def make_accelerator(recipe: Recipe) -> Accelerator:
     """Device, precision and processes as they are found; parameters that a phase leaves unused are allowed.
 
-    From here on the process keeps the memory that it frees.
+    From here on the process keeps the memory that it frees. accelerate keeps one state for a whole process: what was
+    trained before in another precision (a study's models, an adaptation) is put away first.
     """
     keep_memory()
+    precision = fast_precision(recipe.precision)
+    if AcceleratorState._shared_state.get("_mixed_precision", precision) != precision:
+        AcceleratorState._reset_state(reset_partial_state=True)
     unused = DistributedDataParallelKwargs(find_unused_parameters=True)
     # Without `cpu`, accelerate ignores torchrun where there is no GPU, and each process would train on its own.
     several_on_cpu = int(os.environ.get("WORLD_SIZE", "1")) > 1 and not torch.cuda.is_available()
-    return Accelerator(mixed_precision=fast_precision(recipe.precision), cpu=several_on_cpu, kwargs_handlers=[unused])
+    return Accelerator(mixed_precision=precision, cpu=several_on_cpu, kwargs_handlers=[unused])
 
 
 def fast_precision(asked: str) -> str:
