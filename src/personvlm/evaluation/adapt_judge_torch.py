@@ -17,7 +17,7 @@ from personvlm.runtime.calibration import Calibration
 from personvlm.schema import GROUP, Values, values_of
 from personvlm.schema.groups import column_slices
 from personvlm.training.adapt import Change
-from personvlm.training.adapt_fit import CAUTION, parts
+from personvlm.training.adapt_fit import parts, surely
 from personvlm.training.adapt_look import Looked
 
 FOLDS = 3
@@ -48,16 +48,13 @@ class Judging:
 def judging_of(new: Looked, reference: Looked, old: Floats, groups: Sequence[str], drawn: bool) -> Judging:
     """One's own pictures and those of the reference set, with the labels of ``groups`` alone; see :class:`Judging`."""
     looked = new.joined(reference)
-    mask = looked.mask.copy()
-    for name, where in column_slices().items():
-        if name not in groups:
-            mask[:, where] = 0.0
     weights = looked.weights
     mine, theirs = weights[: len(new)].sum(), weights[len(new) :].sum()
     weights[len(new) :] *= min(1.0, mine / max(1e-9, theirs))  # a calibration is for one's own cameras first
     fits = np.ones(len(looked), bool)
     fits[len(new) :] = not drawn
-    return Judging(len(new), looked, old, fits, Labels(looked.target, mask, weights, looked.identities))
+    labels = Labels(looked.target, _only(looked.mask, groups), weights, looked.identities)
+    return Judging(len(new), looked, old, fits, labels)
 
 
 def fitted_logits(found: Mapping[str, Change], judged: Judging, before: Calibration) -> Floats:
@@ -85,11 +82,11 @@ def judge_eyes(before: Calibration, known: Sequence[str], new: tuple[Looked, Loo
         told = (labels.target[:, where], labels.mask[:, where], labels.weights, GROUP[name].kind)
         lost, left = (losses(each.logits[:, where] * scale[where] + shift[where], *told) for each in new)
         gain += lost - left
-    people = np.bincount(labels.people, gain)
+    people = np.bincount(labels.people, gain).astype(np.float64)
     six = [headline(values_said(before, old.logits), values_said(before, now.logits), old.samples).get("mean")
            for old, now in (new, reference)]  # fmt: skip
     why = ""
-    if people.sum() <= CAUTION * np.sqrt((people**2).sum()):
+    if surely(people) <= 0:
         why = "people left out are not told better"
     elif six[1] is not None and six[1]["difference"] < -FORGET:
         why = "they forget too much elsewhere"
@@ -111,12 +108,15 @@ def settled_groups(found: Mapping[str, Change], judged: Judging, before: Calibra
     """
     report: dict[str, dict[str, Any]] = {}
     settled: list[str] = []
-    for kind, logits in (("head", fitted_logits(found, judged, before)), ("calibration", judged.looked.logits)):
+    moved = [name for name in groups if name in found and found[name].strength is not None]
+    tries = (("head", fitted_logits(found, judged, before), moved),
+             ("calibration", judged.looked.logits, [name for name in groups if name in before.taught]))  # fmt: skip
+    for kind, logits, names in tries:
+        waiting = [name for name in names if name not in settled]
+        if not waiting:
+            continue
         trial = _crossed(logits, judged, before, taught if kind == "head" or eyes else before.taught)
-        for name in groups:
-            if name in settled or (found.get(name) is None or found[name].strength is None if kind == "head"
-                                   else name not in before.taught):  # fmt: skip
-                continue
+        for name in waiting:
             told = _told(name, before, trial, logits, judged)
             why = kept(*told) if name in before.taught else _worth(name, told, found[name], judged)
             change, strength = kind if not why else "none", found[name].strength if name in found else None
@@ -135,6 +135,14 @@ def settled_groups(found: Mapping[str, Change], judged: Judging, before: Calibra
     return report, [name for name in groups if name in settled]
 
 
+def _only(mask: Floats, groups: Sequence[str]) -> Floats:
+    """``mask [N, C]`` where nothing is known but ``groups``."""
+    known = np.zeros_like(mask)
+    for name in groups:
+        known[:, column_slices()[name]] = mask[:, column_slices()[name]]
+    return known
+
+
 def _rows(judged: Judging) -> NDArray[np.int64]:
     """The part that each picture belongs to ``[N]``, by person."""
     people = judged.looked.people
@@ -146,12 +154,8 @@ def calibrated(logits: Floats, judged: Judging, before: Calibration, taught: Map
     """The calibration of ``groups`` fitted to those pictures of ``only`` that may be used; other groups keep theirs."""
     rows = np.flatnonzero(only & judged.fits)
     labels, looked = judged.labels, judged.looked
-    mask = labels.mask[rows].copy()
-    for name, where in column_slices().items():
-        if name not in groups:
-            mask[:, where] = 0.0
-    data = Labelled(logits[rows], looked.quality[rows], labels.target[rows], mask, labels.weights[rows],
-                    tuple(labels.identities[row] for row in rows.tolist()))  # fmt: skip
+    data = Labelled(logits[rows], looked.quality[rows], labels.target[rows], _only(labels.mask[rows], groups),
+                    labels.weights[rows], tuple(labels.identities[row] for row in rows.tolist()))  # fmt: skip
     plain = Calibration.plain(taught)
     widened = replace(before, taught=dict(taught), confident={**plain.confident, **before.confident},
                       likely={**plain.likely, **before.likely})  # fmt: skip

@@ -6,13 +6,12 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from personvlm import __version__
 from personvlm.base.errors import InputError
@@ -37,10 +36,9 @@ from personvlm.models.own import OwnHeads, Words, own_values
 from personvlm.runtime.calibration import Calibration
 from personvlm.runtime.export import export
 from personvlm.schema import GROUP
-from personvlm.schema.groups import column_slices
 from personvlm.training.adapt import LEAST_PEOPLE, Change, apply, changes, labelled_groups
 from personvlm.training.adapt_eyes import LEAST_CROPS, Eyes, cross_tuned, stitched
-from personvlm.training.adapt_look import Looked, look
+from personvlm.training.adapt_look import Looked, Shown, look
 from personvlm.training.adapt_own import OwnFit, fit_own
 from personvlm.training.adapt_own import heads as own_heads
 from personvlm.training.adapt_versions import check_free, copy_model, keep
@@ -52,9 +50,7 @@ MOST = 600
 """Pictures of the reference set that are looked at; half to hold the model, half to judge it."""
 
 DRAWN = 200
-Floats = NDArray[np.float64]
 Note = Callable[[str], None]
-Shown = Callable[[Iterable[Any], int, str], Iterable[Any]]
 
 
 def adapt(source: Path, samples: Sequence[Sample], out: Path, reference: Sequence[Sample] | None = None, *,
@@ -98,7 +94,7 @@ def adapt(source: Path, samples: Sequence[Sample], out: Path, reference: Sequenc
         if not holding or not judging:
             raise InputError("the reference set needs at least two people")
         new = seen(model, samples, "Looking at your people")
-        hold, judge_on = (seen(model, part, "Looking at the reference set") for part in (holding, judging))
+        judge_on = seen(model, judging, "Looking at the reference set")
         tried: Eyes | None = None
         told_eyes: dict[str, Any] = {"change": "none", "why": _no_eyes(eyes, samples, known)}
         if not told_eyes["why"]:
@@ -108,12 +104,13 @@ def adapt(source: Path, samples: Sequence[Sample], out: Path, reference: Sequenc
             told_eyes = judge_eyes(before, known, (new, tried.new), (judge_on, after))
             note(f"eyes: {told_eyes['why'] or 'better'}")
             tried = None if told_eyes["why"] else tried
-    old, held = np.concatenate([new.logits, judge_on.logits]), hold if tried is None else None
+        hold = seen(model, holding, "Looking at the reference set") if tried is None else None
+    old = np.concatenate([new.logits, judge_on.logits])
     if tried is not None:
         model, new, judge_on = tried.model, tried.new, after
     movable = groups if tried is None else [name for name in groups if name not in known]
     note(f"fitting {len(movable) + len(words)} groups")
-    found = _changes(new, held, tried, before, movable, shown)
+    found = _changes(new, hold, tried, before, movable, shown)
     own = _own(new, tried, words, model.config.grid)
     own_told = {name: judge_own(fitted, new.identities) for name, fitted in own.items()}
     own = {name: replace(fitted, why=own_told[name]["why"]) for name, fitted in own.items()}
@@ -124,10 +121,7 @@ def adapt(source: Path, samples: Sequence[Sample], out: Path, reference: Sequenc
     learned = [name for name, item in own.items() if not item.why]
     changed = [name for name in groups if report[name]["change"] != "none"]
     note(f"changed: {', '.join([*changed, *learned]) or 'nothing'}")
-    logits = judged.looked.logits.copy()
-    for name in heads:
-        where = column_slices()[name]
-        logits[:, where] = fitted_logits(heads, judged, before)[:, where]
+    logits = fitted_logits(heads, judged, before)
     learned_from = [name for name in groups if report[name]["change"] in ("head", "eyes")]
     after_taught = {**before.taught, **{name: taught[name] for name in learned_from}}
     six = six_groups(logits, judged, before, after_taught, settled, samples, judging)

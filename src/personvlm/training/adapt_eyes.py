@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from personvlm.models.codes import round_large
 from personvlm.models.edge import EdgeVLM
 from personvlm.schema.groups import column_slices
 from personvlm.training.adapt_fit import parts
-from personvlm.training.adapt_look import Looked, look
+from personvlm.training.adapt_look import Looked, Shown, look
 from personvlm.training.augment import augment
 from personvlm.training.dataset import TrainingSet
 from personvlm.training.distill import soft_loss
@@ -32,8 +32,6 @@ from personvlm.training.loop import Losses, fast_precision, make_accelerator, tr
 from personvlm.training.losses import attribute_loss
 from personvlm.training.objective import after_cut
 from personvlm.training.recipe import Phase, Recipe
-
-Shown = Callable[[Iterable[int], int, str], Iterable[int]]
 
 FOLDS = 3
 """Parts of the people, of which each is judged by eyes that never saw them."""
@@ -177,4 +175,3 @@ def cross_tuned(model: EdgeVLM, transform: Transform, new: Looked, others: Seque
 def stitched(values: Sequence[NDArray[np.float64]], part: NDArray[np.int64]) -> NDArray[np.float64]:
     """Row by row ``[N, ...]`` from the array of the row's ``part [N]``."""
     return np.stack(values)[part, np.arange(len(part))]
-

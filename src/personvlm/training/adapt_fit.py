@@ -145,9 +145,14 @@ class Group:
                 np.add.at(gain[row], self.people[out], (before - after)[out])
         if self.afresh:
             gain -= gain[0]
-        sure = gain.sum(1) - CAUTION * np.sqrt((gain**2).sum(1))
+        sure = surely(gain)
         best = int(np.argmax(sure))
         return tried[best] if sure[best] > 0 else None
+
+
+def surely(gain: Floats) -> Floats:
+    """What is gained ``[...]`` by people who gain so much each ``[..., P]``, less :data:`CAUTION`."""
+    return np.asarray(gain.sum(-1) - CAUTION * np.sqrt((gain**2).sum(-1)))
 
 
 def parts(people: Ints, drawn: Ints, count: int) -> Ints:

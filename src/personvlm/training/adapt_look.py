@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,8 @@ from personvlm.models.edge import EdgeVLM
 
 Floats = NDArray[np.float64]
 Progress = Callable[[Iterable[int], int], Iterable[int]]
+Shown = Callable[[Iterable[Any], int, str], Iterable[Any]]
+"""Passes on steps, of so many, under a name."""
 
 _BATCH = 32
 

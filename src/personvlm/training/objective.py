@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
@@ -37,7 +39,6 @@ class EdgeObjective:
         self.pace = pace or Pace(recipe.steps)
         self.data, self.recipe, self.transform, self.tokenizer = data, recipe, transform, tokenizer
         self.accelerator, self.max_words, self.mix = accelerator, max_words, mix
-        self.hidden = hidden_by_cut()
         self.visible = torch.ones(0, len(columns()), dtype=torch.bool)
 
     def __call__(self, model: nn.Module, step: int) -> dict[str, Tensor]:
@@ -59,7 +60,7 @@ class EdgeObjective:
         target, mask, words, prefix, identity, plain, quality = (
             x[share].to(device) for x in (target, mask, words, prefix, identity, plain, seen.quality)
         )
-        self.visible = ~(seen.cut[share, None] & self.hidden)
+        self.visible = ~(seen.cut[share, None] & hidden_by_cut())
         pixels = pixels[share].to(device, memory_format=torch.channels_last)
         out, logits = model(pixels, prefix, words[:, :-1])
         losses = {
@@ -75,6 +76,7 @@ class EdgeObjective:
         return {"loss": total, **losses}
 
 
+@functools.cache
 def hidden_by_cut() -> Tensor:
     """``bool [C]``: the columns of groups that a crop cut below the waist no longer shows."""
     hidden = torch.zeros(len(columns()), dtype=torch.bool)
