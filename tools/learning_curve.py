@@ -36,7 +36,9 @@ def parser() -> argparse.ArgumentParser:
     asked.add_argument("--out", type=Path, default=Path("runs", "curve"))
     asked.add_argument("--shares", type=_several(Fraction), default="1/8,1/4,1/2,1", help="of the training people")
     asked.add_argument("--sizes", type=lambda text: text.split(","), default="192x96",
-                       help="HEIGHTxWIDTH, or HEIGHTxWIDTH/WIDTH_OF_HEADS; every share at every size")  # fmt: skip
+                       help="HEIGHTxWIDTH[/WIDTH_OF_HEADS][@ENCODER]; every share at every size")  # fmt: skip
+    asked.add_argument("--further-sizes", type=lambda text: text.split(","), default=[],
+                       help="likewise, with the largest share alone")  # fmt: skip
     asked.add_argument("--steps", type=int, default=550, help="of every run")
     asked.add_argument("--set", dest="settings", type=_setting, action="append", default=[], metavar="KEY=VALUE",
                        help="as for `personvlm train edge`")  # fmt: skip
@@ -67,12 +69,16 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
     if torch.cuda.is_available():
         machine += f", trained on {torch.cuda.get_device_name()}"
     settings = dict(given.settings)
-    encoder = start_of(given.encoder, None, Recipe().with_settings(settings).encoder, given.quiet).encoder
     try:
-        sizes = [Size.parse(text) for text in given.sizes]
+        sizes, further = ([Size.parse(text) for text in texts] for texts in (given.sizes, given.further_sizes))
     except ValueError as error:
-        raise PersonVLMError(f"--sizes: {error}") from error
-    plans = [(share, size, recipe_at(size, share, given.steps, settings)) for size in sizes for share in given.shares]
+        raise PersonVLMError(f"--sizes, --further-sizes: {error}") from error
+    asked = [(share, size) for size in sizes for share in given.shares]
+    asked += [(max(given.shares), size) for size in further]
+    plans = [(share, size, recipe_at(size, share, given.steps, settings)) for share, size in asked]
+    usual = Recipe().with_settings(settings).encoder
+    weights = {recipe.encoder: start_of(given.encoder if recipe.encoder == usual else None, None, recipe.encoder,
+                                        given.quiet).encoder for *_, recipe in plans}  # fmt: skip
     train, val = read_training(given.data)
     people = in_order(train, given.seed)
     familiar = of_sources(first_share(people, min(given.shares)), val)[: given.people]
@@ -82,15 +88,16 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
         out = given.out / f"{str(size).replace('/', '-')}-{str(share).replace('/', 'of')}"
         print(f"{number} of {len(plans)}: {share} of the people at {size}", file=sys.stderr)
         points.append({"share": str(share), **learned(
-            first_share(people, share), val, seen, out, recipe, size, encoder=encoder, cache=cache, machine=machine,
-            quiet=given.quiet)})  # fmt: skip
+            first_share(people, share), val, seen, out, recipe, size, encoder=weights[recipe.encoder], cache=cache,
+            machine=machine, quiet=given.quiet)})  # fmt: skip
     for path in given.also:
         config, most = EdgeConfig.load(path), max(point["compared"] for point in points)
-        size = Size(config.height, config.width, config.head_dim)
+        size = Size(config.height, config.width, config.head_dim, "" if config.encoder == usual else config.encoder)
         also.append({"name": config.title, "size": str(size), "compared": most, **judged(path, val, seen, cache)})
     machines = list(dict.fromkeys(point["machine"] for point in points))
     return result(points, also, given.target, made=now(), machines=machines, hardware=hardware(), steps=given.steps,
-                  batch=plans[0][2].batch, settings=settings, seed=given.seed, encoder=str(encoder))  # fmt: skip
+                  batch=plans[0][2].batch, settings=settings, seed=given.seed,
+                  encoders={name: str(path) for name, path in weights.items()})  # fmt: skip
 
 
 def block(curve: Mapping[str, Any]) -> str:

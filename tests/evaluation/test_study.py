@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from html import unescape
+from html import escape, unescape
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +152,32 @@ def test_what_failed_is_said(done: tuple[Path, Path, list[Entry], dict[str, Any]
     failed = [entry for entry in done[3]["entries"] if "failed" in entry]
     assert [entry["key"] for entry in failed] == ["stage3+pretrained-2e"]
     assert "PERSONVLM_OFFLINE" in failed[0]["failed"]
-    assert "the decoder starts from random numbers" in (done[1] / "study.html").read_text("utf-8")
+    assert "distilgpt2" in failed[0]["failed"]
+    assert escape(failed[0]["failed"]) in (done[1] / "study.html").read_text("utf-8")
+
+
+def test_backbones_without_weights_are_not_trained_and_still_cost_something(
+    done: tuple[Path, Path, list[Entry], dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, out, _, _ = done
+    monkeypatch.setenv("PERSONVLM_OFFLINE", "1")
+    monkeypatch.delenv("PERSONVLM_ASSETS", raising=False)
+    entries = ablation_entries(["backbones"], Budget.parse("1e"))
+    grid = done[2][-1]
+    (tmp_path / "ablations").mkdir()
+    (tmp_path / grid.key).symlink_to(out / grid.key)
+    told: list[str] = []
+    results = run_study(data, tmp_path, [*entries[:5], grid], resamples=20, say=told.append, quiet=True)
+    assert ["failed" in result for result in results] == [True] * 5 + [False]
+    assert told[0].startswith("1 by epochs")
+    make_report(data, tmp_path, entries, ["backbones"], resamples=20, join=done[3], say=told.append)
+    rows = read_study_file(tmp_path / "study.json")["ablations"]["backbones"]["rows"]
+    sizes = [row["cost"]["encoder_parameters"] for row in rows[:5]]
+    assert sizes == [927_008, 4_007_548, 1_932_848, 4_937_632, 22_056_576]
+    assert all(row["cost"]["encoder_ms"] > 0 and "random initialisation" in row["failed"] for row in rows[:5])
+    page = (tmp_path / "study.html").read_text("utf-8")
+    assert "22,056,576" in page
+    assert all(str(row["failed"]) in page for row in rows[:5])
 
 
 def test_what_is_done_is_not_done_again(done: tuple[Path, Path, list[Entry], dict[str, Any]],

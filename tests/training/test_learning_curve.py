@@ -63,9 +63,10 @@ def test_a_recipe_keeps_its_mixture_and_never_learns_words() -> None:
 
 
 def test_sizes_are_read_as_they_are_written() -> None:
-    for text in ("192x96", "256x128", "192x96/64"):
+    for text in ("192x96", "256x128", "192x96/64", "192x96@mobilenet_v2", "192x96/64@efficientnet_lite2"):
         assert str(Size.parse(text)) == text
     assert Size.parse("192x96/256") == Size(192, 96)
+    assert recipe_at(Size.parse("192x96@mobilenet_v2"), Fraction(1), 5, {}).encoder == "mobilenet_v2"
     for wrong in ("192", "192x96x64", "192x90", "0x96", "192x96/60", "192x96/", "axb"):
         with pytest.raises(ValueError, match=r"HEIGHT|width|invalid"):
             Size.parse(wrong)
@@ -109,6 +110,11 @@ def test_the_tool_trains_measures_and_does_nothing_twice(folder: Path, tmp_path:
     assert [point["size"] for point in again["points"][2:]] == ["64x32/64"] * 2
     assert again["points"][2]["parameters"] < whole["parameters"]
     assert EdgeVLM.load(out / "64x32-64-1").config.head_dim == 64
+    other = curve("--sizes", "64x32", "--further-sizes", "64x32@mobilenet_v2")
+    assert other["points"][:2] == first["points"]
+    assert [(point["size"], point["share"]) for point in other["points"][2:]] == [("64x32@mobilenet_v2", "1")]
+    assert EdgeVLM.load(out / "64x32@mobilenet_v2-1").config.encoder == "mobilenet_v2"
+    assert list(other["encoders"]) == ["efficientnet_lite0", "mobilenet_v2"]
     (also,) = again["also"]
     assert (also["val"], also["seen"]) == (whole["val"], whole["seen"])
     fewer = curve("--sizes", "64x32", "--people", "5")["points"]

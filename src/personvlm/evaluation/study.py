@@ -63,24 +63,26 @@ def run_study(data: Path, out: Path, entries: Sequence[Entry], *, people: int = 
     Raises:
         InputError: there is nothing to train or to test on, or all entries failed.
     """
-    from personvlm.evaluation.study_torch import Job, estimated, run_entry
+    from personvlm.evaluation.study_torch import Job, estimated, lacking, run_entry
 
     samples = held_out(data, people, limit)
     out.mkdir(parents=True, exist_ok=True)
     job = Job(data, out, samples, with_views(data), tokenizer, resamples, say, quiet)
-    say(announced(entries, estimated(entries, job)))
+    if able := [entry for entry in entries if not lacking(entry)]:
+        say(announced(able, estimated(able, job)))
     results: list[dict[str, Any]] = []
     for number, entry in enumerate(entries, 1):
         say(f"{number} of {len(entries)}: {entry.key}")
         try:
-            results.append(run_entry(entry, job))
+            result = run_entry(entry, job)
         except InputError as error:
-            say(f"{entry.key}: failed: {error}")
-            failed = {"key": entry.key, "model": entry.model, "variant": entry.variant, "failed": str(error)}
-            write_json(out / entry.key / "failed.json", failed)
-            results.append(failed)
+            result = {"key": entry.key, "model": entry.model, "variant": entry.variant, "failed": str(error)}
+        if "failed" in result:
+            say(f"{entry.key}: failed: {result['failed']}")
+            write_json(out / entry.key / "failed.json", result)
         else:
             (out / entry.key / "failed.json").unlink(missing_ok=True)
+        results.append(result)
     if all("failed" in result for result in results):
         raise InputError(f"no model could be trained; {results[0]['failed']}")
     return results

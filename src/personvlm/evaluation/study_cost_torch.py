@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,6 @@ import torch
 from torch import nn
 
 from personvlm.evaluation.study_plan import EDGE, Entry
-from personvlm.models import load
 from personvlm.models.config import EdgeConfig
 from personvlm.models.edge import EdgeVLM
 from personvlm.models.person_vlm import PersonVLM
@@ -30,11 +28,10 @@ CROPS = 8
 
 
 @torch.no_grad()
-def encoder_cost(folder: Path, times: int = 10) -> dict[str, Any]:
-    """``encoder_ms`` (median, one crop, torch in float32) and ``encoder_parameters`` of the stage in ``folder``."""
-    model, _, transform = load(folder)
-    pixels = torch.zeros(1, 3, transform.height, transform.width)
-    backbone = model.encoder.backbone
+def encoder_cost(model: PersonVLM, times: int = 10) -> dict[str, Any]:
+    """``encoder_ms`` (median, one crop, torch in float32) and ``encoder_parameters`` of a stage."""
+    pixels = torch.zeros(1, 3, model.config.height, model.config.width)
+    backbone = model.encoder.backbone.eval()
     took = []
     for _ in range(times + 2):
         began = time.perf_counter()
@@ -44,13 +41,19 @@ def encoder_cost(folder: Path, times: int = 10) -> dict[str, Any]:
             "encoder_parameters": sum(each.numel() for each in backbone.parameters())}  # fmt: skip
 
 
+def unlearned(entry: Entry) -> PersonVLM:
+    """A stage as an entry has it, from random numbers: of use only for what it costs."""
+    return PersonVLM(with_settings(StageRecipe.of(entry.model), preset(entry.model), entry.settings)[1])
+
+
 def seconds_per_crop(entry: Entry, edge_recipe: Recipe) -> float:
     """Wall seconds that training takes for a crop, judged by one step on noise; for edge by one of every phase."""
     torch.manual_seed(0)
     if entry.model != EDGE:
-        recipe, config = with_settings(StageRecipe.of(entry.model), preset(entry.model), entry.settings)
-        model: nn.Module = PersonVLM(config).train()
-        inputs = (torch.rand(CROPS, 3, config.height, config.width), torch.zeros(CROPS, WORDS, dtype=torch.int64))
+        model = unlearned(entry).train()
+        inputs = (torch.rand(CROPS, 3, model.config.height, model.config.width),
+                  torch.zeros(CROPS, WORDS, dtype=torch.int64))  # fmt: skip
+        recipe, _ = with_settings(StageRecipe.of(entry.model), model.config, entry.settings)
         return _timed(model, [inputs], [1.0], recipe.precision)
     recipe_ = edge_recipe.with_settings(dict(entry.settings))
     last = recipe_.phases[-1]

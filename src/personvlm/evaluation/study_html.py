@@ -293,18 +293,17 @@ class _Report:
 
     def _ablated(self, place: Place, row: Mapping[str, Any], backbones: bool) -> Row:
         first = Cell((*place, "title"), "text")
+        costs = [Cell((*place, "cost", "encoder_parameters"), "count"), Cell((*place, "cost", "encoder_ms"), "one")]
         if "failed" in row:
-            return Row(first, [Cell((*place, "budget"), "text"), Cell((*place, "failed"), "text")])
+            failed = [Cell((*place, "budget"), "text"), Cell((*place, "failed"), "text", span=8)]
+            return Row(first, [*failed, *costs] if "cost" in row else failed)
         cells: list[Cell | str | None] = [
             Cell((*place, "budget"), "text"), *self._quality((*place, "scores")),
             Cell((*place, "scores", "nll_per_character"), "three"), Cell((*place, "parameters"), "count"),
             Cell((*place, "weights", "encoder", "source"), "text"),
             Cell((*place, "weights", "decoder", "source"), "text") if "decoder" in row["weights"] else None,
         ]  # fmt: skip
-        if backbones:
-            cells.append(Cell((*place, "cost", "encoder_parameters"), "count"))
-            cells.append(Cell((*place, "cost", "encoder_ms"), "one"))
-        return Row(first, cells)
+        return Row(first, [*cells, *costs] if backbones else cells)
 
     def _quality(self, place: Place) -> list[Cell | str | None]:
         return [value_of((*place, "facts", "mA"), "percent"),

@@ -33,7 +33,7 @@ class Entry:
         settings: changes of recipe and model by name.
         weights: False starts from random numbers even where there are weights.
         tokenizer: where it comes from, as ``train`` takes it; ``""``: as found.
-        needs: ``decoder``: not trained at all where there are no weights for it.
+        needs: ``decoder`` or ``encoder``: not trained at all where there are no weights for it.
         ablation: whether it belongs to the ablations.
     """
 

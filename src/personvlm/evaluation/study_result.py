@@ -164,9 +164,7 @@ def _row(entry: Entry, out: Path, scoring: _Scoring) -> tuple[dict[str, Any], li
     folder = out / entry.key
     base = {"key": entry.key, "model": entry.model, "variant": entry.variant, "budget": entry.budget.name}
     if not (folder / "result.json").is_file():
-        failed = folder / "failed.json"
-        why = json.loads(failed.read_text("utf-8"))["failed"] if failed.is_file() else "not done yet"
-        return {**base, "failed": why}, []
+        return {**base, "failed": _failed(folder)["failed"]}, []
     result = json.loads((folder / "result.json").read_text("utf-8"))
     said = read_said(folder / "described.jsonl")
     views = read_said(folder / "views.jsonl")
@@ -224,11 +222,19 @@ def _ablation(name: str, entries: Sequence[Entry], out: Path) -> dict[str, Any]:
             kept = ("parameters", "trainable", "weights", "used", "cost", "encoder")
             row |= {**{part: result[part] for part in kept}, "scores": scores}
         else:
-            failed = folder / "failed.json"
-            why = json.loads(failed.read_text("utf-8"))["failed"] if failed.is_file() else "not done yet"
-            row["failed"] = f"random initialisation: {why}" if variant.needs else why
+            failed = _failed(folder)
+            row |= {part: failed[part] for part in ("failed", "cost") if part in failed}
+            if variant.needs:
+                row["failed"] = f"random initialisation: {failed['failed']}"
         rows.append(row)
     return {"question": ablation.question, "about": ablation.about, "rows": rows}
+
+
+def _failed(folder: Path) -> dict[str, Any]:
+    """What :func:`~personvlm.evaluation.study.run_study` kept of an entry that is not there."""
+    file = folder / "failed.json"
+    kept: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.is_file() else {"failed": "not done yet"}
+    return kept
 
 
 def _judged(difference: dict[str, Any]) -> dict[str, Any]:

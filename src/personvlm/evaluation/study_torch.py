@@ -18,10 +18,11 @@ from typing import Any
 import torch
 
 from personvlm.base.errors import InputError
+from personvlm.base.hub import HUB
 from personvlm.data.sample import Sample
 from personvlm.data.sources import read_training
 from personvlm.evaluation.study_cost import CROPS, cost_of
-from personvlm.evaluation.study_cost_torch import encoder_cost, seconds_per_crop
+from personvlm.evaluation.study_cost_torch import encoder_cost, seconds_per_crop, unlearned
 from personvlm.evaluation.study_describe_torch import (
     describe_by_sight,
     describe_edge,
@@ -31,14 +32,17 @@ from personvlm.evaluation.study_describe_torch import (
 from personvlm.evaluation.study_plan import EDGE, Entry
 from personvlm.evaluation.study_score import read_said, score_said_texts, write_json, write_said
 from personvlm.models.config import EdgeConfig
+from personvlm.models.person_vlm import PersonVLM
 from personvlm.models.presets import StageConfig, preset
+from personvlm.models.pretrained import located
 from personvlm.models.sizes import size_of
 from personvlm.training.imagenet import known_weights
 from personvlm.training.loop import read_curves
 from personvlm.training.origin import FILE as ORIGIN
 from personvlm.training.origin import weights_source
 from personvlm.training.recipe import Phase, Recipe
-from personvlm.training.stage_start import AUTO, RANDOM, StageStart
+from personvlm.training.stage_recipe import StageRecipe, with_settings
+from personvlm.training.stage_start import AUTO, RANDOM, StageStart, asset_folder
 from personvlm.training.stages import run_stage
 from personvlm.training.stopping import BEST
 
@@ -89,13 +93,17 @@ class Job:
 
 
 def run_entry(entry: Entry, job: Job) -> dict[str, Any]:
-    """Train, describe and measure one model, or what of that is left to do; returns its ``result.json``.
+    """Train, describe and measure one model, or what of that is left to do; returns its ``result.json``, or under
+    ``failed`` why there is none: weights that the entry needs are not here. An encoder's ``cost`` is told all the same.
 
     Raises:
         InputError: the folder holds a model of other settings, or what is needed cannot be had.
     """
     folder = job.out / entry.key
     folder.mkdir(parents=True, exist_ok=True)
+    if why := lacking(entry):
+        untrained = {"key": entry.key, "model": entry.model, "variant": entry.variant, "failed": why}
+        return {**untrained, "cost": encoder_cost(unlearned(entry))} if entry.needs == "encoder" else untrained
     trained = _train(entry, job, folder)
     _describe(entry, job, folder, DESCRIBED, job.samples)
     if job.views and not entry.ablation:
@@ -104,7 +112,7 @@ def run_entry(entry: Entry, job: Job) -> dict[str, Any]:
     if cost is None and (not entry.ablation or entry.model != EDGE):
         job.say(f"{entry.key}: measuring time and memory")
         pictures = [sample.image for sample in job.samples[:CROPS]]
-        cost = encoder_cost(folder) if entry.ablation else cost_of(folder, pictures)
+        cost = encoder_cost(PersonVLM.load(folder)) if entry.ablation else cost_of(folder, pictures)
         write_json(folder / COST, cost)
     said = read_said(folder / DESCRIBED)
     scores = score_said_texts(said, job.samples, job.resamples)
@@ -137,10 +145,6 @@ def _train(entry: Entry, job: Job, folder: Path) -> dict[str, Any]:
             raise InputError(f"{folder}: holds {done['model']} with other settings ({done['settings']}, "
                              f"{done['budget']}); take another --out, or remove it")  # fmt: skip
         return done
-    if entry.needs == "decoder":
-        why: list[str] = []
-        if StageStart().found(preset(entry.model), why.append).decoder is None:
-            raise InputError(next((each for each in why if "the decoder " in each), "no weights for the decoder"))
     job.say(f"{entry.key}: training")
     train = _train_edge if entry.model == EDGE else _train_stage
     weights = train(entry, job, folder)
@@ -194,6 +198,19 @@ def _train_edge(entry: Entry, job: Job, folder: Path) -> dict[str, Any]:
     absent = f"no folder weights/{' or weights/'.join(EDGE_ENCODERS)} below PERSONVLM_ASSETS or in the cache"
     why = "" if encoder else absent if entry.weights else BY_CHOICE
     return {"encoder": {"source": source.name, "sha256": source.sum, "why": why}}
+
+
+def lacking(entry: Entry) -> str:
+    """Why an entry cannot be trained: there are no weights here of the part that it needs; empty where it can."""
+    if not entry.needs:
+        return ""
+    _, config = with_settings(StageRecipe.of(entry.model), preset(entry.model), entry.settings)
+    name = str(getattr(config, entry.needs))
+    try:
+        located(HUB if (folder := asset_folder(name)) is None else str(folder), name)
+    except InputError as error:
+        return f"{error} below PERSONVLM_ASSETS/weights"
+    return ""
 
 
 def estimated(entries: Sequence[Entry], job: Job) -> dict[str, float]:

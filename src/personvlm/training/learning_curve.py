@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -46,36 +46,39 @@ _GIVEN = ("phases", "steps", "vision")
 
 @dataclass(frozen=True)
 class Size:
-    """What of edge can be larger or smaller while the same ImageNet weights fit.
+    """What of edge can be larger or smaller.
 
     Attributes:
         height, width: input in pixels.
         head_dim: width of the attention by which every attribute group looks for its evidence.
+        encoder: its name; ``""``: the recipe's.
     """
 
     height: int
     width: int
     head_dim: int = EdgeConfig.head_dim
+    encoder: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Size:
-        """``HEIGHTxWIDTH``, or ``HEIGHTxWIDTH/HEAD_DIM``.
+        """``HEIGHTxWIDTH``, with ``/HEAD_DIM`` and ``@ENCODER`` behind it where they differ.
 
         Raises:
             ValueError: it is not written so, or a number does not fit the model.
         """
-        pixels, slash, dim = text.partition("/")
+        before, _, encoder = text.partition("@")
+        pixels, slash, dim = before.partition("/")
         cells = [int(cell) for cell in pixels.split("x")]
         head_dim = int(dim) if slash else EdgeConfig.head_dim
         if len(cells) != 2 or min(cells) < 32 or any(cell % 32 for cell in cells):
             raise ValueError(f"{text!r}: HEIGHTxWIDTH, both multiples of 32, as in 192x96")
         if head_dim < 1 or head_dim % EdgeConfig.head_heads:
             raise ValueError(f"{text!r}: the heads' width must be a multiple of {EdgeConfig.head_heads}")
-        return cls(cells[0], cells[1], head_dim)
+        return cls(cells[0], cells[1], head_dim, encoder)
 
     def __str__(self) -> str:
         wide = "" if self.head_dim == EdgeConfig.head_dim else f"/{self.head_dim}"
-        return f"{self.height}x{self.width}{wide}"
+        return f"{self.height}x{self.width}{wide}{self.encoder and '@'}{self.encoder}"
 
 
 def in_order(samples: Sequence[Sample], seed: int = 0) -> list[list[Sample]]:
@@ -117,7 +120,7 @@ def of_sources(people: Sequence[list[Sample]], like: Sequence[Sample]) -> list[l
     return [pictures for pictures in people if pictures[0].source in sources]
 
 
-def recipe_at(size: Size, share: Fraction, steps: int, settings: Mapping[str, str]) -> Recipe:
+def recipe_at(size: Size, share: Fraction, steps: int, settings: dict[str, str]) -> Recipe:
     """The recipe of one run: ``steps`` at one size, no words, and drawn people as scarce as real ones, so that a batch
     holds the same mixture whatever the share.
 
@@ -127,7 +130,8 @@ def recipe_at(size: Size, share: Fraction, steps: int, settings: Mapping[str, st
     for name in _GIVEN:
         if name in settings:
             raise InputError(f"--set {name}: the curve decides that; give --steps, --sizes and --shares")
-    recipe = replace(Recipe(), phases=(Phase(steps, size.height, size.width, False),)).with_settings(dict(settings))
+    own = {"encoder": size.encoder} if size.encoder else {}
+    recipe = replace(Recipe(), phases=(Phase(steps, size.height, size.width, False),)).with_settings(settings | own)
     return replace(recipe, rendered=round(recipe.rendered * share))
 
 
