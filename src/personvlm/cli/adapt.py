@@ -79,7 +79,7 @@ def adapt(
         from personvlm.data.readers import read_samples
         from personvlm.evaluation.adapt_torch import adapt as run
         from personvlm.models.own import read_words
-        from personvlm.runtime.describer import shipped
+        from personvlm.runtime.describer import model_folder
 
         words = None if own is None else read_words(own)
         samples = read_samples(data, form, root) if words is None else read_personvlm(data, root, words)
@@ -89,7 +89,7 @@ def adapt(
             return progress(steps, total, what, quiet=quiet)
 
         told = run(
-            shipped() if source == SHIPPED else Path(source),
+            model_folder(source),
             samples,
             out,
             others,

@@ -43,7 +43,7 @@ def calibrate(
         raise typer.BadParameter("give --out DIR: the model that ships is not changed, a copy of it is calibrated")
     from personvlm.data.readers import read_samples
     from personvlm.data.sources import read_training
-    from personvlm.runtime.describer import shipped
+    from personvlm.runtime.describer import model_folder
     from personvlm.runtime.release import SHOWN, recalibrate, summary
 
     samples = read_training(data)[1] if data.is_dir() else read_samples(data, form, root)
@@ -51,7 +51,7 @@ def calibrate(
     def shown(steps: Iterable[int], total: int) -> Iterable[int]:
         return progress(steps, total, "Looking", quiet=quiet)
 
-    told = summary(recalibrate(model or shipped(), samples, out=out, batch=batch, progress=shown))
+    told = summary(recalibrate(model_folder(model), samples, out=out, batch=batch, progress=shown))
     if not quiet and told["people"] < FEW:
         print(f"personvlm: {told['people']} people are few: what holds at a stated precision is hardly known",
               file=sys.stderr)  # fmt: skip
@@ -63,4 +63,4 @@ def calibrate(
                 for name, group in told["groups"].items()}  # fmt: skip
         print_table(f"{told['people']} people; logits of tracks are multiplied by {told['track']:g}", rows,
                     ("group", "scale", "", *(f"said at {level:g}" for level in SHOWN)))  # fmt: skip
-        print(f"Model: {(out or model or shipped()).resolve()}")
+        print(f"Model: {(out or model_folder(model)).resolve()}")

@@ -13,7 +13,8 @@ from personvlm.cli import output
 from personvlm.cli.progress import progress
 
 Model = Annotated[
-    Path | None, typer.Option("--model", help="A folder with another model (default: the one that ships).")
+    Path | None,
+    typer.Option("--model", metavar="edge|nano|DIR", help="edge, the default; nano, which is faster; or a folder."),
 ]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress and no notes; errors are still printed.")]
 LogFormat = Annotated[

@@ -93,19 +93,45 @@ def export(directory: Annotated[Path, typer.Argument(help="A folder with config.
                Path | None, typer.Option(metavar="DATA", help="First fit edge's appearance layer anew, on the training "
                                                               "people of this folder (as for `train edge`).")
            ] = None,
+           size: Annotated[
+               str | None, typer.Option(metavar="HEIGHTxWIDTH", help="Edge for pictures of another size, as a model of "
+                                                                     "its own in --out.")
+           ] = None,
+           out: Annotated[Path | None, typer.Option(help="With --size: folder for it.")] = None,
+           name: Annotated[str, typer.Option(help="With --size: what descriptions call it.")] = "",
            quiet: Quiet = False) -> None:  # fmt: skip
     """Write the ONNX graphs that describing runs on beside a trained model; a stage's in 8 bits."""
+    if (size is None) != (out is None) or (name and size is None):
+        raise typer.BadParameter("--size takes --out, and the other way round; --name goes with them")
     with training_extra():
         from personvlm.models import kind_of
         from personvlm.runtime.export import export as export_edge
+        from personvlm.runtime.release import at_size
         from personvlm.runtime.stage_export import export_stage
 
+        stage = kind_of(directory) == "stage"
+        if stage and size is not None:
+            raise InputError("--size is for edge; a stage looks at what it was trained on")
         if appearance is not None:
             _fit_appearance(directory, appearance, quiet)
-        sizes = export_stage(directory) if kind_of(directory) == "stage" else export_edge(directory)
-        for name, size in sizes.items():
-            if not quiet:
-                print(f"{directory / name}: {size / 1e6:.1f} MB")
+        if size is not None and out is not None:
+            height, width = _pixels(size)
+            made = at_size(directory, out, height, width, name)
+        else:
+            made = export_stage(directory) if stage else export_edge(directory)
+        if not quiet:
+            for file, length in made.items():
+                print(f"{(out or directory) / file}: {length / 1e6:.1f} MB")
+            if out is not None:
+                print(f"It is as sure as before; `personvlm calibrate {out} --data DIR` makes that true at this size")
+
+
+def _pixels(size: str) -> tuple[int, int]:
+    try:
+        height, width = map(int, size.split("x"))
+    except ValueError:
+        raise typer.BadParameter(f"--size {size}: give it as HEIGHTxWIDTH, as in 192x96") from None
+    return height, width
 
 
 def _fit_appearance(directory: Path, data: Path, quiet: bool) -> None:

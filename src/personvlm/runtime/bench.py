@@ -31,7 +31,7 @@ from personvlm.runtime.batching_metrics import Timing
 from personvlm.runtime.batching_queue import BatchSettings
 from personvlm.runtime.bench_load import Load, arrivals, largest, offer, quantiles, saturate
 from personvlm.runtime.bench_report import targets
-from personvlm.runtime.describer import Describer, shipped
+from personvlm.runtime.describer import Describer, model_folder
 from personvlm.runtime.engine import Engine, available_cores
 from personvlm.schema import PersonDescription
 
@@ -228,12 +228,12 @@ class Bench:
     def _on_gpu(self) -> list[Callable[[], None]]:
         with extra("--gpu", "train"):
             from personvlm.runtime.bench_gpu_torch import GpuBench
-        folder = self.settings.model or shipped()
+        folder = model_folder(self.settings.model)
         gpu = GpuBench(self.describer, folder, self.jpegs, self.settings.stage4, self.result)
         return list(gpu.steps(self._times(4, 1), self._seconds(0.5)))
 
     def _model(self, *option: str) -> list[str]:
-        return [*option, str(self.settings.model.resolve())] if self.settings.model else []
+        return [*option, str(model_folder(self.settings.model).resolve())] if self.settings.model else []
 
     def _work_with(self, workers: int, batch: int) -> None:
         self._batch = batch

@@ -28,7 +28,7 @@ from personvlm.models.gpt2 import GPT2Decoder
 from personvlm.models.person_vlm import PersonVLM
 from personvlm.models.presets import PRESETS, StageConfig
 from personvlm.runtime.bench_load import quantiles
-from personvlm.runtime.describer import Describer, shipped
+from personvlm.runtime.describer import Describer, model_folder
 from personvlm.runtime.engine import DECODER, VISION, available_cores
 from personvlm.runtime.stage_engine import StageEngine
 from personvlm.runtime.stage_export import export_stage
@@ -159,7 +159,7 @@ class Comparison:
 
     def _edge_in_torch(self) -> Describer:
         other = copy.copy(self.describer)
-        other.engine = TorchEngine(Path(self.result["model"]["folder"] or shipped()))
+        other.engine = TorchEngine(model_folder(self.result["model"]["folder"]))
         return other
 
     def _stage4(self, whole: StageEngine) -> tuple[StageEngine, str]:

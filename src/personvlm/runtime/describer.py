@@ -33,6 +33,9 @@ Picture = str | Path | bytes | Image.Image | NDArray[np.uint8]
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 
+SHIPPED = ("edge", "nano")
+"""Models inside the package, the default first."""
+
 _NEEDED = "config.json, transform.json, vocabulary.json, calibration.json, vision.onnx, decoder.onnx"
 
 
@@ -63,15 +66,17 @@ class Describer:
         """The model in the folder ``path``; the one inside the package by default.
 
         Args:
+            path: a folder, or the name of a model that ships: ``edge``, or ``nano``, which is faster (docs/engine.md).
             threads: cores to use; those available by default.
             backend, precision: what runs it; see :func:`~personvlm.runtime.backend.choose_backend`.
 
         Raises:
             InputError: the folder lacks a file, or one is broken; the message names it.
         """
-        directory = Path(path) if path is not None else shipped()
+        directory = model_folder(path)
         if not directory.is_dir():
-            raise InputError(f"{directory}: no such folder; a model is a folder with {_NEEDED}")
+            raise InputError(f"{directory}: no such folder; a model is a folder with {_NEEDED}, or one that ships: "
+                             f"{', '.join(SHIPPED)}")  # fmt: skip
         config = EdgeConfig.load(directory)
         metrics_file = directory / "metrics.json"
         metrics = json.loads(metrics_file.read_text()) if metrics_file.is_file() else {}
@@ -266,9 +271,18 @@ class Describer:
         return decode(Path(picture) if isinstance(picture, str) else picture, target=target)
 
 
-def shipped() -> Path:
-    """Folder of the model inside the package."""
-    return Path(str(files("personvlm") / "weights" / "edge"))
+def shipped(name: str = SHIPPED[0]) -> Path:
+    """Folder of a model inside the package."""
+    return Path(str(files("personvlm") / "weights" / name))
+
+
+def model_folder(model: str | Path | None) -> Path:
+    """The folder that is meant: one of :data:`SHIPPED` by its name, unless a folder here is called so; the first of
+    them by default."""
+    if model is None:
+        return shipped()
+    by_name = str(model) in SHIPPED and not Path(model).is_dir()
+    return shipped(str(model)) if by_name else Path(model)
 
 
 def _listed(inputs: Picture | Iterable[Picture]) -> list[Picture]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from personvlm.base.errors import InputError
 from personvlm.data.sample import Sample
 from personvlm.data.transform import Transform
+from personvlm.models.config import EdgeConfig
 from personvlm.runtime.calibrate import calibrate
 from personvlm.runtime.calibration import Calibration
 from personvlm.runtime.engine import OnnxEngine
@@ -18,6 +20,9 @@ from personvlm.schema.groups import column_slices
 
 SHOWN = (0.8, 0.9, 0.95)
 """Precisions at which a summary says which values can be stated."""
+
+_MEASURED = ("metrics.json", "MODEL_CARD.md")
+"""What was measured of a model says nothing about one that looks, or is sure, otherwise."""
 
 Progress = Callable[[Iterable[int], int], Iterable[int]]
 
@@ -28,6 +33,34 @@ def release(directory: Path, validation: Sequence[Sample], taught: Mapping[str, 
 
     export(directory)
     calibrate(OnnxEngine(directory), Transform.load(directory), validation, taught).save(directory)
+
+
+def at_size(directory: Path, out: Path, height: int, width: int, name: str = "") -> dict[str, int]:
+    """The same weights looking at pictures of another size: a copy of the folder with graphs and transform of its own.
+    Confidence is still that of the old size: :func:`recalibrate` it.
+
+    Args:
+        directory: a trained edge model.
+        out: gets the copy, less what was measured at the old size.
+        height, width: in pixels, multiples of 32.
+        name: what descriptions shall call it; as before by default.
+
+    Returns:
+        Size of each graph in bytes.
+
+    Raises:
+        InputError: the size does not fit, ``directory`` has no weights, or ``out`` holds something.
+    """
+    from personvlm.runtime.export import export
+
+    if min(height, width) < 64 or height % 32 or width % 32:
+        raise InputError(f"size {height}x{width}: height and width must be multiples of 32, and 64 at least")
+    _must_be_free(out)
+    config, transform = EdgeConfig.load(directory), Transform.load(directory)
+    shutil.copytree(directory, out, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*_MEASURED, "*.onnx"))
+    replace(config, name=name or config.name).save(out)
+    replace(transform, height=height, width=width).save(out)
+    return export(out)
 
 
 def recalibrate(
@@ -50,15 +83,19 @@ def recalibrate(
     before = Calibration.load(directory)
     if not any(sample.annotations.known.keys() & before.taught.keys() for sample in samples):
         raise InputError(f"nothing to calibrate on: none of {len(samples)} samples labels a group that the model knows")
-    if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out}: is there already; take another --out, or remove it")
+    if out is not None:
+        _must_be_free(out)
     fitted = calibrate(OnnxEngine(directory), Transform.load(directory), samples, before.taught, before=before,
                        batch=batch, progress=progress)  # fmt: skip
     if out is not None:
-        # What was measured with another calibration says nothing about this one.
-        shutil.copytree(directory, out, dirs_exist_ok=True, ignore=shutil.ignore_patterns("metrics.json"))
+        shutil.copytree(directory, out, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*_MEASURED))
     fitted.save(directory if out is None else out)
     return fitted
+
+
+def _must_be_free(out: Path) -> None:
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out}: is there already; take another --out, or remove it")
 
 
 def summary(calibration: Calibration) -> dict[str, Any]:
