@@ -40,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     asked.add_argument("--further-sizes", type=lambda text: text.split(","), default=[],
                        help="likewise, with the largest share alone")  # fmt: skip
     asked.add_argument("--steps", type=int, default=550, help="of every run")
-    asked.add_argument("--set", dest="settings", type=_setting, action="append", default=[], metavar="KEY=VALUE",
+    asked.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE",
                        help="as for `personvlm train edge`")  # fmt: skip
     asked.add_argument("--people", type=int, default=600, help="trained people to measure on, for the gap")
     asked.add_argument("--seed", type=int, default=0, help="of the order of people; the training's is --set seed=N")
@@ -57,8 +57,9 @@ def parser() -> argparse.ArgumentParser:
 def measure(given: argparse.Namespace) -> dict[str, Any]:
     """Train what is not trained yet, and measure."""
     import torch
+    import typer
 
-    from personvlm.cli.train import start_of
+    from personvlm.cli.train import setting, start_of
     from personvlm.data.sources import read_training
     from personvlm.models.config import EdgeConfig
     from personvlm.runtime.bench_hardware import hardware, hardware_line, now, versions
@@ -68,7 +69,10 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
     machine = f"{hardware_line()}, torch {versions()['torch']}, {torch.get_num_threads()} threads"
     if torch.cuda.is_available():
         machine += f", trained on {torch.cuda.get_device_name()}"
-    settings = dict(given.settings)
+    try:
+        settings = dict(map(setting, given.settings))
+    except typer.BadParameter as error:
+        raise PersonVLMError(error.message) from error
     try:
         sizes, further = ([Size.parse(text) for text in texts] for texts in (given.sizes, given.further_sizes))
     except ValueError as error:
@@ -141,13 +145,6 @@ def _several(kind: Any) -> Any:
             raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
 
     return parse
-
-
-def _setting(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise argparse.ArgumentTypeError(f"{text!r}: give it as KEY=VALUE")
-    return name.strip(), value.strip()
 
 
 if __name__ == "__main__":

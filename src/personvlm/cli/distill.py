@@ -10,7 +10,7 @@ import typer
 from personvlm.base.errors import InputError
 from personvlm.cli.describe import Quiet
 from personvlm.cli.output import print_json, print_table
-from personvlm.cli.train import _first_process, _pair, start_of, training_extra
+from personvlm.cli.train import _first_process, setting, start_of, training_extra
 
 if TYPE_CHECKING:
     from personvlm.data.sample import Sample
@@ -55,7 +55,7 @@ def distill(
         edges = [teacher for teacher in teachers if teacher.suffix != ".onnx"]
         taught = Distillation(tuple(map(str, edges)), temperature, weight, similarity, tuple(onnx), looks,
                              whole, mix)  # fmt: skip
-        recipe = Recipe().with_settings(dict(_pair(text) for text in settings or []))
+        recipe = Recipe().with_settings(dict(setting(text) for text in settings or []))
         more = _pictures(unlabelled) if unlabelled is not None else []
         begin = start_of(encoder, start, recipe.encoder, quiet or as_json)
         trained = train_edge(data, out, recipe, begin, distillation=taught, unlabelled=more, quiet=quiet or as_json)

@@ -47,7 +47,7 @@ def train(
     names = ("steps", "batch", "lr") if preset == "edge" else ("epochs", "batch_size", "learning_rate")
     named = zip(names, (epochs, batch_size, learning_rate), strict=True)
     changes = {name: str(value) for name, value in named if value is not None}
-    changes |= dict(_pair(text) for text in settings or [])
+    changes |= dict(setting(text) for text in settings or [])
     if preset == "edge" and epochs is not None:
         raise typer.BadParameter("edge counts steps, not epochs: give --set steps=N")
     out = out or Path("runs", preset)
@@ -178,7 +178,8 @@ def training_extra() -> Iterator[None]:
         ) from error
 
 
-def _pair(text: str) -> tuple[str, str]:
+def setting(text: str) -> tuple[str, str]:
+    """``KEY=VALUE`` as both."""
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise typer.BadParameter(f"--set {text}: give it as KEY=VALUE, as in --set lr=0.0005")
