@@ -225,7 +225,7 @@ def _ablation(name: str, entries: Sequence[Entry], out: Path) -> dict[str, Any]:
             failed = _failed(folder)
             row |= {part: failed[part] for part in ("failed", "cost") if part in failed}
             if variant.needs:
-                row["failed"] = f"random initialisation: {failed['failed']}"
+                row["failed"] = f"random initialisation, so not trained: {failed['failed']}"
         rows.append(row)
     return {"question": ablation.question, "about": ablation.about, "rows": rows}
 
