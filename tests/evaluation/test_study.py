@@ -43,6 +43,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path,
         patch.setenv("PERSONVLM_OFFLINE", "1")
         patch.delenv("PERSONVLM_ASSETS", raising=False)
         patch.setattr(study_torch, "EDGE_RECIPE", EDGE)
+        patch.setattr(study_torch, "known_weights", lambda name: None)  # whatever the cache of this machine holds
         settings = {"stage1": TINY, "stage3": {**TINY, "frozen_layers": "1"}}
         entries = planned(["stage1", "edge"], parse_budgets(["0.02m,2e"]), settings)
         entries += planned(["stage3"], parse_budgets(["2e"]), settings)

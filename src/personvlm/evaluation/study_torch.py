@@ -102,23 +102,33 @@ def run_entry(entry: Entry, job: Job) -> dict[str, Any]:
     folder = job.out / entry.key
     folder.mkdir(parents=True, exist_ok=True)
     if why := lacking(entry):
-        untrained = {"key": entry.key, "model": entry.model, "variant": entry.variant, "failed": why}
-        return {**untrained, "cost": encoder_cost(unlearned(entry))} if entry.needs == "encoder" else untrained
+        untrained: dict[str, Any] = {"key": entry.key, "model": entry.model, "variant": entry.variant, "failed": why}
+        if entry.needs == "encoder":
+            untrained["cost"] = _cost(entry, job, folder, lambda: encoder_cost(unlearned(entry)))
+        return untrained
     trained = _train(entry, job, folder)
     _describe(entry, job, folder, DESCRIBED, job.samples)
     if job.views and not entry.ablation:
         _describe(entry, job, folder, VIEWS, job.views)
-    cost = json.loads((folder / COST).read_text("utf-8")) if (folder / COST).is_file() else None
-    if cost is None and (not entry.ablation or entry.model != EDGE):
-        job.say(f"{entry.key}: measuring time and memory")
-        pictures = [sample.image for sample in job.samples[:CROPS]]
-        cost = encoder_cost(PersonVLM.load(folder)) if entry.ablation else cost_of(folder, pictures)
-        write_json(folder / COST, cost)
+    cost = None
+    if not entry.ablation:
+        cost = _cost(entry, job, folder, lambda: cost_of(folder, [sample.image for sample in job.samples[:CROPS]]))
+    elif entry.model != EDGE:
+        cost = _cost(entry, job, folder, lambda: encoder_cost(PersonVLM.load(folder)))
     said = read_said(folder / DESCRIBED)
     scores = score_said_texts(said, job.samples, job.resamples)
     result = {**trained, "cost": cost, "pictures": len(said), "scores": scores}
     write_json(folder / RESULT, result)
     return result
+
+
+def _cost(entry: Entry, job: Job, folder: Path, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What was measured before, or is now."""
+    if not (folder / COST).is_file():
+        job.say(f"{entry.key}: measuring time and memory")
+        write_json(folder / COST, measure())
+    kept: dict[str, Any] = json.loads((folder / COST).read_text("utf-8"))
+    return kept
 
 
 def _describe(entry: Entry, job: Job, folder: Path, file: str, samples: Sequence[Sample]) -> None:
