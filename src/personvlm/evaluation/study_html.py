@@ -270,16 +270,16 @@ class _Report:
             place: Place = ("ablations", name)
             yield f"<h3>{self.page.figure((*place, 'question'))}</h3>"
             backbones = name == "backbones"
-            heads = ["", "budget", "mA", "mean of six", "CIDEr-D", "tokens", "NLL per character", "parameters",
-                     "weights of the encoder", "of the decoder"]  # fmt: skip
-            if backbones:
-                heads += ["encoder's parameters", "its ms"]
+            costs = ["encoder's parameters", "its ms"] if backbones else []
+            heads = ["", *costs, "budget", "epochs", "mA", "mean of six", "CIDEr-D", "tokens", "NLL per character",
+                     "parameters", "weights of the encoder", "of the decoder"]  # fmt: skip
             rows = [self._ablated((*place, "rows", index), row, backbones)
                     for index, row in enumerate(ablation["rows"])]  # fmt: skip
             for base in BASELINES:
                 at: Place = ("baselines", budget, base)
                 if self.page.get((*at, "scores")) is not None:
-                    rows.append(Row(Cell((*at, "title"), "text"), [None, *self._quality((*at, "scores"))], "baseline"))
+                    cells = [*[None] * (len(costs) + 2), *self._quality((*at, "scores"))]
+                    rows.append(Row(Cell((*at, "title"), "text"), cells, "baseline"))
             yield f"<p class='note'>{self.page.figure((*place, 'about'))}</p>"
             yield self.page.table(heads, rows)
             if backbones:
@@ -293,17 +293,18 @@ class _Report:
 
     def _ablated(self, place: Place, row: Mapping[str, Any], backbones: bool) -> Row:
         first = Cell((*place, "title"), "text")
-        costs = [Cell((*place, "cost", "encoder_parameters"), "count"), Cell((*place, "cost", "encoder_ms"), "one")]
+        cost: Place = (*place, "cost")
+        cells: list[Cell | str | None] = [Cell((*place, "budget"), "text")]
+        if backbones:
+            cells = [Cell((*cost, "encoder_parameters"), "count"), Cell((*cost, "encoder_ms"), "one"), *cells]
         if "failed" in row:
-            failed = [Cell((*place, "budget"), "text"), Cell((*place, "failed"), "text", span=8)]
-            return Row(first, [*failed, *costs] if "cost" in row else failed)
-        cells: list[Cell | str | None] = [
-            Cell((*place, "budget"), "text"), *self._quality((*place, "scores")),
+            return Row(first, [*cells, Cell((*place, "failed"), "text")])
+        return Row(first, [
+            *cells, Cell((*place, "used", "epochs"), "two"), *self._quality((*place, "scores")),
             Cell((*place, "scores", "nll_per_character"), "three"), Cell((*place, "parameters"), "count"),
             Cell((*place, "weights", "encoder", "source"), "text"),
             Cell((*place, "weights", "decoder", "source"), "text") if "decoder" in row["weights"] else None,
-        ]  # fmt: skip
-        return Row(first, [*cells, *costs] if backbones else cells)
+        ])  # fmt: skip
 
     def _quality(self, place: Place) -> list[Cell | str | None]:
         return [value_of((*place, "facts", "mA"), "percent"),

@@ -36,13 +36,12 @@ FORMATS: Mapping[str, Callable[[Any], str]] = MappingProxyType({
 
 @dataclass(frozen=True)
 class Cell:
-    """A figure: where it stands, how it is shown, where its interval stands, if it has one; and how many columns."""
+    """A figure: where it stands, how it is shown, and where its interval stands, if it has one."""
 
     at: Place
     form: str
     interval: Place | None = None
     style: str = ""
-    span: int = 1
 
 
 @dataclass(frozen=True)
@@ -82,8 +81,7 @@ class Page:
         return f'<span data-at="{escape(where)}" data-as="{form}">{escape(FORMATS[form](value))}</span>'
 
     def cell(self, cell: Cell | str | None, span: int = 1) -> str:
-        """A table cell, over ``span`` columns, or as many as it says itself."""
-        span = max(span, cell.span) if isinstance(cell, Cell) else span
+        """A table cell, over ``span`` columns."""
         wide = f' colspan="{span}"' if span > 1 else ""
         if cell is None:
             return f"<td{wide}>{NOTHING}</td>"
@@ -103,8 +101,7 @@ class Page:
         for row in rows:
             title = escape(row.title) if isinstance(row.title, str) else self.figure(row.title.at, row.title.form)
             *cells, last = row.cells
-            # A sentence may stand in place of figures.
-            left = max(1, len(heads) - 1 - sum(each.span if isinstance(each, Cell) else 1 for each in cells))
+            left = max(1, len(heads) - 1 - len(cells))  # a sentence may stand in place of figures
             inside = "".join([*map(self.cell, cells), self.cell(last, left)])
             lines.append(f'<tr class="{row.style}"><td>{title}</td>{inside}</tr>')
         return f'<div class="wide"><table><tr>{top}</tr>{"".join(lines)}</table></div>'
