@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
+from personvlm.data.transform import FILE as TRANSFORM
 from personvlm.data.transform import Transform
 from personvlm.models.codes import Codes, exactly_coded
 from personvlm.models.edge import EdgeVLM
@@ -54,10 +55,12 @@ def export(directory: Path) -> dict[str, int]:
 
 
 def edge_graphs(directory: Path) -> Graphs:
-    """The graphs of the model in ``directory``, nothing rounded, for pictures of its transform's size."""
-    model, transform = EdgeVLM.load(directory), Transform.load(directory)
+    """The graphs of the model in ``directory``, nothing rounded, for pictures of its transform's size; of the config's
+    where no transform lies beside the weights."""
+    model = EdgeVLM.load(directory)
     config = model.config
-    pixels = torch.zeros(2, 3, transform.height, transform.width)
+    size = Transform.load(directory) if (directory / TRANSFORM).is_file() else config
+    pixels = torch.zeros(2, 3, size.height, size.width)
     outputs = ["tokens", "logits", "embedding", "quality"]
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracer warns of shapes that are constant here by design
