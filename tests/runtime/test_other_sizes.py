@@ -117,3 +117,6 @@ def test_nano_is_edge_at_a_smaller_size_and_knows_nearly_as_much(people: People)
     assert means[1] > means[0] - 0.02, "nano ships because it loses less than two points"
     assert figures[0]["n"] == figures[1]["n"]
     assert figures[1]["quality"]["pass_rate"] == figures[1]["consistency"] == 1.0
+    pytest.importorskip("torch", reason="what needs weights needs torch")
+    with pytest.raises(InputError, match="nano's are edge's"):
+        Describer.load("nano", backend="torch")
