@@ -81,8 +81,8 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
     asked += [(max(given.shares), size) for size in further]
     plans = [(share, size, recipe_at(size, share, given.steps, settings)) for share, size in asked]
     usual = Recipe().with_settings(settings).encoder
-    weights = {recipe.encoder: start_of(given.encoder if recipe.encoder == usual else None, None, recipe.encoder,
-                                        given.quiet).encoder for *_, recipe in plans}  # fmt: skip
+    weights = {name: start_of(given.encoder if name == usual else None, None, name, given.quiet).encoder
+               for name in dict.fromkeys(recipe.encoder for *_, recipe in plans)}  # fmt: skip
     train, val = read_training(given.data)
     people = in_order(train, given.seed)
     familiar = of_sources(first_share(people, min(given.shares)), val)[: given.people]

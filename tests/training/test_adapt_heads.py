@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from personvlm.base.errors import InputError
+from personvlm.base.folders import check_free
 from personvlm.data.sample import Sample
 from personvlm.models.config import EdgeConfig
 from personvlm.models.edge import EdgeVLM
@@ -19,7 +20,7 @@ from personvlm.schema.groups import column_slices, columns
 from personvlm.training.adapt import apply, changes, labelled_groups
 from personvlm.training.adapt_fit import STRENGTHS, Group, coordinates
 from personvlm.training.adapt_look import Looked
-from personvlm.training.adapt_versions import AFTER, BEFORE, check_free, copy_model, keep, model_files, switch
+from personvlm.training.adapt_versions import AFTER, BEFORE, copy_model, keep, model_files, switch
 
 TINY = EdgeConfig(50, height=96, width=32, dim=48, heads=2, layers=2, ffn=96, head_dim=32, head_heads=2,
                   embedding_dim=16)  # fmt: skip

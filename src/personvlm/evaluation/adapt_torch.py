@@ -15,6 +15,7 @@ import numpy as np
 
 from personvlm import __version__
 from personvlm.base.errors import InputError
+from personvlm.base.folders import check_free
 from personvlm.data.lines import to_json
 from personvlm.data.sample import Sample
 from personvlm.data.splits import split_by_identity
@@ -41,7 +42,7 @@ from personvlm.training.adapt_eyes import LEAST_CROPS, Eyes, cross_tuned, stitch
 from personvlm.training.adapt_look import Looked, Shown, look
 from personvlm.training.adapt_own import OwnFit, fit_own
 from personvlm.training.adapt_own import heads as own_heads
-from personvlm.training.adapt_versions import check_free, copy_model, keep
+from personvlm.training.adapt_versions import copy_model, keep
 from personvlm.training.captions import taught_values
 from personvlm.training.drawn import drawn_people
 

@@ -63,18 +63,20 @@ def run_study(data: Path, out: Path, entries: Sequence[Entry], *, people: int = 
     Raises:
         InputError: there is nothing to train or to test on, or all entries failed.
     """
-    from personvlm.evaluation.study_torch import Job, estimated, lacking, run_entry
+    from personvlm.evaluation.study_torch import Job, estimated, lacking, run_entry, untrained
 
     samples = held_out(data, people, limit)
     out.mkdir(parents=True, exist_ok=True)
     job = Job(data, out, samples, with_views(data), tokenizer, resamples, say, quiet)
-    if able := [entry for entry in entries if not lacking(entry)]:
+    lacks = {entry.key: lacking(entry) for entry in entries}  # asks the hub, so only once
+    if able := [entry for entry in entries if not lacks[entry.key]]:
         say(announced(able, estimated(able, job)))
     results: list[dict[str, Any]] = []
     for number, entry in enumerate(entries, 1):
         say(f"{number} of {len(entries)}: {entry.key}")
         try:
-            result = run_entry(entry, job)
+            why = lacks[entry.key]
+            result = untrained(entry, job, why) if why else run_entry(entry, job)
         except InputError as error:
             result = {"key": entry.key, "model": entry.model, "variant": entry.variant, "failed": str(error)}
         if "failed" in result:

@@ -14,7 +14,7 @@ from personvlm.models.config import EdgeConfig
 from personvlm.models.edge import EdgeVLM
 from personvlm.models.person_vlm import PersonVLM
 from personvlm.models.prefix import slots
-from personvlm.models.presets import preset
+from personvlm.models.presets import StageConfig, preset
 from personvlm.training.loop import fast_precision
 from personvlm.training.recipe import Recipe
 from personvlm.training.run import domain_vocabulary
@@ -41,9 +41,14 @@ def encoder_cost(model: PersonVLM, times: int = 10) -> dict[str, Any]:
             "encoder_parameters": sum(each.numel() for each in backbone.parameters())}  # fmt: skip
 
 
+def as_set(entry: Entry) -> tuple[StageRecipe, StageConfig]:
+    """Recipe and config of a stage with the settings of an entry."""
+    return with_settings(StageRecipe.of(entry.model), preset(entry.model), entry.settings)
+
+
 def unlearned(entry: Entry) -> PersonVLM:
     """A stage as an entry has it, from random numbers: of use only for what it costs."""
-    return PersonVLM(with_settings(StageRecipe.of(entry.model), preset(entry.model), entry.settings)[1])
+    return PersonVLM(as_set(entry)[1])
 
 
 def seconds_per_crop(entry: Entry, edge_recipe: Recipe) -> float:
@@ -53,8 +58,7 @@ def seconds_per_crop(entry: Entry, edge_recipe: Recipe) -> float:
         model = unlearned(entry).train()
         inputs = (torch.rand(CROPS, 3, model.config.height, model.config.width),
                   torch.zeros(CROPS, WORDS, dtype=torch.int64))  # fmt: skip
-        recipe, _ = with_settings(StageRecipe.of(entry.model), model.config, entry.settings)
-        return _timed(model, [inputs], [1.0], recipe.precision)
+        return _timed(model, [inputs], [1.0], as_set(entry)[0].precision)
     recipe_ = edge_recipe.with_settings(dict(entry.settings))
     last = recipe_.phases[-1]
     edge = EdgeVLM(EdgeConfig(len(domain_vocabulary()), encoder=recipe_.encoder, height=last.height,

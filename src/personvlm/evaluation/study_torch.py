@@ -22,7 +22,7 @@ from personvlm.base.hub import HUB
 from personvlm.data.sample import Sample
 from personvlm.data.sources import read_training
 from personvlm.evaluation.study_cost import CROPS, cost_of
-from personvlm.evaluation.study_cost_torch import encoder_cost, seconds_per_crop, unlearned
+from personvlm.evaluation.study_cost_torch import as_set, encoder_cost, seconds_per_crop, unlearned
 from personvlm.evaluation.study_describe_torch import (
     describe_by_sight,
     describe_edge,
@@ -33,7 +33,7 @@ from personvlm.evaluation.study_plan import EDGE, Entry
 from personvlm.evaluation.study_score import read_said, score_said_texts, write_json, write_said
 from personvlm.models.config import EdgeConfig
 from personvlm.models.person_vlm import PersonVLM
-from personvlm.models.presets import StageConfig, preset
+from personvlm.models.presets import StageConfig
 from personvlm.models.pretrained import located
 from personvlm.models.sizes import size_of
 from personvlm.training.imagenet import known_weights
@@ -41,7 +41,6 @@ from personvlm.training.loop import read_curves
 from personvlm.training.origin import FILE as ORIGIN
 from personvlm.training.origin import weights_source
 from personvlm.training.recipe import Phase, Recipe
-from personvlm.training.stage_recipe import StageRecipe, with_settings
 from personvlm.training.stage_start import AUTO, RANDOM, StageStart, asset_folder
 from personvlm.training.stages import run_stage
 from personvlm.training.stopping import BEST
@@ -93,19 +92,13 @@ class Job:
 
 
 def run_entry(entry: Entry, job: Job) -> dict[str, Any]:
-    """Train, describe and measure one model, or what of that is left to do; returns its ``result.json``, or under
-    ``failed`` why there is none: weights that the entry needs are not here. An encoder's ``cost`` is told all the same.
+    """Train, describe and measure one model, or what of that is left to do; returns its ``result.json``.
 
     Raises:
         InputError: the folder holds a model of other settings, or what is needed cannot be had.
     """
     folder = job.out / entry.key
     folder.mkdir(parents=True, exist_ok=True)
-    if why := lacking(entry):
-        untrained: dict[str, Any] = {"key": entry.key, "model": entry.model, "variant": entry.variant, "failed": why}
-        if entry.needs == "encoder":
-            untrained["cost"] = _cost(entry, job, folder, lambda: encoder_cost(unlearned(entry)))
-        return untrained
     trained = _train(entry, job, folder)
     _describe(entry, job, folder, DESCRIBED, job.samples)
     if job.views and not entry.ablation:
@@ -120,6 +113,16 @@ def run_entry(entry: Entry, job: Job) -> dict[str, Any]:
     result = {**trained, "cost": cost, "pictures": len(said), "scores": scores}
     write_json(folder / RESULT, result)
     return result
+
+
+def untrained(entry: Entry, job: Job, why: str) -> dict[str, Any]:
+    """What stands in place of a result where weights are :func:`lacking`; an encoder's ``cost`` is told anyway."""
+    folder = job.out / entry.key
+    folder.mkdir(parents=True, exist_ok=True)
+    told: dict[str, Any] = {"key": entry.key, "model": entry.model, "variant": entry.variant, "failed": why}
+    if entry.needs == "encoder":
+        told["cost"] = _cost(entry, job, folder, lambda: encoder_cost(unlearned(entry)))
+    return told
 
 
 def _cost(entry: Entry, job: Job, folder: Path, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -214,8 +217,7 @@ def lacking(entry: Entry) -> str:
     """Why an entry cannot be trained: there are no weights here of the part that it needs; empty where it can."""
     if not entry.needs:
         return ""
-    _, config = with_settings(StageRecipe.of(entry.model), preset(entry.model), entry.settings)
-    name = str(getattr(config, entry.needs))
+    name = str(getattr(as_set(entry)[1], entry.needs))
     try:
         located(HUB if (folder := asset_folder(name)) is None else str(folder), name)
     except InputError as error:

@@ -19,7 +19,8 @@ class EdgeConfig:
     Attributes:
         vocabulary: number of words of the decoder.
         name, version: what descriptions say produced them.
-        height, width: input in pixels; the encoder's grid is 1/32 of it.
+        height, width: input in pixels that it was trained for; the grid of tokens is 1/32 of it. The transform says
+            which size is looked at: what the encoder makes of another one is brought to this grid.
         head_dim, head_heads: width and heads of the attention by which every group looks for its evidence.
         embedding_dim: length of the appearance vector.
         dim, layers, heads, ffn: the decoder.

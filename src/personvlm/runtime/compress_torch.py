@@ -22,6 +22,7 @@ from personvlm.runtime.draft import NgramTable
 from personvlm.runtime.engine import DECODER, VISION
 from personvlm.runtime.export import Graphs
 from personvlm.runtime.export_forms import FormName, write_form
+from personvlm.runtime.release import MEASURED
 from personvlm.runtime.stage_export import export_stage
 
 Weights = Literal["float32", "float16", "bfloat16"]
@@ -29,7 +30,7 @@ LEAST, SURE = 3, 0.35
 """Of the table of drafts: the best for DistilGPT-2's step times on unseen realised texts; .25 to .5 lose under 2 %."""
 
 _COPIED = ("recipe.json", "curves.csv")
-_LEFT = (WEIGHTS, VISION, DECODER, "metrics.json", "MODEL_CARD.md", "curves.*")
+_LEFT = (WEIGHTS, VISION, DECODER, *MEASURED, "curves.*")
 
 
 def compress(directory: Path, out: Path, texts: Sequence[str], *, keep_vocabulary: bool = False,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from personvlm.base.errors import InputError
+from personvlm.base.folders import check_free
 from personvlm.data.sample import Sample
 from personvlm.data.transform import Transform
 from personvlm.models.config import EdgeConfig
@@ -21,7 +22,7 @@ from personvlm.schema.groups import column_slices
 SHOWN = (0.8, 0.9, 0.95)
 """Precisions at which a summary says which values can be stated."""
 
-_MEASURED = ("metrics.json", "MODEL_CARD.md")
+MEASURED = ("metrics.json", "MODEL_CARD.md")
 """What was measured of a model says nothing about one that looks, or is sure, otherwise."""
 
 Progress = Callable[[Iterable[int], int], Iterable[int]]
@@ -55,9 +56,9 @@ def at_size(directory: Path, out: Path, height: int, width: int, name: str = "")
 
     if min(height, width) < 64 or height % 32 or width % 32:
         raise InputError(f"size {height}x{width}: height and width must be multiples of 32, and 64 at least")
-    _must_be_free(out)
+    check_free(out)
     config, transform = EdgeConfig.load(directory), Transform.load(directory)
-    shutil.copytree(directory, out, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*_MEASURED, "*.onnx"))
+    shutil.copytree(directory, out, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*MEASURED, "*.onnx"))
     replace(config, name=name or config.name).save(out)
     replace(transform, height=height, width=width).save(out)
     return export(out)
@@ -84,18 +85,13 @@ def recalibrate(
     if not any(sample.annotations.known.keys() & before.taught.keys() for sample in samples):
         raise InputError(f"nothing to calibrate on: none of {len(samples)} samples labels a group that the model knows")
     if out is not None:
-        _must_be_free(out)
+        check_free(out)
     fitted = calibrate(OnnxEngine(directory), Transform.load(directory), samples, before.taught, before=before,
                        batch=batch, progress=progress)  # fmt: skip
     if out is not None:
-        shutil.copytree(directory, out, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*_MEASURED))
+        shutil.copytree(directory, out, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*MEASURED))
     fitted.save(directory if out is None else out)
     return fitted
-
-
-def _must_be_free(out: Path) -> None:
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out}: is there already; take another --out, or remove it")
 
 
 def summary(calibration: Calibration) -> dict[str, Any]:

@@ -30,16 +30,6 @@ def model_files(directory: Path) -> list[Path]:
     return sorted(path for path in directory.iterdir() if path.is_file() and path.name != FILE)
 
 
-def check_free(out: Path) -> None:
-    """Refuse a folder that holds something.
-
-    Raises:
-        InputError: it does.
-    """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out}: is there already; take another --out, or remove it")
-
-
 def copy_model(source: Path, target: Path, without: tuple[str, ...] = ()) -> None:
     """Copy the files of a model byte for byte."""
     target.mkdir(parents=True, exist_ok=True)
