@@ -29,6 +29,15 @@ def test_a_budget_of_fifteen_million() -> None:
     assert count < 7_000_000
 
 
+def test_models_that_see_otherwise_are_told_apart() -> None:
+    config = EdgeConfig(50, version="2")
+    ours, theirs = config.told_apart(b"ours"), config.told_apart(b"theirs")
+    assert len({config.title, ours.title, theirs.title, ours.told_apart(b"ours").title}) == 4
+    assert config.told_apart(b"ours") == ours
+    assert ours.told_apart(b"theirs").title.startswith("edge-2+")
+    assert ours.told_apart(b"theirs").title.count("+") == 1
+
+
 def test_shapes(model: EdgeVLM) -> None:
     seen = model.see(torch.zeros(3, 3, 64, 32))
     assert seen.tokens.shape == (3, 2, 48)

@@ -89,6 +89,7 @@ def test_a_written_folder_describes(form: str, written: dict[str, Path], people:
     describer = Describer.load(written[form])
     assert not describer.backend.startswith("torch"), "it would run other weights; they are not there"
     together = describer.describe(people[:3], batch=3)
+    assert (together[0].model == "edge-1") == (form in ("float32", "float16", "int8-decoder")), "vectors do not compare"
     assert together == [describer.describe(picture)[0] for picture in people[:3]]
 
 

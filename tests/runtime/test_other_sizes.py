@@ -56,14 +56,17 @@ def test_weights_and_words_stay_and_the_name_is_another(folder: Path, larger: Pa
     assert alone[0].model == config.title
 
 
-def test_what_was_measured_at_the_old_size_is_not_copied(folder: Path, tmp_path: Path) -> None:
+def test_what_was_measured_at_the_old_size_and_older_versions_are_not_copied(folder: Path, tmp_path: Path) -> None:
     source = tmp_path / "source"
     shutil.copytree(folder, source)
-    for name in ("metrics.json", "MODEL_CARD.md"):
+    stays = {"metrics.json", "MODEL_CARD.md", "adapted.json", "versions.json"}
+    for name in stays:
         (source / name).write_text("{}")
+    (source / "versions" / "before").mkdir(parents=True)  # of an adapted model
     at_size(source, tmp_path / "out", 64, 64)
-    assert not {"metrics.json", "MODEL_CARD.md"} & {path.name for path in (tmp_path / "out").iterdir()}
-    assert EdgeConfig.load(tmp_path / "out") == EdgeConfig.load(source)
+    assert not {"versions", *stays} & {path.name for path in (tmp_path / "out").iterdir()}
+    config, before = EdgeConfig.load(tmp_path / "out"), EdgeConfig.load(source)
+    assert config == before.told_apart(b"64x64"), "its vectors are not those of the larger pictures"
 
 
 @pytest.mark.parametrize("size", [(100, 64), (96, 50), (32, 96), (0, 64), (-96, 64)])

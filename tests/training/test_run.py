@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from dataclasses import replace
@@ -14,6 +15,7 @@ from safetensors.numpy import load_file
 from stage_folders import assert_killed_run_ends_as_a_whole_one
 
 from personvlm.base.errors import InputError
+from personvlm.models.config import EdgeConfig
 from personvlm.training.loop import Curves, learning_rate, read_curves
 from personvlm.training.recipe import Phase, Recipe
 from personvlm.training.run import Start, domain_vocabulary, train_edge
@@ -31,6 +33,7 @@ def test_two_hundred_steps_lower_every_loss(folder: Path, tmp_path: Path) -> Non
     for file in ("config.json", "model.safetensors", "vocabulary.json", "transform.json", "recipe.json", "curves.png"):
         assert (tmp_path / file).stat().st_size > 0, file
     assert Recipe.load(tmp_path) == SMALL
+    assert re.fullmatch(r"edge-1\+[0-9a-f]{8}", EdgeConfig.load(tmp_path).title), "other weights, another model"
 
 
 SCRIPT = """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from fnmatch import fnmatch
 from pathlib import Path
 
 from personvlm.base.errors import InputError
@@ -15,3 +17,16 @@ def check_free(out: Path) -> None:
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: is there already; take another --out, or remove it")
+
+
+def copy_files(source: Path, target: Path, without: tuple[str, ...] = ()) -> None:
+    """Copy the files of a folder byte for byte. Folders in it (checkpoints, versions) stay behind.
+
+    Args:
+        target: is made where it is not there.
+        without: patterns of names that stay behind too, as in ``*.onnx``.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    for path in source.iterdir():
+        if path.is_file() and not any(fnmatch(path.name, pattern) for pattern in without):
+            shutil.copyfile(path, target / path.name)

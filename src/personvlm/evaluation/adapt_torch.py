@@ -3,7 +3,6 @@ told better and the reference set is not forgotten."""
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +28,6 @@ from personvlm.evaluation.adapt_judge_torch import (
     settled_groups,
     six_groups,
 )
-from personvlm.models.config import EdgeConfig
 from personvlm.models.edge import EdgeVLM
 from personvlm.models.own import FILE as OWN
 from personvlm.models.own import WEIGHTS as OWN_WEIGHTS
@@ -202,19 +200,17 @@ def _write(source: Path, out: Path, model: EdgeVLM, heads: Mapping[str, Change],
     if heads:
         apply(model, heads)
     calibration.save(out)
-    told = hashlib.sha256(repr(asdict(calibration)).encode())
+    differs = [repr(asdict(calibration)).encode()]
     for name, change in sorted(heads.items()):
-        told.update(name.encode() + change.bias.tobytes() + change.pooled.tobytes())
+        differs.append(name.encode() + change.bias.tobytes() + change.pooled.tobytes())
     if eyes:
-        for tensor in model.state_dict().values():
-            told.update(tensor.numpy().tobytes())
+        differs += model.weight_bytes()
     if own.words:
         before = OwnHeads.load(source)
         own = own if before is None else before.with_others(own)
         own.save(out)
-        told.update((out / OWN).read_bytes() + (out / OWN_WEIGHTS).read_bytes())
-    config = EdgeConfig.load(source)
-    model.config = replace(model.config, version=f"{config.version.split('+')[0]}+{told.hexdigest()[:8]}")
+        differs.append((out / OWN).read_bytes() + (out / OWN_WEIGHTS).read_bytes())
+    model.config = model.config.told_apart(*differs)
     if heads or eyes:
         model.save(out)
         export(out)

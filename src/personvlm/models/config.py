@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from personvlm.base.errors import InputError
@@ -54,6 +55,18 @@ class EdgeConfig:
     def grid(self) -> tuple[int, int]:
         """Rows and columns of spatial tokens."""
         return self.height // 32, self.width // 32
+
+    def told_apart(self, *differs: bytes) -> EdgeConfig:
+        """The same under a version of its own, as in ``2+3f9a12bc``: a store compares appearance vectors of one title
+        only, and those of another model, or of one that looks otherwise, cannot be compared.
+
+        Args:
+            differs: what the model differs in from its namesakes; weights, for example.
+        """
+        digest = hashlib.sha256(self.version.encode())
+        for part in differs:
+            digest.update(part)
+        return replace(self, version=f"{self.version.split('+')[0]}+{digest.hexdigest()[:8]}")
 
     def save(self, directory: Path) -> None:
         """Write ``config.json`` into ``directory``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -106,6 +107,11 @@ class EdgeVLM(nn.Module):
             return seen, seen.tokens.new_zeros((len(words), 0, self.config.vocabulary))
         logits, _ = self.decode(seen.tokens, prefix, words, self.decoder.empty_cache(len(words)))
         return seen, logits
+
+    def weight_bytes(self) -> Iterator[bytes]:
+        """All weights, tensor by tensor, as a digest takes them."""
+        for tensor in self.state_dict().values():
+            yield tensor.cpu().contiguous().numpy().tobytes()
 
     def save(self, directory: Path, *, half: bool = True) -> None:
         """``config.json`` and ``model.safetensors`` (float16 unless ``half`` is False) into ``directory``."""

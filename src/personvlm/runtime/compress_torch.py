@@ -14,14 +14,16 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from personvlm.base.errors import InputError
+from personvlm.base.folders import copy_files
 from personvlm.language.tokenizer import Tokenizer
 from personvlm.models import Loaded, load
+from personvlm.models.config import EdgeConfig
 from personvlm.models.person_vlm import WEIGHTS, PersonVLM
 from personvlm.models.prune import prune
 from personvlm.runtime.draft import NgramTable
 from personvlm.runtime.engine import DECODER, VISION
 from personvlm.runtime.export import Graphs
-from personvlm.runtime.export_forms import FormName, write_form
+from personvlm.runtime.export_forms import SEES_OTHERWISE, FormName, write_form
 from personvlm.runtime.release import MEASURED
 from personvlm.runtime.stage_export import export_stage
 
@@ -90,7 +92,9 @@ def write_edge(directory: Path, out: Path, graphs: Graphs, form: FormName, pixel
     _refuse_to_replace(directory, out)
     if (out / WEIGHTS).exists():
         raise InputError(f"{out / WEIGHTS}: another model is there; give another folder")
-    shutil.copytree(directory, out, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*_LEFT))
+    copy_files(directory, out, _LEFT)
+    if form in SEES_OTHERWISE:
+        EdgeConfig.load(directory).told_apart(form.encode()).save(out)
     return sum(write_form(graphs, out, form, pixels).values())
 
 

@@ -42,6 +42,10 @@ _KINDS: Mapping[FormName, tuple[str, str]] = {
 """How eyes and decoder are kept; ``int8`` is :func:`eighth` of the eyes, and :func:`~.export_quantize.quantize` of the
 decoder."""
 
+SEES_OTHERWISE = frozenset(form for form, (eyes, _) in _KINDS.items() if eyes not in ("float32", "float16"))
+"""Forms whose decisions and appearance vectors are not those of the weights (docs/compress.md): other models to a
+store."""
+
 
 def write_form(graphs: Graphs, directory: Path, form: FormName, pixels: NDArray[np.float32]) -> dict[str, int]:
     """Write ``vision.onnx`` and ``decoder.onnx`` in one form; ``graphs`` stay as they are.

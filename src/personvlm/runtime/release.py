@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from personvlm.base.errors import InputError
-from personvlm.base.folders import check_free
+from personvlm.base.folders import check_free, copy_files
 from personvlm.data.sample import Sample
 from personvlm.data.transform import Transform
 from personvlm.models.config import EdgeConfig
@@ -22,8 +21,8 @@ from personvlm.schema.groups import column_slices
 SHOWN = (0.8, 0.9, 0.95)
 """Precisions at which a summary says which values can be stated."""
 
-MEASURED = ("metrics.json", "MODEL_CARD.md")
-"""What was measured of a model says nothing about one that looks, or is sure, otherwise."""
+MEASURED = ("metrics.json", "MODEL_CARD.md", "adapted.json", "versions.json")
+"""What was measured of a model, and what it was before, says nothing about one that looks, or is sure, otherwise."""
 
 Progress = Callable[[Iterable[int], int], Iterable[int]]
 
@@ -44,7 +43,7 @@ def at_size(directory: Path, out: Path, height: int, width: int, name: str = "")
         directory: a trained edge model.
         out: gets the copy, less what was measured at the old size.
         height, width: in pixels, multiples of 32.
-        name: what descriptions shall call it; as before by default.
+        name: what descriptions shall call it; by default as before, under a version of its own.
 
     Returns:
         Size of each graph in bytes.
@@ -58,8 +57,8 @@ def at_size(directory: Path, out: Path, height: int, width: int, name: str = "")
         raise InputError(f"size {height}x{width}: height and width must be multiples of 32, and 64 at least")
     check_free(out)
     config, transform = EdgeConfig.load(directory), Transform.load(directory)
-    shutil.copytree(directory, out, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*MEASURED, "*.onnx"))
-    replace(config, name=name or config.name).save(out)
+    copy_files(directory, out, (*MEASURED, "*.onnx"))
+    (replace(config, name=name) if name else config.told_apart(f"{height}x{width}".encode())).save(out)
     replace(transform, height=height, width=width).save(out)
     return export(out)
 
@@ -89,7 +88,7 @@ def recalibrate(
     fitted = calibrate(OnnxEngine(directory), Transform.load(directory), samples, before.taught, before=before,
                        batch=batch, progress=progress)  # fmt: skip
     if out is not None:
-        shutil.copytree(directory, out, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*MEASURED))
+        copy_files(directory, out, MEASURED)
     fitted.save(directory if out is None else out)
     return fitted
 

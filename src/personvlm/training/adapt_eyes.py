@@ -162,14 +162,18 @@ def cross_tuned(model: EdgeVLM, transform: Transform, new: Looked, others: Seque
     """
     people = new.people
     part = parts(people, np.unique(people), FOLDS)[people]
+
+    def seen(by: EdgeVLM) -> Looked:
+        return look(by, transform, new.samples, lambda steps, total: shown(steps, total, "Looking at your people"))
+
     folds = []
     for fold in range(FOLDS):
         known = [new.samples[row] for row in np.flatnonzero(part != fold)]
         judge = tuned(model, transform, known, others, groups, cache=cache, shown=shown,
                       what=f"Training, to be judged, {fold + 1} of {FOLDS}")  # fmt: skip
-        folds.append(look(judge, transform, new.samples))
+        folds.append(seen(judge))
     final = tuned(model, transform, new.samples, others, groups, cache=cache, shown=shown, what="Training on everybody")
-    return Eyes(final, look(final, transform, new.samples), tuple(folds), part)
+    return Eyes(final, seen(final), tuple(folds), part)
 
 
 def stitched(values: Sequence[NDArray[np.float64]], part: NDArray[np.int64]) -> NDArray[np.float64]:

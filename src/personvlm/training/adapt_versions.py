@@ -18,6 +18,7 @@ from typing import Literal
 
 from personvlm.base.assets import sha256
 from personvlm.base.errors import InputError
+from personvlm.base.folders import copy_files
 
 FILE, FOLDER = "versions.json", "versions"
 Version = Literal["before", "after"]
@@ -31,11 +32,8 @@ def model_files(directory: Path) -> list[Path]:
 
 
 def copy_model(source: Path, target: Path, without: tuple[str, ...] = ()) -> None:
-    """Copy the files of a model byte for byte."""
-    target.mkdir(parents=True, exist_ok=True)
-    for path in model_files(source):
-        if path.name not in without:
-            shutil.copyfile(path, target / path.name)
+    """Copy the files of a model byte for byte, without versions that it keeps."""
+    copy_files(source, target, (FILE, *without))
 
 
 def keep(before: Path, out: Path) -> None:

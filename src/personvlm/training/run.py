@@ -168,6 +168,7 @@ def train_edge(data: Path, out: Path, recipe: Recipe, start: Start, *, cache: Pa
         judge.load_state_dict(average)
         round_large(judge.encoder)
         fit_appearance(judge.eval(), train_samples, transform, quiet=quiet)
+        judge.config = judge.config.told_apart(*judge.weight_bytes())
         judge.save(out)
         tokenizer.save(out)
         transform.save(out)
