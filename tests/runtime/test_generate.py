@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,11 +14,12 @@ from numpy.typing import NDArray
 from personvlm.language.constraint import Constraint
 from personvlm.language.quality import well_formed
 from personvlm.language.random_values import random_values
+from personvlm.language.realiser import realise
 from personvlm.language.tokenizer import Tokenizer, load_tokenizer
 from personvlm.runtime.describer import Describer, shipped
 from personvlm.runtime.draft import Drafter
 from personvlm.runtime.engine import Cache, Floats, Integers, OnnxEngine, Seen
-from personvlm.runtime.generate import Sampling, canonical_draft, choose, generate
+from personvlm.runtime.generate import _WHOLE, Sampling, canonical_draft, choose, generate
 from personvlm.schema import Values
 
 People = list[NDArray[np.uint8]]
@@ -126,6 +128,55 @@ def test_a_draft_decides_nothing(describer: Describer, tokens: Floats, values: l
     assert len(set(word_by_word)) > COUNT // 2
     for drafts in (canonical_draft, Half, lambda _, tokenizer: Chance(len(tokenizer), 200)):
         assert texts(drafts) == word_by_word
+
+
+class Follows(Noise):
+    """An engine that says the canonical text, with one word of ten replaced where it ``strays``."""
+
+    def __init__(self, tokenizer: Tokenizer, values: Values, seed: int, strays: bool) -> None:
+        super().__init__(len(tokenizer), seed)
+        rng, self.logits = np.random.default_rng(seed), np.resize(self.logits, (400, len(tokenizer)))
+        for place, word in enumerate(tokenizer.encode(realise(values), ends=True)[1:]):
+            if not strays or rng.random() > 0.1:
+                self.logits[place, word] = 9.0
+
+
+@pytest.fixture(scope="module")
+def many() -> list[Values]:
+    rng = random.Random(11)
+    shares = [None] * 160 + [0.03, 0.95, 1.0] * 20
+    return [random_values(rng, share=share, absent=rng.random() < 0.3) for share in shares]
+
+
+def test_every_canonical_text_is_allowed_and_well_formed(many: list[Values]) -> None:
+    tokenizer = load_tokenizer(shipped())
+    for values in many:
+        text = realise(values)
+        constraint = Constraint(tokenizer.words, values, limit=_WHOLE - 10)
+        for word in tokenizer.encode(text, ends=True)[1:]:
+            assert constraint.allowed() >> word & 1, text
+            constraint.advance(word)
+        assert well_formed(text), text
+
+
+@pytest.mark.parametrize("strays", [False, True])
+def test_where_the_canonical_text_is_followed_nothing_is_asked_and_nothing_changes(
+    many: list[Values], strays: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer, tokens, asked = load_tokenizer(shipped()), np.zeros((1, 1, 1), np.float32), []
+
+    def counted(*arguments: Any, **options: Any) -> Constraint:
+        asked.append(arguments)
+        return Constraint(*arguments, **options)
+
+    for seed, values in enumerate(many[::4]):
+        engine = Follows(tokenizer, values, seed, strays)
+        slow = generate(engine, tokens, [values], tokenizer, _WHOLE, drafts=None)
+        with monkeypatch.context() as patch:
+            patch.setattr("personvlm.runtime.generate.Constraint", counted)
+            assert generate(engine, tokens, [values], tokenizer, _WHOLE) == slow
+        assert strays or slow == [realise(values)]
+    assert bool(asked) == strays
 
 
 def test_a_right_draft_takes_one_run(describer: Describer, tokens: Floats, values: list[Values]) -> None:
