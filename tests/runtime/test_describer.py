@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from personvlm.base.errors import InputError
+from personvlm.base.images import decode
+from personvlm.data.transform import Transform
 from personvlm.language.parser import parse
 from personvlm.runtime.describer import Describer
 from personvlm.runtime.engine import Floats, OnnxEngine, Seen
@@ -87,6 +92,28 @@ def test_gender_and_age_switched_off_leave_no_trace(describer: Describer, people
     for person in plain:
         assert not GENDERED & set(person.text.lower().replace(".", "").replace(",", "").split())
         assert not {"gender", "age"} & (person.attributes.keys() | person.scores.keys())
+
+
+def test_for_an_engine_of_whole_batches_cores_prepare_pictures_side_by_side(
+    describer: Describer, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert isinstance(describer.engine, OnnxEngine)
+    whole = Describer(Noisy(describer.engine, ()), describer.transform, describer.tokenizer, describer.calibration,
+                      describer.name, describer.max_words)  # fmt: skip
+    monkeypatch.setattr("personvlm.runtime.describer.available_cores", lambda: 2)
+    both, fit = threading.Barrier(2, timeout=20), Transform.fit
+
+    def together(work: Callable[..., Any]) -> Callable[..., Any]:
+        def step(*arguments: Any, **options: Any) -> Any:
+            both.wait()  # one after the other, the first would wait in vain
+            return work(*arguments, **options)
+
+        return step
+
+    expected = describer.describe(people[:2])
+    monkeypatch.setattr("personvlm.runtime.describer.decode", together(decode))
+    monkeypatch.setattr(Transform, "fit", together(fit))
+    assert whole.describe(people[:2]) == expected
 
 
 def test_every_kind_of_input(describer: Describer, people: People, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from personvlm.models.config import EdgeConfig
 from personvlm.models.own import OwnHeads, without_replaced
 from personvlm.runtime.backend import Backend, Precision, choose_backend
 from personvlm.runtime.calibration import Calibration, Say
-from personvlm.runtime.engine import Engine, Floats
+from personvlm.runtime.engine import Engine, Floats, available_cores
 from personvlm.runtime.generate import VARIED, Sampling, candidates, generate, score
 from personvlm.schema import Attribute, Candidate, DescribeResult, PersonDescription, Values, values_of
 
@@ -157,12 +157,14 @@ class Describer:
 
         if self.engine.workers:
             return self._side_by_side(alone, group)
-        images: list[NDArray[np.uint8] | str] = []
-        for picture in group:
+
+        def read_one(picture: Picture) -> NDArray[np.uint8] | str:
             try:
-                images.append(self._read(picture))
+                return self._read(picture)
             except InputError as error:
-                images.append(str(error))
+                return str(error)
+
+        images = self._prepared(read_one, group)
         read = [image for image in images if not isinstance(image, str)]
         described = iter(self._describe(read, self.engine, **options))
         return [image if isinstance(image, str) else next(described) for image in images]
@@ -172,9 +174,23 @@ class Describer:
         if len(items) < 2 or self.engine.workers < 2:
             return [work(item, self.engine) for item in items]
         single = self.engine.single
+        return list(self._threads().map(lambda item: work(item, single), items))
+
+    def _prepared(self, work: Callable[[_In], _Out], items: Sequence[_In]) -> list[_Out]:
+        """``work`` on each item of a batch that goes to the engine as a whole, by a thread per core; decoding and
+        resizing let the others run."""
+        return [work(item) for item in items] if len(items) < 2 else list(self._threads().map(work, items))
+
+    def _threads(self) -> ThreadPoolExecutor:
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(self.engine.workers, "personvlm")
-        return list(self._pool.map(lambda item: work(item, single), items))
+            self._pool = ThreadPoolExecutor(self.engine.workers or available_cores(), "personvlm")
+        return self._pool
+
+    def pixels(self, images: Sequence[NDArray[np.uint8]]) -> Floats:
+        """RGB pictures of any size as the engine takes them, ``float32 [N, 3, height, width]``."""
+        if self.engine.workers:  # whoever asks is one of its threads
+            return self.transform(list(images))
+        return self.transform.normalize(np.stack(self._prepared(self.transform.fit, images)))
 
     def describe_images(self, images: list[NDArray[np.uint8]], *, say: Say = "confident",
                         min_precision: float | None = None, gender: bool = True, age: bool = True,
@@ -191,7 +207,7 @@ class Describer:
                   candidates: int) -> list[PersonDescription]:  # fmt: skip
         if not images:
             return []
-        seen = engine.encode(self.transform(images))
+        seen = engine.encode(self.pixels(images))
         calibration = self._deciding(say, min_precision)
         probabilities = calibration.probabilities(seen.logits)
         hidden = frozenset(name for name, on in (("gender", gender), ("age", age)) if not on)
@@ -252,7 +268,7 @@ class Describer:
             raise InputError(f"{len(texts)} texts for {len(inputs)} pictures: give one text per picture")
         parts = [np.zeros(0)]
         for start in range(0, len(inputs), batch):
-            seen = self.engine.encode(self.transform([self._read(item) for item in inputs[start : start + batch]]))
+            seen = self.engine.encode(self.pixels([self._read(item) for item in inputs[start : start + batch]]))
             rows = self.calibration.probabilities(seen.logits)
             values = [_worth_saying(self.calibration.decide(self.calibration.scores(row), "all")) for row in rows]
             parts.append(score(self.engine, seen.tokens, values, texts[start : start + batch], self.tokenizer))
@@ -261,7 +277,7 @@ class Describer:
     def embed(self, inputs: Sequence[Picture], *, batch: int = 16) -> NDArray[np.float32]:
         """Appearance vectors ``[N, E]``, L2-normalised, without the cost of a text."""
         groups = [inputs[start : start + batch] for start in range(0, len(inputs), batch)]
-        parts = [self.engine.encode(self.transform([self._read(item) for item in group])).embedding for group in groups]
+        parts = [self.engine.encode(self.pixels([self._read(item) for item in group])).embedding for group in groups]
         return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
 
     def _read(self, picture: Picture) -> NDArray[np.uint8]:

@@ -85,7 +85,7 @@ class TrackModel:
 
     def look(self, images: Sequence[Image], engine: Engine | None = None) -> list[Look]:
         """Look at pictures, of whomever."""
-        seen = (engine or self.describer.engine).encode(self.describer.transform(list(images)))
+        seen = (engine or self.describer.engine).encode(self.describer.pixels(images))
         return [Look(seen.tokens[row], seen.logits[row], seen.embedding[row], float(seen.quality[row]))
                 for row in range(len(images))]  # fmt: skip
 

@@ -67,7 +67,7 @@ class TrackDescriber:
     def embed(self, images: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Appearance ``[N, E]`` of pictures; what :class:`personvlm.video.tracking.Tracker` asks for."""
         describer = self._model.describer
-        return np.asarray(describer.engine.encode(describer.transform(images)).embedding, np.float32)
+        return np.asarray(describer.engine.encode(describer.pixels(images)).embedding, np.float32)
 
     def _look(self, crops: Sequence[Picture]) -> list[Look]:
         fresh = [crop for crop in crops if id(crop) not in self._looks]
