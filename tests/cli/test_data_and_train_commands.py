@@ -42,6 +42,11 @@ def test_data_prepare_stats_and_sheet(run: Run, data: Path, tmp_path: Path) -> N
     status, printed, _ = run("data", "stats", data)
     assert status == 0
     assert "female 20" in printed
+    bare = tmp_path / "bare.jsonl"
+    bare.write_text(json.dumps({"image": str(next(data.parent.rglob("*.png"))), "captions": ["A man."]}) + "\n")
+    status, printed, _ = run("data", "stats", bare)
+    assert status == 0
+    assert "captions" in printed
     status, printed, _ = run("data", "sheet", data, "--out", tmp_path / "sheet.png", "--n", "4")
     assert status == 0
     assert Path(printed.strip()) == tmp_path / "sheet.png"

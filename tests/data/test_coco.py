@@ -114,6 +114,8 @@ def test_people_of_whom_nothing_is_known_or_to_be_seen_are_left_out(
         ([annotation(5, [1, 2, 30, 40])], {"images": [{"id": 7, "file_name": "frames/a.png", "width": 100,
                                                        "height": 50}]}, "annotation 5: .* 200x100 pixels, not 100x50"),
         ([annotation(5, [1, 2, 30, 40])], {"images": {}}, "not COCO's format"),
+        ([annotation(5, [1, 2, 30, 40])], {"images": [{"id": 7, "file_name": "frames/a.png", "width": float("inf"),
+                                                       "height": 50}]}, "annotation 5: cannot convert float infinity"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_used_is_refused_by_name(

@@ -86,6 +86,7 @@ def test_ccp_and_clothing_attribute(tmp_path: Path) -> None:
     ("peta", "{", "line 2: not JSON"), ("peta", "[]", "line 2: a JSON list"),
      ("peta", {"image": "a.jpg"}, "no 'labels'"),
     ("peta", {"image": "a.jpg", "labels": "x"}, "line 2: 'labels' must be a list"),
+    ("peta", {"image": "a.jpg", "labels": [], "identity": ["q"]}, "line 2: 'identity' must be a name or a number"),
     ("ccp", {"image": "a.jpg", "tags": ["tuxedo"]}, "line 2: 'tuxedo' is not a tag"),
     ("clothing_attribute", {"image": "a.jpg", "labels": {}}, "line 2: no field 'black'"),
     ("clothing_attribute", {"image": "a.jpg", "labels": []}, "line 2: 'labels' must be an object"),
@@ -124,6 +125,13 @@ def test_missing_files_and_images_are_named(tmp_path: Path, format: str) -> None
     path = lines(tmp_path / "d.jsonl", *({"image": f"gone{n}.jpg", **rows[format]} for n in range(7)))
     with pytest.raises(InputError, match=r"7 of 7 images are missing: .*gone0.jpg, .*--root"):
         read_samples(path, format)
+
+
+@pytest.mark.parametrize("text", ['{"image": ' + "[" * 100_000, '{"image": ' + "1" * 5000 + "}"])
+def test_json_that_python_cannot_hold_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "d.jsonl").write_text(text)
+    with pytest.raises(InputError, match=r"d\.jsonl, line 1: "):
+        read_samples(tmp_path / "d.jsonl", "personvlm")
 
 
 def test_an_unknown_format_lists_the_legal_ones(tmp_path: Path) -> None:

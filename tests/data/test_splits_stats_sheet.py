@@ -68,6 +68,14 @@ def test_a_split_depends_on_nothing_but_samples_and_seed() -> None:
 
 
 
+def test_paths_may_be_absolute_here_and_relative_there() -> None:
+    mixed = [Sample(Path(name).absolute() if row % 2 else Path(name), Annotations())
+             for row, name in enumerate(f"deep/{number}/same.png" for number in range(20))]  # fmt: skip
+    plain = [Sample(Path(sample.image).absolute(), Annotations()) for sample in mixed]
+    parts = [[sample.image.absolute() for sample in part] for part in split_by_identity(mixed)]
+    assert parts == [[sample.image for sample in part] for part in split_by_identity(plain)]
+
+
 def test_pictures_without_identity_are_people_of_their_own() -> None:
     samples = [Sample(Path(f"/x/{n}/same.png"), Annotations()) for n in range(100)]
     assert [len(part) for part in split_by_identity(samples)] == [80, 10, 10]
@@ -75,7 +83,7 @@ def test_pictures_without_identity_are_people_of_their_own() -> None:
     assert split_by_identity([]) == [[], [], []]
 
 
-@pytest.mark.parametrize("fractions", [(0.8, 0.1), (1.2, -0.2, 0.0), (8, 1, 1)])
+@pytest.mark.parametrize("fractions", [(0.8, 0.1), (1.2, -0.2, 0.0), (8, 1, 1), (float("nan"), 0.5, 0.5)])
 def test_shares_that_do_not_add_up_are_refused(fractions: tuple[float, ...]) -> None:
     with pytest.raises(InputError, match="add up to 1"):
         split_by_identity(crowd(), fractions)

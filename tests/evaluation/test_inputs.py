@@ -73,6 +73,15 @@ def test_predictions_are_found_by_path_end_of_path_name_stem_and_number(tmp_path
     assert read_predictions(file, given) == ["0", "1", "2", "", "4"]
 
 
+def test_what_describe_printed_from_another_folder_is_taken_as_it_is(tmp_path, monkeypatch):
+    given = samples("x/a.jpg", "y/a.jpg")
+    printed = [{"input": "people/x/a.jpg", "text": "0"}, {"input": "elsewhere/people/y/a.jpg", "text": "1"}]
+    assert read_predictions(write(tmp_path / "p.jsonl", *printed), given) == ["0", "1"]
+    monkeypatch.chdir("/")
+    printed = [{"input": "data/x/../x/a.jpg", "text": "0"}, {"input": "/data/y/a.jpg", "text": "1"}]
+    assert read_predictions(write(tmp_path / "p.jsonl", *printed), given) == ["0", "1"]
+
+
 def test_only_the_scored_rows_need_a_text(tmp_path):
     given = samples("a.jpg", "b.jpg", "c.jpg")
     file = write(tmp_path / "p.jsonl", {"image": "a.jpg", "text": "0"}, {"image": "c.jpg", "text": "2"})
@@ -89,6 +98,7 @@ def test_only_the_scored_rows_need_a_text(tmp_path):
     ({"image": 0, "text": "x"}, "line 1: 0 is no picture"),
     ({"text": "x"}, "line 1: no 'image'"),
     ({"image": "b.jpg"}, "line 1: no 'text'"),
+    ({"input": "b.jpg", "error": "broken"}, r"line 1: no 'text'; 'b\.jpg' could not be described \(broken\)"),
     ({"image": "b.jpg", "text": None}, "line 1: 'text' must be a string"),
 ])  # fmt: skip
 def test_predictions_that_cannot_be_placed_are_named(tmp_path, row, message):

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import socket
+import struct
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,6 +98,23 @@ def test_errors_of_the_interface(house: House) -> None:
     house.frigate.failing = True
     with pytest.raises(AwayError, match="503"):
         api.version()
+
+
+def test_frigate_that_goes_away_while_it_says_why_is_away() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.1 503 Busy\r\nContent-Length: 300\r\n\r\nst")
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(AwayError):
+            Frigate(Address.parse(f"http://127.0.0.1:{server.getsockname()[1]}")).version()
+        thread.join()
 
 
 @pytest.mark.parametrize("url", ["host:5000", "mqtt://host", "http://", "http://h:x", "https://me@host"])

@@ -66,6 +66,8 @@ def test_short_labels() -> None:
     assert short(said(gender=("female", 0.9), age=("child", 0.8))) == ("girl", 0.8)
     assert short(said(age=("child", 0.8))) == ("child", 0.8)
     assert short(PersonDescription(text="")) == ("person", 1.0)
+    bottoms = said(gender=("female", 0.9), lower_color=(("blue",), 0.8), carrying=(("backpack", "bag"), 0.7))
+    assert short(bottoms) == ("woman, blue bottoms, backpack", 0.7)
     assert names(look) == ["backpack", "black", "coat", "jeans", "male", "red"]
 
 
@@ -101,7 +103,9 @@ def test_others_are_none_of_our_business(change: dict[str, object]) -> None:
     "payload", [b"", b"[]", b"{}", b'{"type": "new", "after": {"label": "person"}}', b"\xff",
                 b'{"after": {}, "type": 1}',
                 b'{"type": "new", "after": {"label": "person", "id": 7, "camera": "x", "start_time": 1}}',
-                b'{"type": "new", "after": {"label": "person", "id": "7", "camera": "x", "start_time": []}}'],
+                b'{"type": "new", "after": {"label": "person", "id": "7", "camera": "x", "start_time": []}}',
+                b'{"type": "new", "after": {"label": "person", "id": "7", "camera": "x", "start_time": 1, '
+                b'"box": [1, 1, Infinity, 90]}}'],
 )  # fmt: skip
 def test_broken_messages_are_value_errors(payload: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011

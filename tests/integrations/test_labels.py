@@ -66,11 +66,20 @@ def test_corrections_come_back_as_lines_that_training_reads(tmp_path: Path) -> N
     [
         (exported([{"from_name": "gender", "type": "choices", "value": {"choices": ["robot"]}}]), "task 7: 'robot'"),
         ({"id": 9, "image": "a.jpg"}, "task 9: no data.image"),
+        ({"id": 9, "data": "a.jpg"}, "task 9: not of the form"),
+        ({"id": 9, "data": {"image": "a.jpg"}, "annotations": {"result": []}}, "task 9: not of the form"),
+        ({"id": 9, "data": {"image": "a.jpg"}, "annotations": [{"result": ["x"]}]}, "task 9: not of the form"),
+        (exported([{"from_name": "gender", "type": "choices", "value": ["male"]}]), "task 7: not of the form"),
     ],
 )
 def test_what_cannot_be_used_is_refused_by_name(wrong: dict[str, Any], complaint: str) -> None:
     with pytest.raises(InputError, match=complaint):
         list(training_lines([wrong]))
+
+
+def test_a_sentence_that_is_no_list_is_one_sentence() -> None:
+    written = exported([{"from_name": "text", "type": "textarea", "value": {"text": "A man."}}])
+    assert next(training_lines([written]))["captions"] == ["A man."]
 
 
 def test_a_group_that_does_not_exist() -> None:
@@ -107,7 +116,9 @@ def test_pictures_are_found_by_the_end_of_their_address(tmp_path: Path, address:
 
 @pytest.mark.parametrize(
     ("text", "complaint"),
-    [("{", "line 1: not JSON"), ("{}", "not a list of tasks"), ('[{"data": {"image": "a.jpg"}}]', "nobody has done")],
+    [("{", "line 1: not JSON"), ("{}", "not a list of tasks"), ("[" * 100_000, "not JSON"),
+     ('[{"data": {"image": "http://[::1/x.jpg"}, "annotations": [{"result": []}]}]', "not an address"),
+      ('[{"data": {"image": "a.jpg"}}]', "nobody has done")],
 )
 def test_an_export_that_is_none(tmp_path: Path, text: str, complaint: str) -> None:
     from personvlm.integrations.labels import write_training

@@ -55,6 +55,13 @@ def test_timing_of_all_cameras_of_one_and_of_the_command_line(tmp_path: Path) ->
     assert other["gate"].timing == When(deadline=3, update="50f")
 
 
+def test_two_cameras_of_one_name_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("cameras:\n  gate: {source: a.mp4}\n  hall: {source: b.mp4}\n  gate: {source: c.mp4}\n")
+    with pytest.raises(InputError, match=r"c\.yaml: .*'gate' stands there twice.*line 2"):
+        cameras([str(path)])
+
+
 def test_frames_are_converted_by_the_cameras_rate() -> None:
     assert When(update="300f").settings(Timing(), 25.0, "gate") == Timing(every=12.0)
     assert When(update="300f").settings(Timing(), 10.0, "gate") == Timing(every=30.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -177,6 +178,19 @@ def test_a_broken_folder_is_refused_by_name(folder: Path, tmp_path: Path, name: 
     with pytest.raises(InputError, match=name):
         Describer.load(tmp_path)
     (tmp_path / name).unlink()
+    with pytest.raises(InputError, match=name):
+        Describer.load(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[]", b"{}"])
+@pytest.mark.parametrize("name", ["transform.json", "metrics.json"])
+def test_a_side_file_that_is_another_is_refused_by_name(folder: Path, tmp_path: Path, name: str,
+                                                        content: bytes) -> None:  # fmt: skip
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    (tmp_path / name).write_bytes(content)
+    if (name, content) == ("metrics.json", b"{}"):
+        assert Describer.load(tmp_path).metrics == {}
+        return
     with pytest.raises(InputError, match=name):
         Describer.load(tmp_path)
 

@@ -97,7 +97,8 @@ def print_table(title: str, rows: Mapping[str, tuple[str, ...]], header: Iterabl
 
     table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
     lines = [(name, *cells) for name, cells in rows.items()]
-    for name, column in zip(header, zip(*lines, strict=True), strict=True):
+    titles = list(header)
+    for name, column in zip(titles, zip(*lines, strict=True) if lines else [()] * len(titles), strict=True):
         words = any(char.isalpha() for cell in column for char in cell)
         table.add_column(name, justify="left" if words else "right", overflow="fold")  # what is cut off is not read
     for line in lines:

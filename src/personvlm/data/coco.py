@@ -9,7 +9,6 @@ nothing is known are left out.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import math
 import os
@@ -25,7 +24,7 @@ from PIL import Image
 from personvlm.base.errors import InputError
 from personvlm.base.images import MIN_SIDE, decode
 from personvlm.data.attribute_names import EMPTY, Table, read_table, table_beside, translated
-from personvlm.data.lines import check_images, read_text
+from personvlm.data.lines import check_images, read_json
 from personvlm.data.sample import Sample
 
 _log = logging.getLogger(__name__)
@@ -84,10 +83,7 @@ def read_coco(path: Path, root: Path | None = None, mapping: Path | None = None,
 
 
 def _document(path: Path) -> Mapping[str, Any]:
-    try:
-        document = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}, line {error.lineno}: not JSON ({error.msg})") from None
+    document = read_json(path)
     needed = ("images", "annotations", "categories")
     if not isinstance(document, dict) or not all(isinstance(document.get(key), list) for key in needed):
         raise InputError(f"{path}: not COCO's format: one object with the lists {', '.join(needed)}; a list of results "
@@ -120,7 +116,7 @@ def _people(path: Path, document: Mapping[str, Any], images: Mapping[Any, Mappin
                 yield _person(number, given, images, root, table)
         except KeyError as error:
             raise InputError(f"{path}, annotation {number}: no {error.args[0]!r}") from None
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             raise InputError(f"{path}, annotation {number}: {error}") from None
 
 

@@ -25,14 +25,29 @@ def read_lines(path: Path, required: Sequence[str] = ("image",)) -> Iterator[tup
             continue
         try:
             row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InputError(f"{path}, line {number}: not JSON ({error.msg}); each line must be one object") from None
+        except (ValueError, RecursionError) as error:
+            problem = getattr(error, "msg", None) or error
+            raise InputError(f"{path}, line {number}: not JSON ({problem}); each line must be one object") from None
         if not isinstance(row, dict):
             raise InputError(f"{path}, line {number}: a JSON {type(row).__name__}; each line must be one object")
         missing = [key for key in required if key not in row]
         if missing:
             raise InputError(f"{path}, line {number}: no {missing[0]!r}; needed: {', '.join(required)}")
         yield number, row
+
+
+def read_json(path: Path) -> Any:
+    """The one JSON value in a file.
+
+    Raises:
+        InputError: the file is missing or not UTF-8, or not JSON; says which line.
+    """
+    try:
+        return json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}, line {error.lineno}: not JSON ({error.msg})") from None
+    except (ValueError, RecursionError) as error:  # a number of too many digits, lists in lists in lists
+        raise InputError(f"{path}: not JSON ({error})") from None
 
 
 def read_text(path: Path) -> str:

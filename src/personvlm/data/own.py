@@ -153,9 +153,7 @@ def _sample(row: Mapping[str, Any], root: Path) -> Sample:
     image = row["image"]
     if not isinstance(image, str) or not image:
         raise ValueError("'image' must be the path of a picture")
-    identity = row.get("identity")
-    if identity is not None and not isinstance(identity, str | int):
-        raise ValueError("'identity' must be a name or a number")
+    identity = identity_of(row)
     captions = _strings("captions", row.get("captions", row.get("caption")))
     attributes = row.get("attributes") or {}
     if not isinstance(attributes, dict):
@@ -166,8 +164,19 @@ def _sample(row: Mapping[str, Any], root: Path) -> Sample:
         raise ValueError("'camera' must be a name or a number")
     if camera is not None and f"camera={camera}" not in labels:
         labels = (f"camera={camera}", *labels)
-    return Sample(root / image, annotations, captions, None if identity is None else str(identity),
-                  labels, str(row.get("source", "personvlm")))  # fmt: skip
+    return Sample(root / image, annotations, captions, identity, labels, str(row.get("source", "personvlm")))
+
+
+def identity_of(row: Mapping[str, Any]) -> str | None:
+    """The person that a line of a data file names, if it names one.
+
+    Raises:
+        ValueError: by something else than a name or a number.
+    """
+    identity = row.get("identity")
+    if identity is not None and not isinstance(identity, str | int):
+        raise ValueError("'identity' must be a name or a number")
+    return None if identity is None else str(identity)
 
 
 def annotations_of(attributes: Mapping[str, Any]) -> Annotations:

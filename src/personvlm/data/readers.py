@@ -14,7 +14,7 @@ from typing import Any
 from personvlm.base.errors import InputError
 from personvlm.data.coco import read_coco
 from personvlm.data.lines import check_images, missing_images, read_lines
-from personvlm.data.own import read_personvlm
+from personvlm.data.own import identity_of, read_personvlm
 from personvlm.data.sample import Sample
 from personvlm.schema import Annotations, Known
 from personvlm.schema.mappings import ccp, clothing_attribute, msp60k, peta
@@ -25,7 +25,7 @@ def read_peta(jsonl: Path, root: Path | None = None) -> list[Sample]:
 
     def sample(image: Path, row: dict[str, Any]) -> Sample:
         labels = _names(row, "labels")
-        return Sample(image, peta.to_annotations(labels), identity=row.get("identity"), labels=labels, source="peta")
+        return Sample(image, peta.to_annotations(labels), identity=identity_of(row), labels=labels, source="peta")
 
     return _read(jsonl, root, ("image", "labels"), sample)
 
@@ -76,7 +76,7 @@ def read_orientation(jsonl: Path, root: Path | None = None, split: str | None = 
             raise ValueError(f"'view' is {row['view']!r}; legal: {', '.join(_VIEWS)}")
         view = Annotations({"view": Known(frozenset(_VIEWS[row["view"]]))})
         labels = (row["view"], f"camera={row['camera']}", f"split={row['split']}")
-        return Sample(image, view, identity=row["identity"], labels=labels, source="orientation")
+        return Sample(image, view, identity=identity_of(row), labels=labels, source="orientation")
 
     samples = _read(jsonl, root, ("image", "identity", "camera", "view", "split"), sample)
     return [sample for sample in samples if split is None or f"split={split}" in sample.labels]

@@ -36,11 +36,11 @@ def split_by_identity(samples: Sequence[Sample], fractions: Sequence[float] = (0
     Raises:
         InputError: fractions that are negative or do not add up to 1.
     """
-    if any(share < 0 for share in fractions) or abs(sum(fractions) - 1.0) > 1e-6:
+    if any(share < 0 for share in fractions) or not abs(sum(fractions) - 1.0) <= 1e-6:
         raise InputError(f"fractions {tuple(fractions)} must be positive and add up to 1, as in 0.8, 0.1, 0.1")
     if not samples:
         return [[] for _ in fractions]
-    root = os.path.commonpath([sample.image.parent for sample in samples])
+    root = os.path.commonpath([os.path.abspath(sample.image.parent) for sample in samples])
     keys = [_key(sample, root) for sample in samples]
     people: dict[str, int] = defaultdict(int)
     for key in keys:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -90,10 +90,13 @@ class Transform:
         """
         path = directory / FILE
         try:
-            fields: dict[str, Any] = json.loads(path.read_text())
-            fields |= {name: tuple(v) for name, v in fields.items() if isinstance(v, list)}
-            return cls(**fields)
-        except (OSError, ValueError, TypeError) as error:
+            given: dict[str, Any] = json.loads(path.read_text("utf-8"))
+            missing = [field.name for field in fields(cls) if field.name not in given]
+            if missing:
+                raise ValueError(f"no {', '.join(missing)}")
+            given |= {name: tuple(v) for name, v in given.items() if isinstance(v, list)}
+            return cls(**given)
+        except (OSError, ValueError, TypeError, AttributeError) as error:
             raise InputError(f"{path}: not a transform ({error}); take the file saved beside the weights") from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -55,10 +56,13 @@ def read_predictions(path: Path, samples: Sequence[Sample], needed: int | None =
     """
     names = _Names(samples)
     texts: dict[int, str] = {}
-    for line, row in read_lines(path, ("text",)):
+    for line, row in read_lines(path, ()):
         key = next((key for key in _KEYS if key in row), None)
         if key is None:
             raise InputError(f"{path}, line {line}: no 'image', 'id' or 'input' that says which picture it is about")
+        if "text" not in row:
+            why = f"{row[key]!r} could not be described ({row['error']})" if "error" in row else "needed: text"
+            raise InputError(f"{path}, line {line}: no 'text'; {why}")
         if not isinstance(row["text"], str):
             raise InputError(f"{path}, line {line}: 'text' must be a string")
         index = names.row(row[key], number=key == "id")
@@ -119,10 +123,12 @@ def one_per_person(samples: Sequence[Sample], most: int, seed: int = 0) -> list[
 
 
 class _Names:
-    """Rows by path, by the end of a path, and by file name without ending; a name that fits several rows is none."""
+    """Rows by path, by the end of a path (the longest that fits), and by file name without ending; a name that fits
+    several rows is none."""
 
     def __init__(self, samples: Sequence[Sample]) -> None:
         self._count = len(samples)
+        self._whole = {os.path.abspath(sample.image): row for row, sample in enumerate(samples)}
         parts = [sample.image.parts for sample in samples]
         self._ends = _unique(("/".join(part[start:]), row) for row, part in enumerate(parts)
                              for start in range(len(part)))  # fmt: skip
@@ -133,11 +139,10 @@ class _Names:
             return name if 0 <= name < self._count else None
         if not isinstance(name, str):
             return None
-        path = Path(name)
-        for key in ("/".join(path.parts), path.name):
-            if key in self._ends:
-                return self._ends[key]
-        return self._stems.get(path.name)
+        path, whole = Path(name), self._whole.get(os.path.abspath(name))
+        ends = (self._ends.get("/".join(path.parts[start:])) for start in range(len(path.parts)))
+        found = next((row for row in ends if row is not None), None) if whole is None else whole
+        return self._stems.get(path.name) if found is None else found
 
 
 def _unique(pairs: Iterable[tuple[str, int]]) -> Mapping[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import ssl
@@ -191,7 +192,9 @@ class Frigate:
                     raise FrigateError(f"{shown}: more than {MAX_BYTES} bytes")
                 return data, answer.headers
         except urllib.error.HTTPError as error:
-            said = error.read(300).decode("utf-8", "replace").strip()
+            said = ""
+            with contextlib.suppress(OSError, http.client.HTTPException):  # it may go away while it says why
+                said = error.read(300).decode("utf-8", "replace").strip()
             problem = f"{shown}: HTTP {error.code} {said or error.reason}"
             kind = GoneError if error.code == 404 else AwayError if error.code >= 500 or error.code == 429 \
                 else FrigateError  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -173,4 +174,6 @@ def _box(value: Any) -> Box | None:
     if not isinstance(value, list) or len(value) != 4:
         return None
     x1, y1, x2, y2 = (float(one) for one in value)
+    if not all(map(math.isfinite, (x1, y1, x2, y2))):
+        raise ValueError(f"box {value}")
     return (x1, y1, x2, y2) if x2 > x1 and y2 > y1 else None

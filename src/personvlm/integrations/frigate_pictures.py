@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from personvlm.integrations.frigate_api import LONGEST_SUB_LABEL
-from personvlm.schema import NONE, OTHER, PersonDescription, values_of
+from personvlm.language.words import GENERIC
+from personvlm.schema import GROUP, NONE, OTHER, PersonDescription, values_of
 
 Box = tuple[float, float, float, float]
 
@@ -90,7 +91,8 @@ def short(description: PersonDescription) -> tuple[str, float]:
     """
     values = {name: tuple(value for value in found if value not in (NONE, OTHER))
               for name, found in values_of(description.attributes).items()}  # fmt: skip
-    values = {name: found for name, found in values.items() if found}
+    values = {name: tuple(value for value in found if not set(GROUP[name].parents.get(value, ())) & set(found))
+              for name, found in values.items() if found}  # fmt: skip
     parts: list[tuple[str, tuple[str, ...]]] = []
 
     def add(text: str, *groups: str) -> None:
@@ -100,11 +102,11 @@ def short(description: PersonDescription) -> tuple[str, float]:
     gender, age = values.get("gender", ("",))[0], values.get("age", ("",))[0]
     young = {"male": "boy", "female": "girl", "": "child"} if age == "child" else {"male": "man", "female": "woman"}
     add(young.get(gender, "person"), *(["gender"] if gender else []), *(["age"] if age == "child" else []))
-    for place, plain in (("upper", "top"), ("lower", "trousers")):
+    for place in ("upper", "lower"):
         colors, garment = values.get(f"{place}.color", ()), values.get(f"{place}.garment", ("",))[0]
         if colors or garment:
             said = [name for name in (f"{place}.color", f"{place}.garment") if name in values]
-            add(f"{' and '.join(colors)} {garment or plain}".strip(), *said)
+            add(f"{' and '.join(colors)} {garment or GENERIC[place].canonical}".strip(), *said)
     for name in ("headwear", "eyewear", "carrying"):
         for item in values.get(name, ()):
             add(item, name)

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 from xml.sax.saxutils import quoteattr
 
 from personvlm.base.errors import InputError
-from personvlm.data.lines import read_text
+from personvlm.data.lines import read_json
 from personvlm.data.own import annotations_of, write_personvlm
 from personvlm.data.sample import Sample
 from personvlm.evaluation.truth import verdict_on
@@ -126,10 +126,7 @@ def write_training(export: Path, out: Path, images: Sequence[Path] | None = None
     Raises:
         InputError: no such export, nothing done in it, a choice that does not exist, or a picture that is not found.
     """
-    try:
-        exported = json.loads(read_text(export))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{export}, line {error.lineno}: not JSON ({error.msg})") from None
+    exported = read_json(export)
     if not isinstance(exported, list) or not all(isinstance(one, dict) for one in exported):
         raise InputError(f"{export}: not a list of tasks; export the project as JSON")
     folders = [export.parent, export.parent / IMAGES] if images is None else list(images)
@@ -166,7 +163,10 @@ _UPLOAD = re.compile(r"[0-9a-f]{8}-")
 
 def _found(address: str, folders: Sequence[Path]) -> Path:
     """The file that an address of Label Studio stands for: ``…?d=path``, ``/data/upload/1/0123abcd-name``, a URL."""
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError as error:
+        raise InputError(f"{address}: not an address ({error})") from None
     name = (parse_qs(parts.query).get("d") or [unquote(parts.path)])[0]
     pieces = [piece for piece in PurePosixPath(name).parts if piece not in ("/", "..")]
     ends = [pieces[start:] for start in range(len(pieces))]
@@ -190,30 +190,42 @@ def training_lines(exported: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, 
         exported: tasks of Label Studio's JSON export.
 
     Raises:
-        InputError: a task without a picture, or a choice that the schema does not have; names the task.
+        InputError: a task without a picture, or not of Label Studio's form, or a choice that the schema does not have;
+            names the task.
     """
     for number, one in enumerate(exported, start=1):
         name = f"task {one.get('id', number)}"
-        image = (one.get("data") or {}).get("image")
-        done = [item for item in one.get("annotations") or [] if not item.get("was_cancelled")]
-        if not isinstance(image, str):
-            raise InputError(f"{name}: no data.image; export the project as JSON, not as JSON-MIN")
-        if not done:
-            continue
-        attributes, captions = dict[str, Any](), list[str]()
-        for item in done[-1].get("result") or []:
-            value, group = item.get("value") or {}, _GROUPS.get(str(item.get("from_name")))
-            if item.get("type") == "textarea":
-                captions += [str(text) for text in value.get("text") or []]
-            elif item.get("type") == "choices" and group is not None:
-                chosen = tuple(str(choice) for choice in value.get("choices") or [])
-                try:
-                    check_values(group, chosen)
-                except ValueError as error:
-                    raise InputError(f"{name}: {error}") from None
-                if GROUP[group].kind == "set":
-                    attributes[group] = [choice for choice in chosen if choice != "none"]
-                elif chosen:
-                    attributes[group] = chosen[0]
-        known = {key: str(one["data"][key]) for key in ("identity", "camera") if one["data"].get(key) is not None}
-        yield {"image": image, **known, "attributes": attributes, "captions": captions}
+        try:
+            line = _training_line(one, name)
+        except (AttributeError, TypeError) as error:
+            raise InputError(f"{name}: not of the form that Label Studio exports ({error})") from None
+        if line is not None:
+            yield line
+
+
+def _training_line(one: Mapping[str, Any], name: str) -> dict[str, Any] | None:
+    """The line of one task; None where nobody has done it."""
+    image = (one.get("data") or {}).get("image")
+    done = [item for item in one.get("annotations") or [] if not item.get("was_cancelled")]
+    if not isinstance(image, str):
+        raise InputError(f"{name}: no data.image; export the project as JSON, not as JSON-MIN")
+    if not done:
+        return None
+    attributes, captions = dict[str, Any](), list[str]()
+    for item in done[-1].get("result") or []:
+        value, group = item.get("value") or {}, _GROUPS.get(str(item.get("from_name")))
+        if item.get("type") == "textarea":
+            texts = value.get("text") or []
+            captions += [texts] if isinstance(texts, str) else [str(text) for text in texts]
+        elif item.get("type") == "choices" and group is not None:
+            chosen = tuple(str(choice) for choice in value.get("choices") or [])
+            try:
+                check_values(group, chosen)
+            except ValueError as error:
+                raise InputError(f"{name}: {error}") from None
+            if GROUP[group].kind == "set":
+                attributes[group] = [choice for choice in chosen if choice != "none"]
+            elif chosen:
+                attributes[group] = chosen[0]
+    known = {key: str(one["data"][key]) for key in ("identity", "camera") if one["data"].get(key) is not None}
+    return {"image": image, **known, "attributes": attributes, "captions": captions}

@@ -35,8 +35,14 @@ _RIDDEN = {
     "skateboard": "riding a skateboard",
 }
 _ENDS_NEGATION = frozenset((
-    "but", "however", "though", "although", "while", "except", "due", "because", "as", "since", ";",
+    "but", "however", "though", "although", "while", "except", "due", "because", "as", "since", ";", "only", "just",
 ))  # fmt: skip
+_OVER = frozenset(("under", "underneath", "beneath", "over"))
+_HOLDS = frozenset(("carrying", "carries", "holding", "holds"))
+_WEARS = frozenset(("wearing", "wears", "dressed", "in", "with", "he", "she", "they", "is", "has", "who", ",", ";"))
+_RIDES = frozenset(("riding", "rides", "ride", "rode", "astride", "on"))
+_NEARBY = frozenset(("with", "beside", "near", "next", "behind", "by"))
+_LEANS = frozenset(("leaning", "leans", "resting", "rests", "hand", "hands", "pushing", "pushes"))
 _VERBS = frozenset((
     "is", "are", "he", "she", "they", "wearing", "wears", "has", "have", "carrying", "carries", "holding", "holds",
     "dressed", "appears", "who", "with",
@@ -113,7 +119,7 @@ class _Sentence:
         self._linked = False
         self._negated = ""  # the negation whose scope this is
         self._negated_one = False  # something was negated by it
-        self._young = self._padded = False
+        self._young = self._padded = self._held = False
         self._riding = 0
 
     def read(self) -> None:
@@ -123,7 +129,7 @@ class _Sentence:
             elif item.part == "adjective":
                 self._pending.append(item.facts[0])
             elif item.part == "noun":
-                self._noun(item)
+                self._noun(item, position)
             else:
                 self._fact(item, position)
         self._flush()
@@ -135,17 +141,21 @@ class _Sentence:
             self._reading.pronouns.append(PRONOUNS[word])
         # "The jacket is not red, but ...": the noun still waits for its color.
         corrected = bool(self._negated) and "but" in self._items[position : position + 1 + (word == ",")]
-        if word in NEGATIONS:
+        if word in NEGATIONS or (word == "instead" and self._items[position + 1 : position + 2] == ["of"]):
             self._flush()
             self._negated = word
             self._negated_one = False
         elif self._negated and (
             word in _ENDS_NEGATION
             or (word in _VERBS and self._negated_one)
+            or (word in _OVER and self._negated_one)  # "no hair under his cap"
             or word in (_SEEN if self._negated == "not" else _PLACES)
+            or (word == "in" and self._items[position - 1] == ",")  # "not wearing a hat, in a red jacket"
         ):
             self._flush()  # "not red but blue": red is no longer waiting
             self._negated = ""
+        elif self._negated and self._negated_one and word in (",", "and") and self._goes_on_worn(position):
+            self._negated = ""  # "no hat, black trousers and brown boots"
         elif self._negated == "no" and self._negated_one and word in _DETERMINERS and (
             self._items[position - 1] in ("and", ",")
         ):
@@ -154,13 +164,16 @@ class _Sentence:
             self._reading.absent.add("carrying")
         self._young = word == "young" or (self._young and word not in BREAKS)
         self._padded = word in _PADDING or (self._padded and word not in BREAKS)
-        if word in ("riding", "rides", "ride", "rode", "on", "astride"):
+        if word in _RIDES and not (word == "on" and _LEANS & set(self._items[max(0, position - 2) : position])):
             self._riding = 7
+        elif word in _NEARBY:  # "on a bench with a bicycle"
+            self._riding = 0
         elif word in _RIDDEN and self._riding and not self._negated:
             self._reading.facts.append(("posture", _RIDDEN[word]))
         if word in _PADDING and self._linked and self._last is not None and self._last.value in _PADDABLE:
             self._last.value = "padded coat"
         self._riding = max(0, self._riding - 1) if word not in (".", ",", ";") else 0
+        self._held = word in _HOLDS or (self._held and word not in _WEARS)
         if word in BREAKS or (word in (",", "and", "or") and not self._in_adjectives(position)):
             self._flush()
             if word not in _LINKS and not corrected:
@@ -185,6 +198,24 @@ class _Sentence:
                 return False
         return False
 
+    def _goes_on_worn(self, position: int) -> bool:
+        """Whether what stands after this comma or "and" has adjectives and a noun of its own, and no "or" behind it:
+        whoever wears no hat wears black trousers all the same."""
+        rest = self._items[position + 1 : position + 8]
+        rest = rest[1:] if rest[:1] == ["and"] else rest
+        for index, item in enumerate(rest):
+            if not isinstance(item, str) and item.part != "adjective":
+                return index > 0 and item.part == "noun"
+            if not self._is_adjective(item):
+                return False
+        return False
+
+    def _not_worn(self, position: int) -> bool:
+        """Whether what stands here is only held, or hangs over an arm: "holding a helmet", "tied around her waist"."""
+        words = self._items[position + 1 : position + 5]
+        near = words[: next((place for place, item in enumerate(words) if item in (",", "and")), len(words))]
+        return self._held or "tied" in near or "waist" in near or "arm" in near or ("in" in near and "hand" in near)
+
     @staticmethod
     def _is_adjective(item: str | Phrase) -> bool:
         return item in _PADDING if isinstance(item, str) else item.part == "adjective"
@@ -192,7 +223,7 @@ class _Sentence:
     def _before(self, position: int, *words: str) -> bool:
         return any(item in words for item in self._items[max(0, position - 3) : position])
 
-    def _noun(self, phrase: Phrase) -> None:
+    def _noun(self, phrase: Phrase, position: int) -> None:
         value = phrase.facts[0][1] if phrase.facts else None
         if self._padded and value in _PADDABLE and phrase.region == "upper":
             value = "padded coat"
@@ -209,6 +240,8 @@ class _Sentence:
         self._pending, self._linked, self._young, self._padded = [], False, False, False
         if self._negated:
             self._negated_one = True
+            return
+        if phrase.region == "upper" and self._not_worn(position):
             return
         self._last = garment
         self._reading.garments.append(garment)
@@ -230,6 +263,8 @@ class _Sentence:
                 continue
             elif value == "bag" and self._items[position - 1 : position] == ["the"] and self._holds_a_bag():
                 continue  # the one that was named
+            elif group in ("headwear", "eyewear") and self._not_worn(position):
+                continue
             else:
                 self._reading.facts.append((group, value))
         if phrase.region == "person" and self._young and not self._negated:

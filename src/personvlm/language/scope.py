@@ -13,8 +13,12 @@ _PEOPLE = frozenset((
     "boys", "girls", "adult", "adults", "persons", "passengers", "female", "male", "someone", "else", "rider",
     "riders", "bystanders",
 ))  # fmt: skip
-_SOMEBODY = frozenset(("man", "woman", "boy", "girl", "child", "person", "lady", "male", "female", "individual"))
-_BESIDE = frozenset(("with", "beside", "near", "alongside", "to"))
+_SOMEBODY = frozenset((
+    "man", "woman", "boy", "girl", "child", "person", "lady", "male", "female", "individual", "toddler", "baby", "kid",
+))  # fmt: skip
+_BESIDE = frozenset(("with", "beside", "near", "alongside", "to", "and", "past", "behind", "by", "after", "watching"))
+_CARRIES = frozenset(("holding", "carrying", "pushing", "holds", "carries", "pushes", "hugging"))
+_BEFORE = frozenset(("behind", "beside", "near", "alongside", "before", "next"))
 _BY = frozenset(("to", "with", "beside", "near", "alongside", "behind", "of"))
 _CLOSES = frozenset((",", "and", "in", "on", "at", "while", "as", "from"))
 _UNSURE = (["unclear"], ["tell"], ["determine"], ["see"], ["say"], ["uncertain"])
@@ -81,6 +85,10 @@ def _sentences(words: Sequence[str]) -> list[list[str]]:
 
 def _is_about_a_neighbor(sentence: Sequence[str]) -> bool:
     """Whether somebody new stands or walks beside the person: "A man in a red coat stands behind him"."""
+    if sentence[:1] and sentence[0] in _BEFORE:  # "Behind him, a woman in a yellow coat is walking."
+        at = next((place for place, word in enumerate(sentence[:4]) if word in ("him", "her", "them")), len(sentence))
+        rest = [word for word in sentence[at + 1 : at + 7] if word not in (",", "is", "stands", "walks")]
+        return rest[:1] in (["a"], ["an"]) and bool(_SOMEBODY & set(rest[1:4]))
     if sentence[:1] not in (["a"], ["an"]) or not _SOMEBODY & set(sentence[1:4]):
         return False
     followers = [*sentence[1:], ","]
@@ -121,7 +129,17 @@ def _own(sentence: list[str]) -> list[str]:
             begins = position < 4 or any(other in ("part", "portion", "parts") for other in sentence[:position])
             return [] if begins else sentence[:position]
         if word in _BESIDE and following[:1] in (["a"], ["an"]) and _SOMEBODY & set(following) and (
-            _SOMEBODY & set(sentence[:position])
+            _SOMEBODY & set(sentence[:position]) or (word == "with" and PRONOUNS.keys() & set(sentence[:position]))
         ):
             return sentence[:position]
+    return _without_carried(sentence)
+
+
+def _without_carried(sentence: list[str]) -> list[str]:
+    """Without the child that somebody holds or pushes, whose age is not theirs."""
+    for position, word in enumerate(sentence):
+        if word in _CARRIES and sentence[position + 1 : position + 2] in (["a"], ["an"], ["his"], ["her"]):
+            for end in range(position + 2, min(position + 5, len(sentence))):
+                if sentence[end] in _SOMEBODY:
+                    return [*sentence[: position + 1], *_without_carried(sentence[end + 1 :])]
     return sentence

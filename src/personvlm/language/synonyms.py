@@ -46,17 +46,17 @@ SYNONYMS: Mapping[tuple[str, str], str] = MappingProxyType({
     ("lower.garment", "suit trousers"): "dress pants | dress trousers",
     ("lower.garment", "leggings"): "tights | yoga pants",
     ("lower.garment", "sweatpants"): "joggers | jogging pants | sweat pants | tracksuit bottoms",
-    ("lower.garment", "shorts"): "short pants | denim shorts | cargo shorts | bermudas",
+    ("lower.garment", "shorts"): "short pants | short trousers | denim shorts | cargo shorts | bermudas",
     ("lower.garment", "hot pants"): "short shorts | hotpants",
     ("lower.garment", "capri pants"): "capris | capri trousers | cropped trousers",
     ("lower.garment", "short skirt"): "miniskirt | mini-skirt",
     ("lower.garment", "long skirt"): "ankle-length skirt | floor-length skirt",
     ("lower.garment", "skirt"): "skirts",
-    ("footwear.type", "shoes"): "shoe",
+    ("footwear.type", "shoes"): "shoe | walking shoes",
     ("footwear.type", "leather shoes"): "oxfords | loafers | formal shoes | brogues",
     ("footwear.type", "casual shoes"): "casual footwear | casual shoe",
     ("footwear.type", "sneakers"): "trainers | sneaker | sports shoes | athletic shoes | tennis shoes | sport shoes",
-    ("footwear.type", "boots"): "boot | ankle boots",
+    ("footwear.type", "boots"): "boot | ankle boots | walking boots | hiking boots",
     ("footwear.type", "sandals"): "sandal | flip-flops | flip flops | slides",
     ("footwear.type", "slippers"): "slipper",
     ("footwear.type", "heels"): "high-heeled shoes | stilettos | high-heels | pumps",
@@ -180,7 +180,7 @@ SYNONYMS: Mapping[tuple[str, str], str] = MappingProxyType({
     ("posture", "lying"): "lying | lies down | lying on the ground",
     ("posture", "riding a bicycle"): (
         "bicycling | cycling | rides a bicycle | riding bicycle | riding on a bicycle | rides a bike | riding "
-        "{his} bicycle | ride a bicycle | on a bicycle"
+        "{his} bicycle | ride a bicycle"
     ),
     ("posture", "riding a scooter"): (
         "riding an electric scooter | riding a motorcycle | riding a motorbike | rides a scooter | riding an "
@@ -188,8 +188,10 @@ SYNONYMS: Mapping[tuple[str, str], str] = MappingProxyType({
     ),
     ("posture", "riding a skateboard"): "skateboarding | rides a skateboard",
     ("activity", "making a phone call"): (
-        "on the phone | on a phone call | talking on a phone | talking on a cell phone | talking on {his} phone | "
-        "on {his} phone | speaking on the phone | making a call | phone call | phone to {his} ear"
+        "on the phone | on a phone call | talking on a phone | talking on a cell phone | talking on a mobile phone | "
+        "talking on {his} phone | talking on {his} mobile phone | talking on {his} cell phone | talking on {his} "
+        "mobile | talking on {his} smartphone | on {his} phone | on {his} mobile phone | on {his} cell phone | "
+        "speaking on the phone | making a call | phone call | phone to {his} ear"
     ),
     ("activity", "smoking"): "smokes | smoking a cigarette | cigarette",
     ("activity", "hands behind back"): (
@@ -253,6 +255,7 @@ IGNORED = (
     "on top | top of | top half | top left | top right | top portion | bottom of | bottom left | bottom right | "
     "bottom half | the bottom | light source | red light | green light | traffic light | back of {his} shirt | "
     "back of {his} jacket | back of {his} hand | back of {his} vest | back of the chair | "
-    "bag of | box of"
+    "bag of | box of | walking stick | walking frame | child's hand | child's toy | "
+    "hood down"
 )
 """Phrases that say nothing although a word inside them would."""

@@ -266,9 +266,21 @@ def _read(path: Path, defaults: dict[str, Any]) -> dict[str, Camera]:
     return found
 
 
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
+    """YAML itself lets the last of two equal keys win: the first of two cameras of one name would not be watched."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]
+        double = next((key for place, key in enumerate(keys) if key in keys[:place]), None)
+        if double is not None:
+            raise yaml.constructor.ConstructorError(None, None, f"{double!r} stands there twice", node.start_mark)
+        found: dict[Any, Any] = super().construct_mapping(node, deep)
+        return found
+
+
 def _load(path: Path) -> _File:
     try:
-        content = yaml.safe_load(path.read_text("utf-8"))
+        content = yaml.load(path.read_text("utf-8"), _Loader)  # noqa: S506: it is a safe one
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

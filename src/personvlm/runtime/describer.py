@@ -78,11 +78,9 @@ class Describer:
             raise InputError(f"{directory}: no such folder; a model is a folder with {_NEEDED}, or one that ships: "
                              f"{', '.join(SHIPPED)}")  # fmt: skip
         config = EdgeConfig.load(directory)
-        metrics_file = directory / "metrics.json"
-        metrics = json.loads(metrics_file.read_text()) if metrics_file.is_file() else {}
         chosen = choose_backend(directory, backend, threads, precision)
         describer = cls(chosen.engine, Transform.load(directory), load_tokenizer(directory),
-                        Calibration.load(directory), config.title, config.max_text, metrics,
+                        Calibration.load(directory), config.title, config.max_text, _metrics(directory),
                         OwnHeads.load(directory))  # fmt: skip
         describer.backend = f"{chosen.name} ({chosen.why})"
         return describer
@@ -299,6 +297,19 @@ def model_folder(model: str | Path | None) -> Path:
         return shipped()
     by_name = str(model) in SHIPPED and not Path(model).is_dir()
     return shipped(str(model)) if by_name else Path(model)
+
+
+def _metrics(directory: Path) -> dict[str, Any]:
+    """What was measured of a model; nothing where that was not."""
+    path = directory / "metrics.json"
+    try:
+        metrics = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+        if not isinstance(metrics, dict):
+            raise ValueError(f"a JSON {type(metrics).__name__}")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not what `personvlm evaluate` measured ({error}); take it from where the model came "
+                         "from, or remove it") from None  # fmt: skip
+    return metrics
 
 
 def _listed(inputs: Picture | Iterable[Picture]) -> list[Picture]:
