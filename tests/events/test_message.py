@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from queue_harness import event
 
+import services
 from personvlm.base.errors import InputError
 from personvlm.events.message import MOST_BYTES, decode, encode, fetch, json_schema, shelve
 from personvlm.events.opening import open_queue, with_settings
@@ -58,16 +59,43 @@ def test_a_message_is_versioned_json_with_pictures_in_base64() -> None:
         (message(trigger="someday"), "trigger"),
         (message(revision=0), "revision"),
         (message(surprise=1), "surprise"),
+        (message(track_id=2**63), "track_id"),
+        (message(track_id=-(2**63)), None),
+        (message(revision=2**31), "revision"),
+        (message(frame_time=-1e308), "frame_time"),
+        (message(first_seen=1e12), "first_seen"),
+        (message(camera="gate\0"), "camera.*NUL"),
+        (message(event_id="\0"), "event_id.*NUL"),
         (b" " * (MOST_BYTES + 1), "bytes"),
     ],
 )
 def test_what_is_no_message_is_refused_with_the_place_of_the_fault(payload: bytes, says: str | None) -> None:
     if says is None:
-        assert decode(payload) == event()
+        assert decode(payload).event_id == event().event_id
         return
     with pytest.raises(InputError, match=says) as caught:
         decode(payload)
     assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
+    ("odd", "says"),
+    [
+        ({"track_id": 2**70}, "track_id"),
+        ({"revision": 2**31}, "revision"),
+        ({"frame_time": float("nan")}, "frame_time"),
+        ({"first_seen": float("-inf")}, "first_seen"),
+        ({"camera": "gate\0"}, "camera"),
+        ({"camera": "gate\ud800"}, "camera"),
+        ({"crop": Crop(data=b"x", box=(float("nan"), 1, 2, 3))}, "box"),
+        ({"crop": Crop(data=b"x", time=1e300)}, "time"),
+    ],
+)
+def test_an_event_that_no_store_could_keep_becomes_no_message(odd: dict[str, Any], says: str) -> None:
+    queue = open_queue("memory:")
+    with pytest.raises(InputError, match=says):
+        queue.put([event(1), event(2).model_copy(update=odd)])
+    assert queue.stats().queued == 0
 
 
 def test_pictures_that_are_references_are_fetched() -> None:
@@ -120,6 +148,44 @@ def test_settings_stand_in_the_address() -> None:
         with_settings("memory:?depth=many", QueueSettings())
     with pytest.raises(InputError, match="above 0"):
         open_queue("memory:?depth=0")
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("people.db?lease=20", "'lease' is no setting of a queue; legal: attempts"),
+        ("sqlite:///people.db?lease=20", "'lease' is no setting"),
+        ("memory:?lease=20", "'lease' is no setting"),
+        ("people.db?lease_s=", "lease_s= .*not a number"),
+        ("redis://127.0.0.1:6379/0?lease=20", "'lease' is no setting .* queue, "),
+        ("redis://127.0.0.1:6379/0?db=first", "db"),
+        ("redis://me:secret@127.0.0.1:99999/0", "'redis://127.0.0.1:99999/0': .*Port"),
+        ("redis://127.0.0.1:abc/0", "cannot be read"),
+        ("redis://[::1", "cannot be read"),
+        ("amqp://127.0.0.1:99999/", "cannot be read"),
+        ("amqp://127.0.0.1/?lease=20", "'lease' is no setting"),
+        ("people.db?lease_s=inf", "lease_s=inf: .*finite"),
+        ("people.db?keep_s=nan", "keep_s=nan: .*finite"),
+        ("people.db?lease_s=1e300", "lease_s=1e.300: .*below"),
+        ("people.db?depth=9999999999999999999", "depth=.*below"),
+    ],
+)
+def test_addresses_that_set_what_there_is_not_are_refused_by_name(
+    url: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=says) as caught:
+        open_queue(url)
+    assert "secret" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_address_with_nothing_behind_its_question_mark_is_one_without(tmp_path: Path) -> None:
+    assert with_settings("people.db?", QueueSettings())[0] == "people.db"
+    assert with_settings("people.db", QueueSettings())[0] == "people.db"
+    assert with_settings("postgresql://h/d?sslmode=require", QueueSettings())[0] == "postgresql://h/d?sslmode=require"
+    with pytest.raises(InputError, match="lease"):
+        open_queue(f"{services._POSTGRES}?lease=20")
 
 
 @pytest.mark.parametrize("url", ["ftp://h/x", "", "memory:x", "redis://h/0?queue=a/b", "mysql://h/x"])

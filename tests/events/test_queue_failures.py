@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from queue_harness import WAIT, Harness, claim_all, event, eventually, ids, update
+
+from personvlm.store.tables import queue_counts, queue_events
 
 
 def test_a_failed_event_waits_out_its_backoff_and_dies_with_its_reason_after_its_attempts(harness: Harness) -> None:
@@ -110,6 +115,30 @@ def test_dead_letters_are_replayed_with_all_their_attempts(harness: Harness) -> 
     assert sorted(ids(claim_all(queue, 2))) == sorted([event(1).event_id, event(3).event_id])
     assert queue.dead() == []
     assert queue.stats().missing == 0
+
+
+def test_two_who_replay_at_the_same_time_count_once(harness: Harness) -> None:
+    if harness.adapter != "postgresql":
+        pytest.skip("only there two transactions write at the same time")
+    queue: Any = harness.open()
+    queue.put([event(1), event(2)])
+    queue.nack(claim_all(queue, 2), "no", dead=True)
+    replayed: list[int] = []
+    threads = [threading.Thread(target=lambda: replayed.append(queue.replay())) for _ in range(2)]
+    waiting = sa.text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+                      "AND wait_event_type = 'Lock'")  # fmt: skip
+    with queue.engine.begin() as connection:
+        connection.execute(sa.select(queue_events.c.id).with_for_update())
+        for thread in threads:
+            thread.start()
+        with queue.engine.connect() as watching:
+            assert eventually(lambda: watching.scalar(waiting) == 2)  # both have seen two dead letters
+    for thread in threads:
+        thread.join(WAIT)
+    assert sorted(replayed) == [0, 2]
+    with queue.engine.connect() as connection:
+        assert connection.scalar(sa.select(sa.func.sum(queue_counts.c.depth))) == 2
+    assert (queue.stats().queued, queue.stats().missing) == (2, 0)
 
 
 def test_erasing_a_person_takes_out_all_their_events(harness: Harness) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from personvlm.base.errors import InputError
 from personvlm.events.message import Blobs, decode
-from personvlm.events.polling import PollingQueue, run_out
+from personvlm.events.polling import Left, PollingQueue, left_by, run_out
 from personvlm.events.port import (
     COUNTERS,
     LANES,
@@ -70,6 +70,7 @@ class MemoryQueue(PollingQueue):
         self._rows: dict[str, _Row] = {}
         self._numbers = itertools.count(1)
         self._counts: Counter[str] = Counter()
+        self._left: dict[str, str] = {}  # pictures of what was superseded or shed
 
     def _rest(self, seconds: float) -> None:
         with self._changed:
@@ -83,7 +84,9 @@ class MemoryQueue(PollingQueue):
                 if result is None:
                     break
                 results.append(result)
+            left, self._left = self._left, {}
             self._changed.notify_all()
+        self._unshelve(left)
         return results
 
     def _accept(self, request: DescribeRequest, payload: bytes) -> PutResult | None:
@@ -95,6 +98,7 @@ class MemoryQueue(PollingQueue):
             return "superseded"
         for row in same:
             if row.request.revision < request.revision and is_update(row.request):
+                self._left |= left_by(row.request)
                 self._drop(row, "superseded")
         if sum(not row.dead for row in self._rows.values()) >= self.settings.depth:
             waiting = (row for row in self._rows.values() if row.replaceable and is_update(row.request))
@@ -104,6 +108,7 @@ class MemoryQueue(PollingQueue):
                 return "shed"
             if not victims or request.trigger == "backfill":
                 return None
+            self._left |= left_by(victims[0].request)
             self._drop(victims[0], "shed")
         now = self._clock()
         self._rows[request.event_id] = _Row(request, payload, next(self._numbers), now, now)
@@ -145,9 +150,12 @@ class MemoryQueue(PollingQueue):
             self._changed.notify_all()
         return held
 
-    def ack(self, leases: Sequence[Lease], connection: Any = None) -> list[bool]:
-        """See :class:`personvlm.events.port.Queue`."""
+    def _ack(self, leases: Sequence[Lease], connection: Any) -> list[bool]:
         return self._each(leases, lambda row: self._drop(row, "acked"))
+
+    def _used(self, left: Left) -> Collection[str]:
+        with self._changed:
+            return {name for row in self._rows.values() for name in left_by(row.request)}
 
     def nack(self, leases: Sequence[Lease], reason: str, *, dead: bool = False) -> list[bool]:
         """See :class:`personvlm.events.port.Queue`."""
@@ -205,7 +213,7 @@ class MemoryQueue(PollingQueue):
         """See :class:`personvlm.events.port.Queue`."""
         with self._changed:
             rows = [row for row in self._rows.values() if row.request.person in people]
-            self._unshelve(row.payload for row in rows)
+            self._delete({name for row in rows for name in left_by(row.request)})
             return self._erased(rows)
 
     def _erased(self, rows: Sequence[_Row]) -> int:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import time
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from personvlm.base.errors import InputError
 from personvlm.schema.events import Crop, DescribeRequest, Postures, Trigger
@@ -17,6 +18,41 @@ VERSION = 1
 
 MOST_BYTES = 32 * 1024 * 1024
 """A longer message is refused unread."""
+
+
+def _text(given: str) -> str:
+    given.encode()  # raises a ValueError of its own where half a character is all there is
+    if "\0" in given:
+        raise ValueError("a character NUL, which no database stores")
+    return given
+
+
+def _whole(bits: int) -> AfterValidator:
+    def check(given: int) -> int:
+        if not -(2 ** (bits - 1)) <= given < 2 ** (bits - 1):
+            raise ValueError(f"a number of more than {bits} bits, which no database stores")
+        return given
+
+    return AfterValidator(check)
+
+
+def _moment(given: float) -> float:
+    if not -62_135_596_800 <= given < 253_402_300_800:  # what a calendar knows; no number is not among it either
+        raise ValueError("no time between the years 1 and 9999")
+    return given
+
+
+def _box(given: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    if not all(map(math.isfinite, given)):
+        raise ValueError("not four numbers")
+    return given
+
+
+# What the store could not keep is refused before it comes there with a batch of others.
+_Text = Annotated[str, AfterValidator(_text)]
+_Moment = Annotated[float, AfterValidator(_moment)]
+_Revision = Annotated[int, _whole(32)]
+_Box = Annotated[tuple[float, float, float, float], AfterValidator(_box)]
 
 
 class Blobs(Protocol):
@@ -41,8 +77,8 @@ class MessageCrop(_Part):
     data: str | None = Field(default=None, json_schema_extra={"contentEncoding": "base64"},
                              description="Encoded picture (JPEG, PNG, WebP), base64.")  # fmt: skip
     reference: str | None = Field(default=None, description="Name of the picture in the blob store.")
-    box: tuple[float, float, float, float] | None = Field(default=None, description="(x1, y1, x2, y2), pixels.")
-    time: float | None = Field(default=None, description="Of its frame, seconds since the epoch.")
+    box: _Box | None = Field(default=None, description="(x1, y1, x2, y2), pixels.")
+    time: _Moment | None = Field(default=None, description="Of its frame, seconds since the epoch.")
     score: float = Field(default=1.0, ge=0, le=1, description="How well it shows the person.")
 
 
@@ -50,13 +86,14 @@ class Message(_Part):
     """An event that asks for a description of one person on one camera."""
 
     version: Literal[1] = 1
-    event_id: str = Field(min_length=1, max_length=200)
-    camera: str
-    track_id: int
+    event_id: _Text = Field(min_length=1, max_length=200)
+    camera: _Text
+    track_id: Annotated[int, _whole(64)]
     trigger: Trigger
-    frame_time: float = Field(description="Of the occasion, seconds since the epoch.")
-    first_seen: float | None = Field(default=None, description="Of the track; by default the time of the frame.")
-    revision: int = Field(default=1, ge=1, description="What is said about one track is counted; the higher holds.")
+    frame_time: _Moment = Field(description="Of the occasion, seconds since the epoch.")
+    first_seen: _Moment | None = Field(default=None, description="Of the track; by default the time of the frame.")
+    revision: _Revision = Field(default=1, ge=1, description="What is said about one track is counted; the higher "
+                                "holds.")  # fmt: skip
     final: bool = Field(default=False, description="The person has left; no higher revision will come.")
     crops: tuple[MessageCrop, ...] = Field(min_length=1, max_length=64, description="Pictures, the best first.")
     posture: Postures | None = Field(default=None, description="Probabilities of postures, told from the way the "
@@ -98,17 +135,33 @@ def shelve(request: DescribeRequest, *, inline: int = 64 * 1024, blobs: Blobs | 
 
 
 def encode(request: DescribeRequest) -> bytes:
-    """The message of an event that was :func:`shelved <shelve>`."""
+    """The message of an event that was :func:`shelved <shelve>`.
+
+    Raises:
+        InputError: it holds what no message may; says what.
+    """
+    try:
+        return _message(request).model_dump_json(exclude_none=True).encode()
+    except ValidationError as error:
+        raise InputError(f"event {request.event_id[:80]!r}: {_fault(error)}") from None
+
+
+def _message(request: DescribeRequest) -> Message:
     crops = tuple(
         MessageCrop(data=None if crop.data is None else base64.b64encode(crop.data).decode(), reference=crop.reference,
                     box=crop.box, time=crop.time, score=crop.score)
         for crop in request.crops
     )  # fmt: skip
-    message = Message(event_id=request.event_id, camera=request.camera, track_id=request.track_id,
-                      trigger=request.trigger, frame_time=request.frame_time, first_seen=request.first_seen,
-                      revision=request.revision, final=request.final, crops=crops, posture=request.posture,
-                      traceparent=request.traceparent)  # fmt: skip
-    return message.model_dump_json(exclude_none=True).encode()
+    return Message(event_id=request.event_id, camera=request.camera, track_id=request.track_id,
+                   trigger=request.trigger, frame_time=request.frame_time, first_seen=request.first_seen,
+                   revision=request.revision, final=request.final, crops=crops, posture=request.posture,
+                   traceparent=request.traceparent)  # fmt: skip
+
+
+def _fault(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    return f"{place + ': ' if place else ''}{first['msg']}"
 
 
 def decode(payload: bytes) -> DescribeRequest:
@@ -123,11 +176,9 @@ def decode(payload: bytes) -> DescribeRequest:
         message = Message.model_validate_json(payload)
         crops = [_crop(crop) for crop in message.crops]
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        if first["loc"] == ("version",):
+        if error.errors(include_url=False, include_input=False)[0]["loc"] == ("version",):
             raise InputError(f"not a message of version {VERSION}, the only one that is known here") from None
-        place = ".".join(map(str, first["loc"]))
-        raise InputError(f"not a message: {place + ': ' if place else ''}{first['msg']}") from None
+        raise InputError(f"not a message: {_fault(error)}") from None
     except (binascii.Error, ValueError) as error:
         raise InputError(f"not a message: {error}") from None
     return DescribeRequest(event_id=message.event_id, camera=message.camera, track_id=message.track_id,

@@ -9,6 +9,7 @@ never shed. So at any time::
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -60,6 +61,9 @@ class QueueSettings:
     keep_s: float = 7 * 86_400.0
 
     def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not (math.isfinite(value) and value < 2**31):
+                raise InputError(f"{name}={value}: settings of a queue are finite numbers below {2**31}")
         if min(self.lease_s, self.attempts, self.depth, self.keep_s) <= 0 or self.inline < 0:
             raise InputError(f"{self}: lease, attempts, depth and keep must be above 0")
         if not (0 <= self.jitter <= 1 and 0 <= self.backoff_s <= self.backoff_cap_s):
@@ -208,8 +212,14 @@ class Queue(Protocol):
         """They are done. False where the lease had run out: somebody else may do it again, or did.
 
         Args:
-            connection: of SQLAlchemy, in whose transaction this happens; where ``capabilities.transactional``.
+            connection: of SQLAlchemy, in whose transaction this happens; where ``capabilities.transactional``. Who
+                commits it calls :meth:`forget` then.
         """
+        ...
+
+    def forget(self, leases: Sequence[Lease]) -> None:
+        """Delete the pictures that acknowledged events left with the blob store; :meth:`ack` does it by itself, except
+        in the transaction of somebody else, which may still fail."""
         ...
 
     def nack(self, leases: Sequence[Lease], reason: str, *, dead: bool = False) -> list[bool]:

@@ -18,7 +18,7 @@ from typing import Any
 
 from personvlm.base.errors import InputError
 from personvlm.events.message import Blobs, decode
-from personvlm.events.polling import PollingQueue
+from personvlm.events.polling import Left, PollingQueue, left_by, left_by_bytes
 from personvlm.events.port import (
     COUNTERS,
     LANES,
@@ -27,7 +27,6 @@ from personvlm.events.port import (
     DeadLetter,
     Lease,
     PutResult,
-    QueueFullError,
     QueueSettings,
     QueueStats,
     is_update,
@@ -70,7 +69,7 @@ class RabbitQueue(PollingQueue):
         self._link = Link(url, self.settings, prefetch, self._arrive, self._lost)
         self._link.call(self._link.ready())
 
-    def _put_all(self, items: Sequence[tuple[DescribeRequest, bytes]], end: float) -> list[PutResult]:
+    def _put_all(self, items: Sequence[tuple[DescribeRequest, bytes]], end: float) -> list[PutResult | None]:
         results: list[PutResult | None] = [None] * len(items)
         while True:
             left = [index for index, result in enumerate(results) if result is None]
@@ -82,10 +81,8 @@ class RabbitQueue(PollingQueue):
                     results[index] = "shed"
                     self._counts["shed"] += 1
                 self._counts["accepted"] += results[index] is not None
-            if None not in results:
-                return [result for result in results if result is not None]
-            if time.monotonic() >= end:
-                raise QueueFullError(f"RabbitMQ has no room for {results.count(None)} events; put them again later")
+            if None not in results or time.monotonic() >= end:
+                return results
             time.sleep(0.05)
 
     def _put(self, items: Sequence[tuple[DescribeRequest, bytes]]) -> list[PutResult]:
@@ -136,6 +133,7 @@ class RabbitQueue(PollingQueue):
             self._link.call(self._link.move(message, Sent("dead", message.body, _buried(reason, 1))))
         if stale:
             self._link.call(self._link.ack([held.message for held in stale]))
+            self._unshelve({name: person for held in stale for name, person in left_by(held.request).items()})
         return [Lease(held.request, held.failures + 1, held) for held in taken]
 
     def _coalesce(self) -> list[_Held]:
@@ -163,13 +161,19 @@ class RabbitQueue(PollingQueue):
                 self._held.discard(held)
         return ours, [lease.token for lease, mine in zip(leases, ours, strict=True) if mine]
 
-    def ack(self, leases: Sequence[Lease], connection: Any = None) -> list[bool]:
-        """See :class:`personvlm.events.port.Queue`."""
+    def _ack(self, leases: Sequence[Lease], connection: Any) -> list[bool]:
         ours, held = self._settle(leases)
         if held:
             self._link.call(self._link.ack([each.message for each in held]))
             self._counts["acked"] += len(held)
         return ours
+
+    def _used(self, left: Left) -> Collection[str]:
+        # What the broker has, and what it gave to others, cannot be asked for: a copy of an event that was put twice.
+        # Whoever gets that finds its picture gone, and the event in the store.
+        with self._arrived:
+            held = [*self._held, *(each for lane in self._waiting.values() for each in lane)]
+        return {name for each in held for name in left_by(each.request)}
 
     def nack(self, leases: Sequence[Lease], reason: str, *, dead: bool = False) -> list[bool]:
         """See :class:`personvlm.events.port.Queue`."""
@@ -246,7 +250,7 @@ class RabbitQueue(PollingQueue):
         self._link.call(self._link.ack([held.message for held in mine]))
         bodies += [held.message.body for held in mine]
         gone = len(mine) + sum(self._link.call(self._link.turn(name, choose)) for name in (*LANES, "dead"))
-        self._unshelve(bodies)
+        self._delete({name for body in bodies for name in left_by_bytes(body)})
         self._counts["erased"] += gone
         return gone
 

@@ -9,10 +9,11 @@ Keys (``Q`` is ``{queue name}``, in braces so that a cluster keeps them together
     Q:updates     hash: person -> the waiting update, ``revision final id``
     Q:droppable   sorted set of waiting updates that are not final, by the time when they were put
     Q:dead        stream of dead letters
+    Q:pictures    hash: reference to a picture of the blob store -> how many of these messages have it
     Q:counts      hash of counters
 
 A message in a stream has the fields id, person, revision, final, attempts, at, reason, message. One that another
-program added needs only ``message``.
+program added needs only ``message``; what it has of the others is not believed unless it is all there.
 """
 
 from __future__ import annotations
@@ -40,20 +41,45 @@ local function taken(id, person)
   local mine = rival(person)
   if mine and mine.id == id then redis.call('HDEL', q .. ':updates', person) end
 end
+local function stream_fields(key, entry)
+  local found = redis.call('XRANGE', key, entry, entry)
+  return found[1] and fields(found[1][2])
+end
+local function entry_fields(lane, entry) return stream_fields(lane_key(lane), entry) end
+-- One of ours has all that the scripts calculate with.
+local function ours(f)
+  return f.id and f.person and f.message and tonumber(f.at or '') and string.find(f.revision or '', '^%d+$') and
+    string.find(f.final or '', '^[01]$') and string.find(f.attempts or '', '^%d+$')
+end
+-- A message comes (1) or goes for good (-1); what pictures those had that went.
+local left = {}
+local function pictures(f, by)
+  if not f or not f.message or not string.find(f.message, '"until/', 1, true) then return end
+  for name in string.gmatch(f.message, '"(until/[%w/._-]+)"') do
+    if redis.call('HINCRBY', q .. ':pictures', name, by) < 1 then redis.call('HDEL', q .. ':pictures', name) end
+    if by < 0 then table.insert(left, name) end
+  end
+end
+-- Where it was, and its fields.
 local function remove(id)
   local kind, place = string.match(redis.call('HGET', q .. ':where', id) or '', '^(%S+) (%S+)$')
+  local f
   if kind == 'later' then
+    f = cmsgpack.unpack(redis.call('HGET', q .. ':held', id))
     redis.call('ZREM', q .. ':later:' .. place, id)
     redis.call('HDEL', q .. ':held', id)
   elseif kind == 'dead' then
+    f = stream_fields(q .. ':dead', place)
     redis.call('XDEL', q .. ':dead', place)
   elseif kind then
+    f = entry_fields(kind, place)
     redis.call('XACK', lane_key(kind), 'workers', place)
     redis.call('XDEL', lane_key(kind), place)
   end
+  pictures(f, -1)
   redis.call('ZREM', q .. ':droppable', id)
   redis.call('HDEL', q .. ':where', id)
-  return kind
+  return kind, f
 end
 local function add(lane, f)
   local entry = redis.call('XADD', lane_key(lane), '*', 'id', f.id, 'person', f.person, 'revision', f.revision,
@@ -81,10 +107,6 @@ end
 local function held(lane, entry, consumer, deliveries)
   local p = redis.call('XPENDING', lane_key(lane), 'workers', entry, entry, 1)
   return p[1] and p[1][2] == consumer and tonumber(p[1][4]) == tonumber(deliveries)
-end
-local function entry_fields(lane, entry)
-  local found = redis.call('XRANGE', lane_key(lane), entry, entry)
-  return found[1] and fields(found[1][2])
 end
 """
 
@@ -120,11 +142,7 @@ for i = 3, #ARGV, 6 do
       elseif not victim or lane == '3' then
         break
       else
-        local kind, place = string.match(redis.call('HGET', q .. ':where', victim), '^(%S+) (%S+)$')
-        local other
-        if kind == 'later' then other = cmsgpack.unpack(redis.call('HGET', q .. ':held', victim))
-        else other = entry_fields(kind, place) end
-        remove(victim)
+        local _, other = remove(victim)
         taken(victim, other.person)
         count('shed', 1)
         size = size - 1
@@ -133,6 +151,7 @@ for i = 3, #ARGV, 6 do
     if result == 'accepted' then
       add(lane, f)
       waits(lane, f)
+      pictures(f, 1)
       accepted = accepted + 1
       size = size + 1
     end
@@ -140,7 +159,7 @@ for i = 3, #ARGV, 6 do
   table.insert(results, result)
 end
 if accepted > 0 then count('accepted', accepted) end
-return results
+return {results, left}
 """
 
 CLAIM = _COMMON + """
@@ -157,22 +176,33 @@ for lane = 0, 3 do
 end
 local function take(lane, entry, deliveries)
   local f = fields(entry[2])
-  if not f.id then  -- somebody else's; from now on it is one of ours
-    f.id, f.attempts, f.at = 'raw-' .. lane .. '-' .. entry[1], '0', now
+  local why
+  if not ours(f) then  -- somebody else's; from now on it is one of ours
+    if not f.message then
+      f.message, why = cjson.encode(f), 'not a message: an entry without the field message'
+    end
+    f = {id = 'raw-' .. lane .. '-' .. entry[1], attempts = '0', message = f.message}
     redis.call('HSET', q .. ':where', f.id, lane .. ' ' .. entry[1])
-    if deliveries == 1 then count('accepted', 1) end
+    if deliveries == 1 then
+      count('accepted', 1)
+      pictures(f, 1)
+    end
   elseif deliveries == 1 and lane == 2 then
     taken(f.id, f.person)
   end
   local attempt = tonumber(f.attempts) + deliveries
-  if attempt > attempts then
+  if not why and attempt > attempts then
+    local before = (f.reason or '') ~= '' and ('; before that: ' .. f.reason) or ''
+    attempt = attempt - 1
+    why = 'claimed ' .. attempt .. ' times and never finished: its workers crashed, or were too slow for its lease' ..
+      before
+  end
+  if why then
     redis.call('XACK', lane_key(lane), 'workers', entry[1])
     redis.call('XDEL', lane_key(lane), entry[1])
-    local before = (f.reason or '') ~= '' and ('; before that: ' .. f.reason) or ''
-    bury(f.id, f.message or '', 'claimed ' .. (attempt - 1) .. ' times and never finished: its workers crashed, or ' ..
-      'were too slow for its lease' .. before, attempt - 1, ARGV[3])
+    bury(f.id, f.message, why, attempt, ARGV[3])
   else
-    table.insert(out, {lane, entry[1], deliveries, attempt, f.id, f.message or ''})
+    table.insert(out, {lane, entry[1], deliveries, attempt, f.id, f.message})
   end
 end
 for lane = 0, 3 do
@@ -196,14 +226,13 @@ return out
 
 SETTLE = _COMMON + """
 -- ARGV: what to do (ack, fail, bury, release, extend), consumer, now, attempts, reason, then per lease: lane, entry,
--- deliveries, id, seconds to wait
+-- deliveries, id, person, seconds to wait
 local act, consumer, now, attempts, reason = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local out, acked = {}, 0
-for i = 6, #ARGV, 5 do
-  local lane, entry, deliveries, id, wait = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
-  local ours = held(lane, entry, consumer, deliveries)
-  local f = ours
-  if ours and act ~= 'ack' and act ~= 'extend' then f = entry_fields(lane, entry) end
+for i = 6, #ARGV, 6 do
+  local lane, entry, deliveries, id, person, wait = unpack(ARGV, i, i + 5)
+  local f = held(lane, entry, consumer, deliveries)
+  if f and act ~= 'extend' then f = entry_fields(lane, entry) or (act == 'ack' and {}) end
   if not f then
     table.insert(out, 0)
   else
@@ -214,12 +243,15 @@ for i = 6, #ARGV, 5 do
       redis.call('XACK', lane_key(lane), 'workers', entry)
       redis.call('XDEL', lane_key(lane), entry)
       if act == 'ack' then
+        pictures(f, -1)
         redis.call('HDEL', q .. ':where', id)
         acked = acked + 1
       else
-        f.id, f.person, f.revision, f.final = id, f.person or id, f.revision or '1', f.final or '1'
-        f.at = f.at or now
-        local attempt = tonumber(f.attempts or '0') + tonumber(deliveries)
+        if not ours(f) then
+          f = {person = person, revision = '1', final = '1', attempts = '0', at = now, message = f.message}
+        end
+        f.id = id
+        local attempt = tonumber(f.attempts) + tonumber(deliveries)
         if act == 'bury' or (act == 'fail' and attempt >= attempts) then
           bury(id, f.message, reason, attempt, now)
         else
@@ -260,10 +292,17 @@ return n
 """
 
 ERASE = _COMMON + """
--- ARGV: pairs of event id and person
+-- ARGV: per event its id, its person, and ``lane entry`` where another program added it
 local n = 0
-for i = 1, #ARGV, 2 do
-  if remove(ARGV[i]) then
+for i = 1, #ARGV, 3 do
+  local id, lane, entry = ARGV[i], string.match(ARGV[i + 2], '^(%S+) (%S+)$')
+  local f = lane and redis.call('HEXISTS', q .. ':where', id) == 0 and entry_fields(lane, entry)
+  if f then  -- nobody has claimed it yet
+    redis.call('HSET', q .. ':where', id, ARGV[i + 2])
+    count('accepted', 1)
+    pictures(f, 1)
+  end
+  if remove(id) then
     n = n + 1
     redis.call('HDEL', q .. ':updates', ARGV[i + 1])
   end
@@ -276,7 +315,10 @@ DROP = _COMMON + """
 -- ARGV: pairs of a dead letter's entry and event id
 local n = 0
 for i = 1, #ARGV, 2 do
-  if redis.call('XDEL', q .. ':dead', ARGV[i]) == 1 then  -- else it was replayed meanwhile
+  local f = stream_fields(q .. ':dead', ARGV[i])
+  if f then  -- else it was replayed meanwhile
+    redis.call('XDEL', q .. ':dead', ARGV[i])
+    pictures(f, -1)
     redis.call('HDEL', q .. ':where', ARGV[i + 1])
     n = n + 1
   end

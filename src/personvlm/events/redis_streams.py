@@ -17,12 +17,13 @@ from urllib.parse import urlsplit
 
 import redis
 from redis.backoff import ExponentialBackoff
+from redis.exceptions import ClusterDownError, MasterDownError, TryAgainError
 from redis.retry import Retry
 
 from personvlm.base.errors import InputError
 from personvlm.events import redis_scripts as scripts
 from personvlm.events.message import Blobs, decode
-from personvlm.events.polling import PollingQueue, chunks, split
+from personvlm.events.polling import Left, PollingQueue, chunks, left_by_bytes, split
 from personvlm.events.port import (
     COUNTERS,
     LANES,
@@ -40,6 +41,12 @@ from personvlm.schema.events import DescribeRequest
 
 _GROUP = "workers"
 _PAGE = 500
+_FIELDS = {b"id", b"person", b"revision", b"final", b"attempts", b"at", b"message"}  # of what we added
+_AWAY = (redis.ConnectionError, redis.TimeoutError, redis.ReadOnlyError, redis.OutOfMemoryError, MasterDownError,
+         ClusterDownError, TryAgainError)  # fmt: skip
+# The same in the words of the server: of these there is no class, or a script passes them on as they are.
+_AWAY_WORDS = ("OOM ", "NOREPLICAS ", "MISCONF ", "MASTERDOWN ", "CLUSTERDOWN ", "TRYAGAIN ", "LOADING ", "READONLY ",
+               "BUSY ")  # fmt: skip
 
 
 class RedisQueue(PollingQueue):
@@ -57,21 +64,30 @@ class RedisQueue(PollingQueue):
         self._shown, self.key = urlsplit(address).hostname, f"{{{name}}}"
         # What fails because the connection broke is done again: every script may be run twice.
         retry = Retry(ExponentialBackoff(cap=0.5, base=0.05), 4)
-        self._redis: Any = redis.Redis.from_url(address, retry=retry, socket_connect_timeout=5, socket_timeout=30,
-                                                retry_on_error=[redis.BusyLoadingError])  # fmt: skip
+        try:
+            self._redis: Any = redis.Redis.from_url(address, retry=retry, socket_connect_timeout=5, socket_timeout=30,
+                                                    retry_on_error=[redis.BusyLoadingError])  # fmt: skip
+        except ValueError as error:
+            raise InputError(f"the address of Redis at {self._shown}: {error}") from None
         self._consumer = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._swept = 0.0
         register = self._redis.register_script
         self._scripts = {name: register(getattr(scripts, name))
                          for name in ("PUT", "CLAIM", "SETTLE", "REPLAY", "ERASE", "DROP")}  # fmt: skip
-        self._prepare()
+        try:
+            self._prepare()
+        except redis.ResponseError as error:  # no such database, a key of somebody else, too old
+            raise InputError(f"Redis at {self._shown} cannot keep the queue {name}: {error}") from None
 
     def _prepare(self) -> None:
         with self._told():
             for lane in range(scripts.LANES):
-                with contextlib.suppress(redis.ResponseError):  # BUSYGROUP: it is there
+                try:
                     # From the first entry on: what was put before any worker came counts too.
                     self._redis.xgroup_create(f"{self.key}:lane:{lane}", _GROUP, id="0", mkstream=True)
+                except redis.ResponseError as error:
+                    if not str(error).startswith("BUSYGROUP"):  # it is there
+                        raise
 
     def _run(self, script: str, *arguments: Any) -> Any:
         for again in (False, True):
@@ -88,10 +104,10 @@ class RedisQueue(PollingQueue):
     def _told(self) -> Iterator[None]:
         try:
             yield
-        except (redis.ConnectionError, redis.TimeoutError, redis.BusyLoadingError) as error:
-            raise QueueDownError(f"Redis at {self._shown}: {error}") from error
-        except redis.ReadOnlyError as error:
-            raise QueueDownError(f"Redis at {self._shown} is read-only: {error}") from error
+        except redis.RedisError as error:
+            if isinstance(error, _AWAY) or str(error).startswith(_AWAY_WORDS):
+                raise QueueDownError(f"Redis at {self._shown}: {error}") from error
+            raise
 
     def _put(self, items: Sequence[tuple[DescribeRequest, bytes]]) -> list[PutResult]:
         results: list[PutResult] = []
@@ -100,7 +116,8 @@ class RedisQueue(PollingQueue):
             for request, message in some:
                 values += [request.event_id, request.person, int(Priority.of(request.trigger)), request.revision,
                            int(request.final), message]  # fmt: skip
-            done = self._run("PUT", self.settings.depth, time.time(), *values)
+            done, left = self._run("PUT", self.settings.depth, time.time(), *values)
+            self._unshelve({name.decode(): "" for name in left})
             results += [each.decode() for each in done]
             if len(done) < len(some):
                 break
@@ -117,9 +134,11 @@ class RedisQueue(PollingQueue):
         for lane, entry, deliveries, attempt, event_id, message in found:
             token = (int(lane), entry.decode(), int(deliveries), event_id.decode("utf-8", "replace"))
             try:
-                leases.append(Lease(decode(message), int(attempt), token))
+                request = decode(message)
             except InputError as error:
-                self._settle("bury", [token], str(error))
+                self._settle("bury", [(*token, token[-1])], str(error))
+            else:  # whose it is, Redis does not know of what other programs added
+                leases.append(Lease(request, int(attempt), (*token, request.person)))
         return leases
 
     def _settle(self, act: str, tokens: Sequence[tuple[Any, ...]], reason: str = "",
@@ -132,9 +151,14 @@ class RedisQueue(PollingQueue):
             held += [bool(each) for each in done]
         return held
 
-    def ack(self, leases: Sequence[Lease], connection: Any = None) -> list[bool]:
-        """See :class:`personvlm.events.port.Queue`."""
+    def _ack(self, leases: Sequence[Lease], connection: Any) -> list[bool]:
         return self._settle("ack", _tokens(leases))
+
+    def _used(self, left: Left) -> Collection[str]:
+        names = list(left)
+        with self._told():
+            counts = self._redis.hmget(f"{self.key}:pictures", names)
+        return {name for name, count in zip(names, counts, strict=True) if count is not None}
 
     def nack(self, leases: Sequence[Lease], reason: str, *, dead: bool = False) -> list[bool]:
         """See :class:`personvlm.events.port.Queue`."""
@@ -192,29 +216,31 @@ class RedisQueue(PollingQueue):
     def erase(self, people: Collection[str]) -> int:
         """See :class:`personvlm.events.port.Queue`. An append-only file forgets at its next rewrite, which is begun."""
         wanted = set(people)
-        found: list[tuple[Any, Any]] = []
+        found: list[tuple[Any, str, str]] = []
         messages: list[bytes] = []
         for lane in range(scripts.LANES):
-            for _, fields in self._entries(f"lane:{lane}"):
-                if fields.get(b"person", b"").decode() in wanted:
-                    found.append((fields[b"id"], fields[b"person"]))
+            for entry, fields in self._entries(f"lane:{lane}"):
+                ours = fields.keys() >= _FIELDS
+                person = fields[b"person"].decode("utf-8", "replace") if ours else _person(fields)
+                if person in wanted:
+                    at = entry.decode()
+                    found.append((fields[b"id"], person, "") if ours else (f"raw-{lane}-{at}", person, f"{lane} {at}"))
                     messages.append(fields[b"message"])
         with self._told():
             for event_id in self._redis.hkeys(f"{self.key}:held"):
                 packed = self._redis.hget(f"{self.key}:held", event_id)
-                theirs = [(event_id, person) for person in wanted if packed and person.encode() in packed]
+                theirs = [(event_id, person, "") for person in wanted if packed and person.encode() in packed]
                 found += theirs
                 messages += [packed] if theirs else []
         for _, fields in self._entries("dead"):
-            with contextlib.suppress(InputError):
-                person = decode(fields[b"message"]).person
-                if person in wanted:
-                    found.append((fields[b"id"], person))
-                    messages.append(fields[b"message"])
+            person = _person(fields)
+            if person in wanted:
+                found.append((fields[b"id"], person, ""))
+                messages.append(fields[b"message"])
         gone = 0
         for some in chunks(found):
             gone += int(self._run("ERASE", *(value for each in some for value in each)))
-        self._unshelve(messages)
+        self._delete({name for message in messages for name in left_by_bytes(message)})
         self._rewrite(gone)
         return gone
 
@@ -240,7 +266,7 @@ class RedisQueue(PollingQueue):
             waiting[LANES[lane]] = entries - pending["pending"] + later
             leased += pending["pending"]
             if waiting[LANES[lane]] and first:  # the oldest may be leased: an upper bound
-                oldest = max(oldest, time.time() - float(first[0][1].get(b"at", b"inf")))
+                oldest = max(oldest, time.time() - _put_at(*first[0]))
         return QueueStats(waiting=waiting, leased=leased, dead=dead, oldest_s=oldest,
                           **{name: int(counts.get(name.encode(), 0)) for name in COUNTERS})  # fmt: skip
 
@@ -252,7 +278,7 @@ class RedisQueue(PollingQueue):
     def drop(self) -> None:
         """Delete the queue and everything in it."""
         names = [*(f"{kind}:{lane}" for kind in ("lane", "later") for lane in range(scripts.LANES)), "held", "where",
-                 "updates", "droppable", "dead", "counts"]  # fmt: skip
+                 "updates", "droppable", "dead", "counts", "pictures"]  # fmt: skip
         with self._told():
             self._redis.delete(*(f"{self.key}:{name}" for name in names))
 
@@ -269,6 +295,21 @@ class RedisQueue(PollingQueue):
 
 def _tokens(leases: Sequence[Lease]) -> list[tuple[Any, ...]]:
     return [lease.token for lease in leases]
+
+
+def _person(fields: dict[bytes, bytes]) -> str:
+    """Whose message it is, as it says itself; empty where it is none."""
+    with contextlib.suppress(InputError):
+        return decode(fields.get(b"message", b"")).person
+    return ""
+
+
+def _put_at(entry: bytes, fields: dict[bytes, bytes]) -> float:
+    """When it was put; of what another program added, when Redis got it."""
+    if fields.keys() >= _FIELDS:
+        with contextlib.suppress(ValueError):
+            return float(fields[b"at"])
+    return int(entry.partition(b"-")[0]) / 1000
 
 
 def _letter(fields: dict[bytes, bytes]) -> DeadLetter:

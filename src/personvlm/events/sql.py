@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from personvlm.base.errors import InputError
 from personvlm.events.message import Blobs, decode
-from personvlm.events.polling import PollingQueue, chunks, run_out
+from personvlm.events.polling import Left, PollingQueue, chunks, left_by_bytes, run_out
 from personvlm.events.port import (
     COUNTERS,
     LANES,
@@ -102,6 +102,7 @@ class SqlQueue(PollingQueue):
             putting = Putting(self._sql, connection, self.settings.depth, self._now())
             results = putting.put(items)
             self.count(connection, putting.counts)
+        self._unshelve(putting.left)
         return results
 
     def _claim(self, count: int) -> list[Lease]:
@@ -132,13 +133,21 @@ class SqlQueue(PollingQueue):
         with self._reading() as connection:
             return connection.scalar(self._sql.anything, self._now()) is not None
 
-    def ack(self, leases: Sequence[Lease], connection: Any = None) -> list[bool]:
-        """See :class:`personvlm.events.port.Queue`."""
+    def _ack(self, leases: Sequence[Lease], connection: Any) -> list[bool]:
         with self._hurried(connection) as own:
             held = self._held(own, self._sql.remove, leases)
             if any(held):
                 self.count(own, {"acked": sum(held), "depth": -sum(held)})
         return held
+
+    def _used(self, left: Left) -> Collection[str]:
+        # One picture shows one person: it is enough to look at theirs.
+        used: set[str] = set()
+        with self._reading() as connection:
+            for people in chunks(sorted(set(left.values()))):
+                for message in connection.scalars(self._sql.messages, {"people": people}):
+                    used |= left_by_bytes(bytes(message)).keys()
+        return used
 
     def release(self, leases: Sequence[Lease]) -> list[bool]:
         """See :class:`personvlm.events.port.Queue`."""
@@ -224,7 +233,7 @@ class SqlQueue(PollingQueue):
                 gone += connection.execute(self._sql.erase, {"people": some}).all()
             if gone:
                 self.count(connection, {"erased": len(gone), "depth": -[row.dead for row in gone].count(False)})
-        self._unshelve(bytes(row.message) for row in gone)
+        self._delete({name for row in gone for name in left_by_bytes(bytes(row.message))})
         return len(gone)
 
     def close(self) -> None:

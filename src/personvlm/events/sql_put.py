@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from personvlm.events.polling import chunks
+from personvlm.events.polling import chunks, left_by_bytes
 from personvlm.events.port import PutResult, is_update
 from personvlm.events.sql_statements import Statements
 from personvlm.runtime.batching_queue import Priority
@@ -32,11 +32,13 @@ class Putting:
 
     Attributes:
         counts: what to add to the counters when all is done.
+        left: pictures of what was superseded or shed, to be deleted when all is committed.
     """
 
     def __init__(self, sql: Statements, connection: sa.Connection, depth: int, now: Mapping[str, float]) -> None:
         self._sql, self._connection, self._depth, self._now = sql, connection, depth, now
         self.counts: Counter[str] = Counter()
+        self.left: dict[str, str] = {}
 
     def put(self, items: Sequence[Item]) -> list[PutResult]:
         """Results of the items up to the first that finds no room."""
@@ -89,7 +91,7 @@ class Putting:
             rows.append(_values(request, message))
             results.append("accepted")
         if dropped:
-            gone = self._connection.execute(self._sql.drop, {"rows": dropped}).rowcount
+            gone = self._drop(dropped)
             self.counts.update(superseded=gone, depth=-gone)
         if rows and tight and queued + self.counts["depth"] + len(rows) > self._depth:  # then there is only one item
             made = self._make_room(items[0][0])
@@ -118,9 +120,15 @@ class Putting:
             return ["shed"]
         if victim is None or request.trigger == "backfill":
             return []
-        self._connection.execute(self._sql.drop, {"rows": [victim]})
+        self._drop([victim])
         self.counts.update(shed=1, depth=-1)
         return None
+
+    def _drop(self, rows: Sequence[int]) -> int:
+        messages = self._connection.scalars(self._sql.drop, {"rows": rows}).all()
+        for message in messages:
+            self.left |= left_by_bytes(bytes(message))
+        return len(messages)
 
 
 def _values(request: DescribeRequest, message: bytes) -> dict[str, Any]:

@@ -58,8 +58,10 @@ class Statements:
             token=None, due=now + sa.bindparam("wait", type_=sa.Float), reason=sa.bindparam("why"))  # fmt: skip
         self.bury = queue_events.update().where(mine).values(
             dead=True, token=None, died_at=now, reason=sa.bindparam("why"))  # fmt: skip
-        self.revive = queue_events.update().where(_row.id.in_(sa.bindparam("rows", expanding=True))).values(
+        # Who replays at the same time waits here, and finds then what is dead no longer.
+        self.revive = queue_events.update().where(some, _row.dead.is_(sa.true())).values(
             dead=False, token=None, attempts=0, due=now, reason=None, died_at=None)  # fmt: skip
+        self.messages = sa.select(_row.message).where(_row.person.in_(sa.bindparam("people", expanding=True)))
         self.erase = queue_events.delete().where(_row.person.in_(sa.bindparam("people", expanding=True))) \
             .returning(_row.dead, _row.message)  # fmt: skip
         self.letters = sa.select(_row.id, _row.event_id, _row.reason, _row.message, _row.attempts, _row.died_at) \
@@ -73,7 +75,7 @@ class Statements:
             waits, update, _row.person.in_(sa.bindparam("people", expanding=True))))  # fmt: skip
         self.victim = locked(sa.select(_row.id).where(waits, update, _row.final.is_(sa.false()))
                              .order_by(_row.due, _row.id).limit(1))  # fmt: skip
-        self.drop = queue_events.delete().where(_row.id.in_(sa.bindparam("rows", expanding=True)))
+        self.drop = queue_events.delete().where(some).returning(_row.message)
         self.depth = sa.select(sa.func.coalesce(sa.func.sum(_count.depth), 0))
         insert: Any = (sqlite if is_sqlite else postgresql).insert(queue_events)
         self.insert = insert.values(

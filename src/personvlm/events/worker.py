@@ -10,34 +10,36 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue as queues
-import random
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
 
 from personvlm.base import logs, tracing
 from personvlm.base.errors import InputError
 from personvlm.events.message import Blobs, fetch
 from personvlm.events.port import Lease, Queue, QueueDownError
+from personvlm.events.worker_pause import Pause, silent
 from personvlm.runtime.batching import BatchEngine
 from personvlm.runtime.batching_metrics import Histogram
 from personvlm.runtime.batching_queue import NotAnsweredError, Priority
 from personvlm.schema import PersonDescription
 from personvlm.schema.events import Described, DescribeRequest
-from personvlm.store.database import away, reason
+from personvlm.store.blobs import BlobMissingError
+from personvlm.store.database import reason
 from personvlm.store.store import Store
+from personvlm.store.tables import descriptions
 
 Engine = BatchEngine[DescribeRequest, PersonDescription]
 Observe = Callable[[Sequence[Described], "sa.Connection"], Any]
 _Done = tuple[Lease, "Future[PersonDescription]"]
 
+_LONGEST_MS = 1e15  # a camera's clock may stand anywhere
 OUTCOMES = ("claimed", "described", "repeated", "failed", "dead", "late", "released")
 _log = logging.getLogger(__name__)
 
@@ -220,8 +222,8 @@ class Worker:
         while not self._over.is_set():
             try:
                 self._store_once(good)
-            except (QueueDownError, SQLAlchemyError, InputError, OSError) as error:
-                part = _away(error)
+            except Exception as error:  # whatever one event may bring about, the others have no part in it
+                part = silent(error)
                 if part is None:
                     return self._blame(good, error)
                 self._down(part, reason(error))
@@ -244,12 +246,14 @@ class Worker:
                 new = self._add(described, connection)
                 if self._together:
                     held = self.queue.ack(leases, connection)
-            if not self._together:
+            if self._together:
+                self.queue.forget([lease for lease, ours in zip(leases, held, strict=True) if ours])
+            else:
                 held = self.queue.ack(leases)
                 self._up("queue")
         self.counts.update(described=sum(new), repeated=new.count(False), late=held.count(False))
         for answer, was_new in zip(described, new, strict=True):
-            delay = 1000 * max(0.0, answer.described_at - answer.request.frame_time)
+            delay = min(1000 * max(0.0, answer.described_at - answer.request.frame_time), _LONGEST_MS)
             self.delays.add(delay)
             _log.info("stored" if was_new else "stored before", extra=logs.of(answer.request, delay_ms=round(delay)))
 
@@ -276,13 +280,26 @@ class Worker:
                 if isinstance(error, NotAnsweredError):
                     self.queue.release([lease])
                     self.counts["released"] += 1
+                elif isinstance(error, BlobMissingError) and self._knows(lease):
+                    # It came twice, and the pictures went with the first.
+                    self.counts["late"] += self.queue.ack([lease]).count(False)
+                    self.counts["repeated"] += 1
                 else:
                     self.queue.nack([lease], why, dead=hopeless)
                     self.counts["dead" if hopeless else "failed"] += 1
                 return
-            except QueueDownError as down:
-                self._down("queue", str(down))
+            except Exception as down:
+                part = silent(down)
+                if part is None:
+                    raise
+                self._down(part, reason(down))
                 self._over.wait(pause.next())
+
+    def _knows(self, lease: Lease) -> bool:
+        """Whether the store has the event."""
+        asked = sa.select(descriptions.c.event_id).where(descriptions.c.event_id == lease.request.event_id).limit(1)
+        with self.store.read() as connection:
+            return connection.scalar(asked) is not None
 
     def _let_go(self, leases: Sequence[Lease]) -> None:
         with self._change:
@@ -300,9 +317,13 @@ class Worker:
                 # What was claimed a moment ago is in no hurry.
                 recent = time.monotonic() - lease_s / 4
                 held = [held.lease for held in self._held.values() if oldest < held.since < recent]
-            with contextlib.suppress(QueueDownError):
+            try:
                 if held:
                     self.queue.extend(held)
+            except QueueDownError:  # whoever claims or acknowledges says so
+                pass
+            except Exception:  # the next time is in a third of a lease, and nobody else would do it
+                _log.exception("%d leases could not be extended", len(held))
 
     def _drain(self) -> None:
         with self._change:
@@ -324,27 +345,3 @@ class Worker:
         if getattr(self, f"{what}_down") is not None:
             _log.warning("the %s answers again", what)
             setattr(self, f"{what}_down", None)
-
-
-class Pause:
-    """Seconds to wait before trying again: 0.1 and up to 5, a half of it by chance."""
-
-    def __init__(self) -> None:
-        self._next = 0.1
-
-    def next(self) -> float:
-        """The next one."""
-        now, self._next = self._next, min(5.0, 2 * self._next)
-        return now * (0.5 + random.random() / 2)
-
-    def reset(self) -> None:
-        """Begin again."""
-        self._next = 0.1
-
-
-def _away(error: Exception) -> Literal["queue", "store"] | None:
-    """Which of them did not answer; None: the fault is that of what was to be stored."""
-    if isinstance(error, QueueDownError):
-        return "queue"
-    # A picture that is gone is both an InputError and an OSError, and no outage.
-    return "store" if away(error) or (isinstance(error, OSError) and not isinstance(error, InputError)) else None
