@@ -78,8 +78,10 @@ def test_a_source_that_is_not_there(source: str, tmp_path: Path, monkeypatch: py
 
 def test_a_line_that_is_no_crop_is_named(tmp_path: Path) -> None:
     place = tmp_path / "list.jsonl"
-    for line in ("{", "[]", '{"picture": "a.jpg"}', '{"image": "a.jpg", "time": "noon"}'):
-        place.write_text(f'{{"image": "x.jpg"}}\n{line}\n')
+    for line in (b"{", b"[]", b'{"picture": "a.jpg"}', b'{"image": "a.jpg", "time": "noon"}', b'{"image": "\xe4.jpg"}',
+                 b'{"image": "a.jpg", "camera": "x\\ud800"}', b'{"image": "\\ud800.jpg"}', b'{"image": "\\u0000"}',
+                 b'{"image": "a.jpg", "camera": "\\u0000"}', b'{"image": "a.jpg", "time": NaN}'):  # fmt: skip
+        place.write_bytes(b'{"image": "x.jpg"}\n' + line + b"\n")
         with pytest.raises(InputError, match="line 2"):
             list(pieces(str(place)))
 
@@ -137,6 +139,21 @@ def test_an_archive_is_queued_behind_everything_else(archive: Path) -> None:
     assert (done.seen, done.queued) == (7, 7)
     assert queue.stats().waiting["backfill"] == 7
     assert enqueue(pieces(str(archive)), queue).known == 7
+
+
+def test_what_cannot_be_queued_does_not_keep_the_others_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "crops"
+    folder.mkdir()
+    for name, size in (("a.jpg", 100), ("b.jpg", 70_000), ("c.jpg", 100)):
+        (folder / name).write_bytes(bytes(size))
+    (folder / "gone.jpg").symlink_to(tmp_path / "nothing.jpg")
+    with pytest.raises(SystemExit) as ended:
+        main(["backfill", str(folder), "--queue", str(tmp_path / "queue.db"), "--json"])
+    assert ended.value.code == 1
+    out, err = capsys.readouterr()
+    assert {**json.loads(out), "seconds": 0} == {"seen": 4, "known": 0, "described": 0, "queued": 2, "failed": 2,
+                                                 "seconds": 0}  # fmt: skip
+    assert all(f"{folder / name}: " in err for name in ("b.jpg", "gone.jpg")), err
 
 
 @real_model

@@ -23,6 +23,7 @@ from personvlm.server.app import create_app
 from personvlm.server.document import operations
 from personvlm.server.settings import ServerSettings
 from personvlm.server.tokens import SCOPES, StoredTokens, Token, TokenFile, check, create, revoke
+from personvlm.store import Store
 
 Serve = Callable[..., Any]
 
@@ -213,8 +214,6 @@ def test_tokens_are_hashed_at_rest(tmp_path: Path) -> None:
 
 
 def test_tokens_in_a_store(tmp_path: Path) -> None:
-    from personvlm.store import Store
-
     with Store.open(tmp_path / "people.db") as store:
         tokens = StoredTokens(store)
         secret, kept = create("viewer", ["read"])
@@ -228,8 +227,6 @@ def test_tokens_in_a_store(tmp_path: Path) -> None:
 
 
 def test_a_store_with_tokens_asks_for_them(serve: Serve, tmp_path: Path) -> None:
-    from personvlm.store import Store
-
     url = str(tmp_path / "people.db")
     with Store.open(url) as store:
         secret, kept = create("viewer", ["read"])

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
+import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from serving import jpeg
+from stored import filled
 
 from personvlm.server.fetch import fetch_picture
 from personvlm.server.problems import Problem
@@ -49,6 +54,57 @@ def nvr() -> Iterator[str]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"127.0.0.1:{server.server_port}"
         server.shutdown()
+
+
+@contextlib.contextmanager
+def dripping(start: bytes) -> Iterator[str]:
+    """A host that answers with ``start``, and then with a byte now and then, for 15 s."""
+
+    def drip(connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            connection.recv(9999)
+            connection.sendall(start)
+            for _ in range(150):
+                time.sleep(0.1)
+                connection.sendall(b"a")
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=drip, args=(listening.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listening:
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize(("scheme", "start"), [
+    ("http", b"HTTP/1.1 200 OK\r\nX: "), ("http", b"HTTP/1.1 200 OK\r\n\r\n"), ("https", b"\x16\x03\x03\x40\x00"),
+])  # fmt: skip
+def test_a_host_that_drips_is_cut_off(scheme: str, start: bytes) -> None:
+    began = time.monotonic()
+    with dripping(start) as host:
+        settings = ServerSettings(fetch_from=(host,), body_s=0.5)
+        with pytest.raises(Problem) as caught:
+            fetch_picture(f"{scheme}://{host}/a.jpg", settings)
+    assert (caught.value.status_code, caught.value.code) == (504, "too_slow")
+    assert time.monotonic() - began < 5
+
+
+def test_hosts_that_drip_do_not_stop_other_routes(serve: Serve, tmp_path: Path) -> None:
+    with dripping(b"HTTP/1.1 200 OK\r\nX: ") as host, contextlib.ExitStack() as stack:
+        server = serve(store=filled(tmp_path)[0], fetch_from=(host,), body_s=3.0)
+        asked = []
+        for _ in range(45):
+            one = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), 20))
+            body = json.dumps({"image": f"http://{host}/a.jpg"}).encode()
+            one.sendall(b"POST /v1/describe HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                        b"Content-Length: %d\r\n\r\n%s" % (len(body), body))  # fmt: skip
+            asked.append(one)
+        time.sleep(0.5)
+        assert httpx.get(f"{server.url}/v1/cameras", timeout=10).status_code == 200
+        assert {one.recv(12) for one in asked} == {b"HTTP/1.1 504"}, "those that waited for their turn too"
 
 
 def test_a_host_that_the_operator_named(serve: Serve, nvr: str) -> None:

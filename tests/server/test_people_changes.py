@@ -1,63 +1,21 @@
-"""What happens over a real store: the live feed, alerts, the audit, the queue, erasing."""
+"""What happens over a real store: alerts, the audit, the queue, erasing."""
 
 from __future__ import annotations
 
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import sqlalchemy as sa
-import uvicorn
-from serving import StandIn, free_port
 from stored import HTTP, START, Site, described, filled
 
-from personvlm.server.settings import ServerSettings
 from personvlm.store import Store
 
 Serve = Callable[..., Any]
-
-
-def live(site: Site, count: int, headers: dict[str, str] | None = None,
-         **params: Any) -> tuple[list[Any], threading.Thread]:  # fmt: skip
-    found: list[Any] = []
-    ready = threading.Event()
-
-    def listen() -> None:
-        with httpx.stream("GET", f"{site.server.url}/v1/events/stream", params=params, headers=headers,
-                          timeout=30) as answer:  # fmt: skip
-            assert answer.headers["content-type"].startswith("text/event-stream")
-            for line in answer.iter_lines():
-                ready.set()
-                if line.startswith("data: "):
-                    found.append(json.loads(line[6:]))
-                    if len(found) == count:
-                        return
-
-    thread = threading.Thread(target=listen, daemon=True)
-    thread.start()
-    assert ready.wait(20)
-    return found, thread
-
-
-def test_the_live_feed(site: Site) -> None:
-    found, thread = live(site, 2)
-    hall, other = live(site, 1, camera="hall")
-    time.sleep(0.2)
-    with Store.open(site.store_url) as store:
-        store.add([described(20), described(21, camera="hall")])
-    thread.join(20)
-    other.join(20)
-    assert [each["track"] for each in found] == [20, 21]
-    assert [each["track"] for each in hall] == [21]
-    missed, thread = live(site, 2, headers={"last-event-id": str(found[0]["number"] - 1)})
-    thread.join(20)
-    assert missed == found
-    assert site.get("/v1/events/stream", headers={"last-event-id": "x"}).status_code == 422
 
 
 RULE = 'upper.color == "red" && upper.garment == "coat", in 1 of 1 crops'
@@ -180,32 +138,6 @@ def test_a_store_that_is_away(site: Site) -> None:
     assert site.json("/healthz")["status"] == "ok"
 
 
-@pytest.fixture(scope="module")
-def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[bool]:
-    """How long a server with an open live feed takes to end, as `personvlm serve` runs it."""
-
-    from personvlm.server.app import create_app
-    from personvlm.server.running import OrderlyServer
-
-    url, _ = filled(tmp_path_factory.mktemp("ended"))
-    port = free_port()
-    app = create_app(ServerSettings(port=port, store=url), [StandIn()])
-    server = OrderlyServer(uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=1000))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    with httpx.stream("GET", f"http://127.0.0.1:{port}/v1/events/stream", timeout=30) as answer:
-        next(answer.iter_lines())
-        server.should_exit = True
-        thread.join(100)
-        yield not thread.is_alive()
-
-
-def test_a_live_feed_does_not_keep_a_server_from_ending(ended: bool) -> None:
-    assert ended
-
-
 def test_the_newest_of_the_audit(site: Site) -> None:
     for number in range(5):
         site.json("/v1/search", params={"q": f"coat {number}"})
@@ -301,6 +233,9 @@ def test_a_camera_keeps_for_so_long(serve: Serve, tmp_path: Path) -> None:
     kept = site.send("PUT", "/v1/cameras/gate", {"keep_days": 30})
     assert (kept.status_code, kept.json()["keep_days"]) == (200, 30)
     assert site.send("PUT", "/v1/cameras/nowhere", {"keep_days": 30}).status_code == 404
+    with Store.open(site.store_url) as store:
+        store.add([described(21, camera="hall/north")])
+    assert site.send("PUT", "/v1/cameras/hall%2Fnorth", {"keep_days": 30}).json()["name"] == "hall/north"
     assert site.send("PUT", "/v1/cameras/gate", {"keep_days": 0}).status_code == 422
     end = time.monotonic() + 20
     while (left := site.json("/v1/people")["people"]) and len(left) > 5 and time.monotonic() < end:

@@ -86,9 +86,30 @@ def test_only_what_was_asked_for() -> None:
     ({"$ref": "#/x"}, "the schema"),
     ({"anyOf": []}, "the schema"), ({"anyOf": [{"type": "string"}, {"type": "null"}]}, "the schema"),
     ({"properties": {"scores": {"required": ["gender"], "properties": {"gender": {}}}}}, "scores"),
+    ({"type": "object", "required": [[]]}, "the schema"),
+    ({"properties": {"text": {"oneOf": [{"type": "string"}, {"type": 5}]}}}, "text"),
+    ({"properties": {"text": {"$ref": ["x"]}}}, "text"), ({"properties": {"text": {"type": {"a": 1}}}}, "text"),
 ])  # fmt: skip
 def test_what_goes_beyond_us_is_refused_with_its_place(schema: Any, where: str) -> None:
     with pytest.raises(Problem, match=f"response_format: {where}: ") as caught:
+        shape_of(schema)
+    assert caught.value.status_code == 400
+
+
+def doubled(times: int, last: Any) -> dict[str, Any]:
+    """Few words that mean eight times eight times ... ``last``."""
+    steps = {f"a{row}": {"anyOf": [{"$ref": f"#/$defs/a{row + 1}"}] * 8} for row in range(times)}
+    return {"$ref": "#/$defs/a0", "$defs": {**steps, f"a{times}": last}}
+
+
+@pytest.mark.parametrize(("schema", "why"), [
+    ({"$ref": "#/$defs/a", "$defs": {"a": {"anyOf": [{"$ref": "#/$defs/a"}] * 8}}}, "leads back to itself"),
+    (doubled(5, {"type": "null"}), "says too much"),
+    ({"anyOf": [{"type": "null"}] * 30_000}, "says too much"),
+    ({"properties": {"quality": {"oneOf": [{}, *[{"enum": ["x"] * 4_000}] * 3]}}}, "says too much"),
+])  # fmt: skip
+def test_a_schema_that_multiplies_is_refused_at_once(schema: Any, why: str) -> None:
+    with pytest.raises(Problem, match=why) as caught:
         shape_of(schema)
     assert caught.value.status_code == 400
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ import httpx
 import pytest
 from stored import HTTP, Site, described
 
+from personvlm.server.problems import Problem
+from personvlm.server.settled import Settled
 from personvlm.store import Store
 from services import OwnPostgres, drop_postgres, postgres_url
 
@@ -44,6 +48,12 @@ def test_people_on_postgresql(serve: Serve, database: str, tmp_path: Path) -> No
     found = site.json("/v1/search", params={"q": "woman in a red coat", "camera": "gate"})
     assert [hit["person"]["track"] for hit in found["hits"][:2]] == [2, 0]
     assert site.get("/v1/people", params={"camera": "a\0b"}).status_code == 422
+    assert site.get("/v1/alerts", params={"rule": "a\0b"}).status_code == 422
+    rule = 'upper.color == "red"'
+    for method, path, sent in (("PUT", "rules/a", {"rule": rule, "words": "a\0b"}),
+                               ("PUT", "rules/a", {"rule": f"{rule}\0"}), ("POST", "rules/dry-run", {"rule": "\0"}),
+                               ("POST", "queue/replay", {"event_ids": ["a\0b"]})):  # fmt: skip
+        assert site.send(method, f"/v1/{path}", sent).status_code == 422, path
     threads = [threading.Thread(target=site.get, args=(crop,)) for _ in range(8)]
     for thread in threads:
         thread.start()
@@ -77,6 +87,41 @@ def test_the_live_feed_on_postgresql(serve: Serve, database: str, tmp_path: Path
         with Store.open(database) as store:
             store.add([described(20)])
         assert next(line for line in lines if line.startswith("event:")) == "event: described"
+
+
+def test_what_is_committed_late_is_neither_skipped_nor_out_of_order(
+    serve: Serve, database: str, tmp_path: Path
+) -> None:
+    people = fill(database, tmp_path)
+    site = Site(serve(store=database), database, people)
+    before = site.json("/v1/events")
+    assert len(before["events"]) == 6
+    path = f"{site.server.url}/v1/events/stream?after={before['next']}"
+    with Store.open(database) as store, httpx.stream("GET", path, timeout=30) as answer:
+        with store.begin() as slow:
+            store.add([described(20)], slow)
+            store.add([described(21)])
+            time.sleep(1.2)
+            while_open = site.json("/v1/events", params={"after": before["next"]})
+        lines = answer.iter_lines()
+        live = [json.loads(next(line for line in lines if line.startswith("data: "))[6:]) for _ in range(2)]
+    assert while_open == {"events": [], "next": before["next"]}
+    listed = site.json("/v1/events", params={"after": before["next"]})["events"]
+    assert [each["track"] for each in listed] == [each["track"] for each in live] == [20, 21]
+
+
+def test_numbers_count_although_somebody_always_stores(database: str, tmp_path: Path) -> None:
+    fill(database, tmp_path)
+    with Store.open(database) as store, store.engine.connect() as one, store.engine.connect() as two:
+        settled = Settled(store)
+        store.add([described(20)], one)
+        with pytest.raises(Problem, match="being stored"):
+            settled.upto()
+        store.add([described(21)], two)
+        one.commit()
+        assert settled.upto() == 6, "what the first look saw; 7 is there too, but who has 8 may have more"
+        two.commit()
+        assert settled.upto() == 8
 
 
 def test_a_database_that_goes_and_comes_back(serve: Serve, tmp_path: Path) -> None:

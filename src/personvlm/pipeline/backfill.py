@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from personvlm.base.errors import InputError
 from personvlm.events.describing import EventEngine
-from personvlm.events.port import Queue
+from personvlm.events.port import PutResult, Queue
 from personvlm.pipeline.backfill_sources import Piece, read
 from personvlm.runtime.batching_queue import BatchSettings, Priority
 from personvlm.runtime.tracks import TrackModel
@@ -92,13 +92,24 @@ def enqueue(found: Iterable[Piece], queue: Queue, *, wait_s: float = 3600.0,
     with ThreadPoolExecutor(READERS, "read") as readers:
         counted = _counting(found, done)
         for part in parts(_read(counted, readers, done), STORED_AT_ONCE):
-            results = queue.put([piece.request(data) for piece, data in part], wait_s=wait_s)
+            results = _put(part, queue, wait_s, done)
             done.queued += results.count("accepted")
             done.known += results.count("duplicate")
             done.seconds = time.monotonic() - began
             watch(done)
     done.seconds = time.monotonic() - began
     return done
+
+
+def _put(part: Sequence[tuple[Piece, bytes]], queue: Queue, wait_s: float, done: Backfilled) -> list[PutResult]:
+    """Queue ``part``; where one of them is refused, one after the other, so that the others are queued."""
+    try:
+        return queue.put([piece.request(data) for piece, data in part], wait_s=wait_s)
+    except InputError as error:
+        if len(part) == 1:
+            done.fail(part[0][0], str(error))
+            return []
+    return [result for each in part for result in _put([each], queue, wait_s, done)]
 
 
 def fresh(found: Iterable[Piece], store: Store, model: str, done: Backfilled) -> Iterator[Piece]:

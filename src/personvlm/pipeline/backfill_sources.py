@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -95,7 +96,7 @@ def _folder(folder: str, camera: str) -> Iterator[Piece]:
         for name in sorted(files):
             if _is_picture(name):
                 path = os.path.join(parent, name)
-                yield Piece(path, camera, os.stat(path).st_mtime)
+                yield Piece(path, camera, _mtime(path))
 
 
 def _pattern(pattern: str, camera: str) -> Iterator[Piece]:
@@ -103,7 +104,7 @@ def _pattern(pattern: str, camera: str) -> Iterator[Piece]:
     for path in sorted(glob.iglob(pattern, recursive=True)):
         if os.path.isfile(path):
             found = True
-            yield Piece(os.path.abspath(path), camera, os.stat(path).st_mtime)
+            yield Piece(os.path.abspath(path), camera, _mtime(path))
     if not found:
         raise InputError(f"{pattern}: this pattern matches no files; check it, and the folder that you are in")
 
@@ -111,18 +112,28 @@ def _pattern(pattern: str, camera: str) -> Iterator[Piece]:
 def _list(path: Path, camera: str) -> Iterator[Piece]:
     if not path.is_file():
         raise InputError(f"{path}: no such list")
-    with path.open(encoding="utf-8") as lines:
+    with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
             try:
-                entry = json.loads(line)
-                image, time = entry["image"], entry.get("time")
-                place = str(image) if "://" in image else os.path.abspath(path.parent / image)
-                yield Piece(place, str(entry.get("camera", camera)), _mtime(place) if time is None else float(time))
+                piece = _entry(json.loads(line.decode()), path.parent, camera)
             except (ValueError, TypeError, KeyError, AttributeError) as error:
                 raise InputError(f'{path}, line {number}: wants {{"image": path}}, and may have "camera" and "time" in '
                                  f"seconds ({type(error).__name__}: {error})") from None  # fmt: skip
+            yield piece
+
+
+def _entry(entry: Any, folder: Path, camera: str) -> Piece:
+    """What one line of a list names; raises ValueError, TypeError, KeyError or AttributeError."""
+    image, time = entry["image"], entry.get("time")
+    place, name = str(image) if "://" in image else os.path.abspath(folder / image), str(entry.get("camera", camera))
+    when = _mtime(place) if time is None else float(time)
+    if "\0" in place + name or not math.isfinite(when):
+        raise ValueError("a NUL in a name, or a time that is no number")
+    os.fsencode(place)  # JSON can hold halves of characters, which are no name of a file,
+    name.encode()  # and of no camera
+    return Piece(place, name, when)
 
 
 def _remote(source: str, camera: str) -> Iterator[Piece]:

@@ -7,18 +7,23 @@ page in a browser there reaches it neither under another name (``Host``) nor fro
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
+from typing import Any
 from urllib.parse import urlsplit
 
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from personvlm.server.problems import Problem, answer
+from personvlm.base.errors import InputError
+from personvlm.server.problems import Problem, answer, database_down
 from personvlm.server.scopes import ANY, PUBLIC, SCOPE, methods_of, route_of
 from personvlm.server.settings import ServerSettings
 from personvlm.server.tokens import SCOPES, Token, Tokens, check
@@ -31,6 +36,7 @@ _SAFE = ("GET", "HEAD", "OPTIONS")
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 _MOST_SESSIONS = 10_000
 _RECHECK_S = 1.0
+_log = logging.getLogger("personvlm.server")
 
 
 @dataclass(frozen=True)
@@ -161,7 +167,7 @@ class Access:
             return Principal(known.id, known.name, known.scopes) if known else None
         secret = _cookie(headers)
         id = self._sessions.token(secret, time.time()) if secret else None
-        known = await run_in_threadpool(self._tokens.find, id) if id else None
+        known = await looked_up(self._tokens.find, id) if id else None
         if known is None or known.over(time.time()):
             return None
         return Principal(known.id, known.name, known.scopes, secret)
@@ -172,7 +178,7 @@ class Access:
         digest, now = _digest(token), time.monotonic()
         known, at = self._checked.get(digest, (None, -_RECHECK_S))
         if known is None or now - at >= _RECHECK_S or known.over(time.time()):
-            known = await run_in_threadpool(check, token, self._tokens)
+            known = await looked_up(check, token, self._tokens)
             self._checked.pop(digest, None)
             if known is not None:
                 self._checked[digest] = (known, now)
@@ -193,6 +199,22 @@ class Access:
             return
         if _origin_host(origin) != headers.get("host", "").lower():
             raise Problem(403, "other_origin", "a page of another origin may not do this")
+
+
+async def looked_up(look: Callable[..., Token | None], *given: Any) -> Token | None:
+    """What ``look`` finds among the tokens.
+
+    Raises:
+        Problem: 503; they cannot be read now, so that nobody knows who is asking.
+    """
+    try:
+        return await run_in_threadpool(look, *given)
+    except SQLAlchemyError as error:
+        raise database_down(error) from None
+    except (InputError, OSError) as error:
+        _log.error("tokens: %s", error)
+        raise Problem(503, "tokens_down", "the file of tokens cannot be read; the log says why",
+                      headers={"Retry-After": "5"}) from None  # fmt: skip
 
 
 def _nothing(scope: Scope) -> Problem:

@@ -18,7 +18,8 @@ from personvlm.server.services import audited, services
 
 router = APIRouter(tags=["admin"])
 
-EventIds = Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=1000)]
+EventIds = Annotated[list[Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]],
+                     Field(max_length=1000)]  # fmt: skip
 EventId = Annotated[str, Path(pattern=r"^[^/\x00]+$", min_length=1, max_length=200)]
 SeenHash = Annotated[str | None, Query(pattern="^[0-9a-f]{64}$", description="Of an entry that was seen before.")]
 AfterLetter = Annotated[str | None, Query(pattern=r"^-?0x[01]\.[0-9a-f]{1,13}p[+-]\d{1,2}_[^\x00]{1,200}$",

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from personvlm import __version__
 from personvlm.schema import json_schema
-from personvlm.server.access import COOKIE, SESSION_S, Principal, csrf
+from personvlm.server.access import COOKIE, SESSION_S, Principal, csrf, looked_up
 from personvlm.server.problems import Json, Problem
 
 router = APIRouter(tags=["service"])
@@ -99,7 +99,7 @@ async def open_session(request: Request) -> Response:
         return Json(Session(name=principal.name, scopes=list(principal.scopes), csrf=None).model_dump())
     secret = principal.session
     if secret is None:
-        known = tokens.find(principal.id)
+        known = await looked_up(tokens.find, principal.id)
         if known is None:
             raise Problem(401, "no_token", "the token is gone", headers={"WWW-Authenticate": "Bearer"})
         secret = sessions.open(known, time.time())

@@ -20,7 +20,7 @@ from personvlm.pipeline.record import record
 from personvlm.schema import DescribeResult, PersonDescription
 from personvlm.server.describing import Options, PeopleDescriber
 from personvlm.server.languages import choose
-from personvlm.server.pictures import check, enough, picture, reason
+from personvlm.server.pictures import check, enough, read_pictures, reason, too_many
 from personvlm.server.problems import Exact, Json, Problem
 from personvlm.server.settings import ServerSettings
 
@@ -139,8 +139,7 @@ async def _json(request: Request, settings: ServerSettings) -> tuple[Named, Opti
     texts = ([body.image] if body.image is not None else []) + body.images
     enough(texts, settings)
     names = [f"#{index}" for index in range(len(texts))]
-    found = [(name, await picture(text, settings, name)) for name, text in zip(names, texts, strict=True)]
-    return found, body
+    return list(zip(names, await read_pictures(texts, settings, names), strict=True)), body
 
 
 async def _form(request: Request, settings: ServerSettings) -> tuple[Named, Options]:
@@ -149,6 +148,8 @@ async def _form(request: Request, settings: ServerSettings) -> tuple[Named, Opti
     try:
         form = await parser.parse()
     except MultiPartException as error:
+        if error.message.startswith("Too many files"):
+            raise too_many(f"more than {settings.max_images}", settings) from None
         raise Problem(400, "bad_form", f"the form cannot be read: {error.message}") from None
     except (KeyError, ValueError):
         raise Problem(400, "bad_form", "the form cannot be read") from None

@@ -68,7 +68,7 @@ def erase(request: Request, body: EraseBody) -> Response:
                  "hash": digest})  # fmt: skip
 
 
-@router.put("/v1/cameras/{name}", response_model=CameraRow, summary="How long is kept what a camera saw?")
+@router.put("/v1/cameras/{name:path}", response_model=CameraRow, summary="How long is kept what a camera saw?")
 def keep(request: Request, name: Annotated[CameraName, Path()], body: KeepBody) -> Response:
     """The server erases who is older, once an hour. 404 for a camera that saw nobody yet."""
     service = services(request)

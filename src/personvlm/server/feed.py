@@ -27,6 +27,7 @@ MOST = 200
 """Live feeds at once."""
 
 _WAITING = 500  # events that a slow reader may be behind
+_PART = 200
 _SCANNED = 2_000
 _LARGEST = 2**62
 
@@ -40,6 +41,8 @@ class Feed:
         self._service = service
         self._listeners: set[asyncio.Queue[tuple[int, Described] | None]] = set()
         self._task: asyncio.Task[None] | None = None
+        self._starting = asyncio.Lock()
+        self._closed = False
 
     @contextlib.asynccontextmanager
     async def listen(self) -> AsyncIterator[asyncio.Queue[tuple[int, Described] | None]]:
@@ -48,16 +51,25 @@ class Feed:
             raise Problem(429, "too_many_feeds", f"{MOST} feeds are open already", headers={"Retry-After": "10"})
         queue: asyncio.Queue[tuple[int, Described] | None] = asyncio.Queue(_WAITING + 1)
         self._listeners.add(queue)
-        if self._task is None or self._task.done():
-            last = await run_in_threadpool(self._service.store.last_number)
-            self._task = asyncio.create_task(self._poll(last))
         try:
+            await self._start()
             yield queue
         finally:
             self._listeners.discard(queue)
 
+    async def _start(self) -> None:
+        """Begin to look, unless somebody does: who come together wait for each other, and one of them begins."""
+        async with self._starting:
+            if self._task is None or self._task.done():
+                last = await run_in_threadpool(self._service.settled.upto)
+                if not self._closed:
+                    self._task = asyncio.create_task(self._poll(last))
+        if self._closed:
+            raise Problem(503, "closing", "the server ends", headers={"Retry-After": "5"})
+
     def close(self) -> None:
         """Nothing comes any more, and who listens is told."""
+        self._closed = True
         if self._task is not None:
             self._task.cancel()
         for queue in self._listeners:
@@ -65,22 +77,15 @@ class Feed:
                 queue.put_nowait(None)
 
     async def _poll(self, sent: int) -> None:
-        """A number is passed on one look after it was seen: what commits late lies below it by then (PostgreSQL gives
-        numbers before it commits)."""
-        store = self._service.store
-        late = store.engine.dialect.name != "sqlite"
-        seen = sent
+        """Everything that follows number ``sent``, once nothing can come before it any more."""
         while self._listeners:
             await asyncio.sleep(POLL_S)
             with contextlib.suppress(Exception):  # a database that is away comes back, and nothing was passed over
-                upto, seen = seen, await run_in_threadpool(store.last_number)
-                upto = upto if late else seen
-                while sent < upto:
-                    part = await run_in_threadpool(store.after, sent, 200)
-                    fresh = [each for each in part if each[0] <= upto]
-                    for each in fresh:
+                upto = await run_in_threadpool(self._service.settled.upto)
+                while part := await run_in_threadpool(part_of, self._service, sent, upto):
+                    for each in part:
                         self._pass_on(each)
-                    sent = fresh[-1][0] if fresh else upto
+                    sent = part[-1][0]
 
     def _pass_on(self, each: tuple[int, Described]) -> None:
         for queue in list(self._listeners):
@@ -91,6 +96,11 @@ class Feed:
                 self._listeners.discard(queue)
 
 
+def part_of(service: Services, after: int, upto: int) -> list[tuple[int, Described]]:
+    """What follows number ``after``, one part, up to ``upto`` (see :class:`personvlm.server.settled.Settled`)."""
+    return [each for each in service.store.after(after, _PART) if each[0] <= upto] if after < upto else []
+
+
 @router.get("/v1/events", response_model=Events, dependencies=SPEAKS,
             summary="Everything that was said, in the order it was stored")  # fmt: skip
 def events(request: Request, after: Number = 0, camera: Camera = None, limit: Limit = 50) -> Response:
@@ -99,9 +109,9 @@ def events(request: Request, after: Number = 0, camera: Camera = None, limit: Li
     service = services(request)
     audited(request, "list", "events", {"after": after, "camera": camera})
     found: list[dict[str, Any]] = []
-    scanned = 0
+    scanned, upto = 0, service.settled.upto()
     while len(found) < limit and scanned < _SCANNED:
-        part = service.store.after(after, 200)
+        part = part_of(service, after, upto)
         if not part:
             break
         scanned += len(part)
@@ -136,13 +146,11 @@ async def stream(request: Request, camera: Camera = None, after: Annotated[int |
         try:
             yield "retry: 2000\n: live\n\n"
             last = after if after is not None else -1
-            while after is not None:  # what was missed
-                part = await run_in_threadpool(service.store.after, last, 200)
+            upto = -1 if after is None else await run_in_threadpool(service.settled.upto)
+            while part := await run_in_threadpool(part_of, service, last, upto):  # what was missed
                 for last, each in part:
                     if camera is None or each.request.camera in camera:
                         yield _line(last, each, service)
-                if len(part) < 200:
-                    break
             while True:
                 try:
                     new = await asyncio.wait_for(queue.get(), BEAT_S)
@@ -154,6 +162,7 @@ async def stream(request: Request, camera: Camera = None, after: Annotated[int |
                 number, described = new
                 if number > last and (camera is None or described.request.camera in camera):
                     yield _line(number, described, service)
+                last = max(last, number)
         finally:
             await live.__aexit__(None, None, None)
 

@@ -16,7 +16,7 @@ from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from personvlm.server.chat import Said, describe_chat, model_names
-from personvlm.server.pictures import picture
+from personvlm.server.pictures import read_pictures
 from personvlm.server.problems import Json, Problem
 from personvlm.server.response_format import Shape, shape_of
 from personvlm.server.settings import ServerSettings
@@ -199,7 +199,7 @@ async def _pictures(asked: ChatRequest, settings: ServerSettings) -> tuple[list[
         raise Problem(400, "too_many_pictures", f"{len(urls)} pictures, at most {settings.max_images} in one message",
                       param="messages")  # fmt: skip
     try:
-        return [await picture(url, settings, f"image {row}") for row, url in enumerate(urls)], " ".join(words)
+        return await read_pictures(urls, settings, [f"image {row}" for row in range(len(urls))]), " ".join(words)
     except Problem as problem:
         status = 400 if problem.status_code == 422 else problem.status_code
         raise Problem(status, problem.code, str(problem.detail), param="messages") from None

@@ -5,30 +5,34 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+import time
 from collections.abc import Sequence
 
 from PIL import Image
-from starlette.concurrency import run_in_threadpool
 
 from personvlm.base.errors import InputError
 from personvlm.base.images import FORMATS, MIN_SIDE
-from personvlm.server.fetch import fetch_picture
+from personvlm.server.fetch import fetch
 from personvlm.server.problems import Problem
 from personvlm.server.settings import ServerSettings
 
 
-async def picture(text: str, settings: ServerSettings, name: str) -> bytes:
-    """The bytes of what ``text`` is: base64, a data URI, or an address.
+async def read_pictures(texts: Sequence[str], settings: ServerSettings, names: Sequence[str]) -> list[bytes]:
+    """The bytes of what each text is: base64, a data URI, or an address. What a request names by address must be here
+    as soon as what it brings itself.
 
     Args:
-        name: what it is called in errors.
+        names: what they are called in errors.
 
     Raises:
         Problem: an address, and addresses are not taken; or what is there is too large or no picture.
     """
-    if text[:8].lower().startswith(("http://", "https://")):
-        return check(await run_in_threadpool(fetch_picture, text, settings), settings, name)
-    return check(decode64(text, settings, name), settings, name)
+    end, found = time.monotonic() + settings.body_s, []
+    for text, name in zip(texts, names, strict=True):
+        named = text[:8].lower().startswith(("http://", "https://"))
+        data = await fetch(text, settings, end) if named else decode64(text, settings, name)
+        found.append(check(data, settings, name))
+    return found
 
 
 def decode64(text: str, settings: ServerSettings, name: str) -> bytes:
@@ -84,8 +88,13 @@ def enough(pictures: Sequence[object], settings: ServerSettings) -> None:
     if not pictures:
         raise Problem(422, "no_picture", "there is no picture in the request; send at least one")
     if len(pictures) > settings.max_images:
-        raise Problem(413, "too_many_pictures", f"{len(pictures)} pictures, at most {settings.max_images} in one "
-                      "request; send several requests")  # fmt: skip
+        raise too_many(str(len(pictures)), settings)
+
+
+def too_many(count: str, settings: ServerSettings) -> Problem:
+    """413 for ``count`` pictures."""
+    return Problem(413, "too_many_pictures", f"{count} pictures, at most {settings.max_images} in one request; send "
+                   "several requests")  # fmt: skip
 
 
 def reason(error: InputError, name: str) -> str:

@@ -17,7 +17,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, TimeoutError
 from starlette.exceptions import HTTPException
 
 from personvlm.base.errors import InputError, PersonVLMError
@@ -28,6 +28,7 @@ from personvlm.runtime.batching_queue import (
     RequestTimeoutError,
     ShedError,
 )
+from personvlm.store.database import away
 
 MEDIA_TYPE = "application/problem+json"
 OPENAI = ("/v1/models", "/v1/chat/completions")
@@ -106,13 +107,20 @@ def handlers(app: FastAPI) -> None:
         return answer(request.url.path, as_problem(error, request.url.path))
 
     async def database(request: Request, error: Exception) -> JSONResponse:
-        _log.error("database: %s", type(error).__name__, exc_info=error)
-        down = Problem(503, "database_down", "the database does not answer; try again", headers={"Retry-After": "5"})
-        return answer(request.url.path, down)
+        return answer(request.url.path, database_down(error))
 
-    app.add_exception_handler(OperationalError, database)
+    app.add_exception_handler(DBAPIError, database)
+    app.add_exception_handler(TimeoutError, database)
     for kind in (HTTPException, RequestValidationError, PersonVLMError):
         app.add_exception_handler(kind, known)
+
+
+def database_down(error: Exception) -> Problem:
+    """503 for an error of a database that does not answer; any other is raised."""
+    if not away(error):
+        raise error
+    _log.error("database: %s", type(error).__name__, exc_info=error)
+    return Problem(503, "database_down", "the database does not answer; try again", headers={"Retry-After": "5"})
 
 
 def as_problem(error: Exception, path: str = "") -> HTTPException:

@@ -19,6 +19,8 @@ Shape = Callable[[Any], Any]
 _NOTES = {"$schema", "$id", "$defs", "definitions", "title", "description", "default", "examples", "deprecated",
           "$comment", "type"}  # fmt: skip
 _DEPTH = 30
+_WORK = 10_000
+"""Steps that a schema may cost; our own, whole, costs 1,600."""
 
 _TEXT: Mapping[str, Any] = {"type": "string"}
 _SHARE: Mapping[str, Any] = {"type": "number", "minimum": 0, "maximum": 1}
@@ -61,7 +63,7 @@ def shape_of(schema: Any) -> Shape:
     """
     if not isinstance(schema, dict):
         raise _refused("", "it must be an object")
-    return _fit(schema, OURS, "", schema, 0)
+    return _fit(schema, OURS, "", _Sent(schema), 0)
 
 
 def whole(description: PersonDescription) -> dict[str, Any]:
@@ -76,7 +78,34 @@ def _refused(path: str, why: str) -> Problem:
                    param="response_format")  # fmt: skip
 
 
-def _fit(schema: Any, ours: Mapping[str, Any], path: str, root: Mapping[str, Any], depth: int) -> Shape:
+class _Sent:
+    """A schema as it was sent. What it says once can be meant many times over: references and alternatives multiply.
+
+    Attributes:
+        root: where references begin.
+        following: references that are being followed, each with the place of ours that it is for.
+    """
+
+    def __init__(self, root: Mapping[str, Any]) -> None:
+        self.root, self._left = root, _WORK
+        self.following: set[tuple[str, str]] = set()
+
+    def look(self, part: Any, path: str) -> None:
+        """Count what it costs to look at ``part`` without what is nested in it; too much is refused."""
+        self._left -= 1
+        if isinstance(part, dict):
+            self._left -= len(part) + sum(len(each) for each in part.values() if isinstance(each, list | dict))
+        if self.spent:
+            raise _refused(path, "the schema says too much, or without end")
+
+    @property
+    def spent(self) -> bool:
+        """Nothing more is looked at."""
+        return self._left < 0
+
+
+def _fit(schema: Any, ours: Mapping[str, Any], path: str, sent: _Sent, depth: int) -> Shape:
+    sent.look(schema, path)
     if depth > _DEPTH:
         raise _refused(path, "it is nested too deep, or without end")
     if schema is True or schema == {}:
@@ -84,20 +113,32 @@ def _fit(schema: Any, ours: Mapping[str, Any], path: str, root: Mapping[str, Any
     if not isinstance(schema, dict):
         raise _refused(path, "nothing is valid under it")
     if "$ref" in schema:
-        return _fit(_deref(schema["$ref"], root, path), ours, path, root, depth + 1)
+        return _follow(schema["$ref"], ours, path, sent, depth + 1)
     if "anyOf" in schema or "oneOf" in schema:
         _known(schema, path, "anyOf" if "anyOf" in schema else "oneOf")
-        return _branch(schema.get("anyOf", schema.get("oneOf")), ours, path, root, depth + 1, "oneOf" in schema)
+        return _branch(schema.get("anyOf", schema.get("oneOf")), ours, path, sent, depth + 1, "oneOf" in schema)
     kinds = schema.get("type", ours["type"])
     if ours["type"] not in (kinds if isinstance(kinds, list) else [kinds]):
         raise _refused(path, f"it is {ours['type']}, not {kinds}")
     by_type = {"object": _object, "array": _array, "string": _string, "number": _number}
-    return by_type[ours["type"]](schema, ours, path, root, depth + 1)
+    return by_type[ours["type"]](schema, ours, path, sent, depth + 1)
 
 
-def _deref(name: Any, root: Mapping[str, Any], path: str) -> Any:
+def _follow(reference: Any, ours: Mapping[str, Any], path: str, sent: _Sent, depth: int) -> Shape:
+    name = str(reference)[:1000]
+    step = (name, path)
+    if step in sent.following:
+        raise _refused(path, f"{name} leads back to itself")
+    sent.following.add(step)
+    try:
+        return _fit(_deref(name, sent.root, path), ours, path, sent, depth)
+    finally:
+        sent.following.remove(step)
+
+
+def _deref(name: str, root: Mapping[str, Any], path: str) -> Any:
     found: Any = root
-    parts = str(name).split("/")
+    parts = name.split("/")
     if parts[0] != "#":
         raise _refused(path, f"{name} is not inside the schema")
     for part in parts[1:]:
@@ -107,30 +148,34 @@ def _deref(name: Any, root: Mapping[str, Any], path: str) -> Any:
     return found
 
 
-def _branch(branches: Any, ours: Mapping[str, Any], path: str, root: Mapping[str, Any], depth: int,
+def _branch(branches: Any, ours: Mapping[str, Any], path: str, sent: _Sent, depth: int,
             only: bool) -> Shape:  # fmt: skip
     """The first of several alternatives that always fits; with ``only`` no other may fit too."""
     refused = _refused(path, "no alternative is given")
     listed = branches if isinstance(branches, list) else []
     for row, branch in enumerate(listed):
         try:
-            shape = _fit(branch, ours, path, root, depth)
+            shape = _fit(branch, ours, path, sent, depth)
         except Problem as problem:
+            if sent.spent:
+                raise
             refused = problem
         else:
             others = [*listed[:row], *listed[row + 1 :]]
-            if only and not all(_another(other, ours["type"]) for other in others):
+            if only and not all(_another(other, ours["type"], path, sent) for other in others):
                 raise _refused(path, "more than one alternative of oneOf may fit; write anyOf")
             return shape
     raise refused
 
 
-def _another(branch: Any, kind: str) -> bool:
+def _another(branch: Any, kind: str, path: str, sent: _Sent) -> bool:
     """Whether an alternative is of another type than ``kind`` on its face."""
+    sent.look(branch, path)
     if not isinstance(branch, dict):
         return branch is False
     if "type" in branch:
-        return kind not in ([branch["type"]] if isinstance(branch["type"], str) else branch["type"])
+        kinds = [branch["type"]] if isinstance(branch["type"], str) else branch["type"]
+        return isinstance(kinds, list) and kind not in kinds
     values = branch.get("enum", [branch["const"]] if "const" in branch else None)
     return isinstance(values, list) and all(isinstance(value, str) for value in values) and kind != "string"
 
@@ -141,7 +186,7 @@ def _known(schema: Mapping[str, Any], path: str, *keywords: str) -> None:
         raise _refused(path, f"{min(strange)} is not supported there")
 
 
-def _string(schema: Mapping[str, Any], ours: Mapping[str, Any], path: str, root: Any, depth: int) -> Shape:
+def _string(schema: Mapping[str, Any], ours: Mapping[str, Any], path: str, sent: _Sent, depth: int) -> Shape:
     _known(schema, path, "enum", "const")
     if "enum" not in schema and "const" not in schema:
         return lambda value: value
@@ -154,7 +199,7 @@ def _string(schema: Mapping[str, Any], ours: Mapping[str, Any], path: str, root:
     return lambda value: value if value in legal else UNKNOWN
 
 
-def _number(schema: Mapping[str, Any], ours: Mapping[str, Any], path: str, root: Any, depth: int) -> Shape:
+def _number(schema: Mapping[str, Any], ours: Mapping[str, Any], path: str, sent: _Sent, depth: int) -> Shape:
     _known(schema, path, "minimum", "maximum")
     for keyword, sign in (("minimum", 1), ("maximum", -1)):
         bound = schema.get(keyword)
@@ -166,15 +211,16 @@ def _number(schema: Mapping[str, Any], ours: Mapping[str, Any], path: str, root:
     return lambda value: value
 
 
-def _array(schema: Mapping[str, Any], ours: Mapping[str, Any], path: str, root: Any, depth: int) -> Shape:
+def _array(schema: Mapping[str, Any], ours: Mapping[str, Any], path: str, sent: _Sent, depth: int) -> Shape:
     _known(schema, path, "items", "uniqueItems")
     items = schema.get("items", True)
     listed = ours["items"]
     if "enum" in listed and isinstance(items, dict) and isinstance(items.get("enum"), list):
+        sent.look(items, path + "[]")
         _known(items, path + "[]", "enum")  # of a set the other values are left out
         legal = items["enum"]
         return lambda value: [each for each in _tuple(value) if each in legal]
-    inner = _fit(items, listed, path + "[]", root, depth)
+    inner = _fit(items, listed, path + "[]", sent, depth)
     return lambda value: [inner(each) for each in _tuple(value)]
 
 
@@ -183,21 +229,22 @@ def _tuple(value: Any) -> Any:
     return (() if value == UNKNOWN else (value,)) if isinstance(value, str) else value
 
 
-def _object(schema: Mapping[str, Any], ours: Mapping[str, Any], path: str, root: Any, depth: int) -> Shape:
+def _object(schema: Mapping[str, Any], ours: Mapping[str, Any], path: str, sent: _Sent, depth: int) -> Shape:
     _known(schema, path, "properties", "required", "additionalProperties", "propertyNames")
     asked, required = schema.get("properties", {}), schema.get("required", [])
     rest = schema.get("additionalProperties", True)
-    if not isinstance(asked, dict) or not isinstance(required, list):
+    named = isinstance(required, list) and all(isinstance(name, str) for name in required)
+    if not isinstance(asked, dict) or not named:
         raise _refused(path, "its properties cannot be read")
     ours_all = ours["properties"]
     dot = path + "." if path else ""
     strange = [name for name in (*asked, *required) if name not in ours_all]
     if strange:
         raise _refused(dot + str(strange[0]), "there is no such thing in a description")
-    shapes = {name: _fit(each, ours_all[name], dot + name, root, depth) for name, each in asked.items()}
-    names = _names(schema.get("propertyNames"), path)
+    shapes = {name: _fit(each, ours_all[name], dot + name, sent, depth) for name, each in asked.items()}
+    names = _names(schema.get("propertyNames"), path, sent)
     if rest is not False and not asked:  # whatever there is
-        others = {name: _fit(rest, each, dot + name, root, depth) for name, each in ours_all.items()
+        others = {name: _fit(rest, each, dot + name, sent, depth) for name, each in ours_all.items()
                   if names is None or name in names}  # fmt: skip
         shapes = {**others, **shapes}
     unnamed = [name for name in required if name not in shapes]
@@ -210,7 +257,8 @@ def _object(schema: Mapping[str, Any], ours: Mapping[str, Any], path: str, root:
                           for name, shape in shapes.items() if name in value or name in fill}  # fmt: skip
 
 
-def _names(schema: Any, path: str) -> list[str] | None:
+def _names(schema: Any, path: str, sent: _Sent) -> list[str] | None:
+    sent.look(schema, path)
     if schema is None or schema is True or schema == {}:
         return None
     if not isinstance(schema, dict) or not isinstance(schema.get("enum"), list):

@@ -23,9 +23,12 @@ from personvlm.server.wire import crop_url
 
 router = APIRouter(tags=["alerts"])
 
+_NO_NUL = r"^[^\x00]*$"  # PostgreSQL takes none
+
 AlertId = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
 RuleName = Annotated[str, Path(pattern="^[a-z0-9][a-z0-9_-]{0,63}$")]
-RuleText = Annotated[str, Field(min_length=1, max_length=2000, description='Such as upper.color == "red"')]
+RuleText = Annotated[str, Field(min_length=1, max_length=2000, pattern=_NO_NUL,
+                                description='Such as upper.color == "red"')]
 Zone = Annotated[str, Field(min_length=1, max_length=64)] | None
 AfterAlert = Annotated[str | None, Query(pattern=r"^0x[01]\.[0-9a-f]{1,13}p[+-]\d{1,2}_[0-9a-f]{32}$",
                                          description="`next` of the part before.")]  # fmt: skip
@@ -84,7 +87,8 @@ class RuleBody(Exact):
 
     rule: RuleText
     timezone: Zone = Field(default=None, description="Of its times, as in Europe/Berlin, in place of what `rule` says.")
-    words: Annotated[str, Field(max_length=500)] | None = Field(default=None, description="What it was made from.")
+    words: Annotated[str, Field(max_length=500, pattern=_NO_NUL)] | None = Field(
+        default=None, description="What it was made from.")
     channels: list[Annotated[str, Field(max_length=64)]] = Field(default=[], max_length=20)
     enabled: bool = True
 
@@ -141,7 +145,8 @@ class DryAnswer(Exact):
 
 
 @router.get("/v1/alerts", response_model=AlertList, summary="Alerts")
-def alerts(request: Request, state: State | None = None, rule: Annotated[str | None, Query(max_length=64)] = None,
+def alerts(request: Request, state: State | None = None,
+           rule: Annotated[str | None, Query(max_length=64, pattern=_NO_NUL)] = None,
            after: AfterAlert = None, limit: Limit = 50) -> Response:  # fmt: skip
     """The latest first; without `state` and `rule` those that are not closed."""
     service = services(request)

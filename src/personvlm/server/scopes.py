@@ -70,7 +70,7 @@ SCOPE: Mapping[str, str] = MappingProxyType({
 })  # fmt: skip
 """``METHOD /path/{name}`` -> the scope, or :data:`PUBLIC` or :data:`ANY`."""
 
-_WITH_SLASHES = ("{reference}",)
+_WITH_SLASHES = ("/v1/crops/{reference}", "/v1/cameras/{name}")
 
 
 @lru_cache(maxsize=1)
@@ -79,15 +79,11 @@ def _patterns() -> tuple[tuple[str, re.Pattern[str], str], ...]:
     for route in SCOPE:
         method, path = route.split(" ")
         if "{" in path:
-            text = "".join(map(_part, re.split(r"(\{[^}]+\})", path)))
+            inside = ".+" if path in _WITH_SLASHES else "[^/]+"
+            text = "".join(inside if part.startswith("{") else re.escape(part)
+                           for part in re.split(r"(\{[^}]+\})", path))  # fmt: skip
             found.append((method, re.compile(text), route))
     return tuple(found)
-
-
-def _part(part: str) -> str:
-    if not part.startswith("{"):
-        return re.escape(part)
-    return ".+" if part in _WITH_SLASHES else "[^/]+"
 
 
 def route_of(method: str, path: str) -> str | None:

@@ -20,6 +20,7 @@ from personvlm.events.port import Queue
 from personvlm.pipeline.retention import sweep
 from personvlm.server.problems import Problem
 from personvlm.server.settings import ServerSettings
+from personvlm.server.settled import Settled
 from personvlm.store import BlobMissingError, Blobs, Store, audit
 from personvlm.store.hot import with_cache
 
@@ -173,6 +174,11 @@ class Services:
     def alerts(self) -> Alerts:
         """Rules and alerts of the store."""
         return Alerts(self.store)
+
+    @cached_property
+    def settled(self) -> Settled:
+        """Of the store."""
+        return Settled(self.store)
 
     @cached_property
     def auditor(self) -> Auditor:

@@ -37,7 +37,7 @@ class ServerSettings:
         max_bytes, max_pixels: of one picture, encoded and decoded.
         max_images: pictures in one request.
         max_body: bytes of one request.
-        body_s: seconds within which a request must have been sent.
+        body_s: seconds within which a request must have been sent, and then what it names by address fetched.
         answer_s: seconds within which a picture must have been described.
         waiting: most pictures that wait to be described; above it is 429.
         rate: requests a second of one token, twice that in a burst; None: any.

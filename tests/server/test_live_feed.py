@@ -1,0 +1,100 @@
+"""Events as they are stored, as server-sent events; on PostgreSQL see test_server_postgres.py."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from serving import StandIn, free_port
+from stored import Site, described, filled
+
+from personvlm.server.settings import ServerSettings
+from personvlm.store import Store
+
+
+def live(site: Site, count: int, headers: dict[str, str] | None = None,
+         **params: Any) -> tuple[list[Any], threading.Thread]:  # fmt: skip
+    found: list[Any] = []
+    ready = threading.Event()
+
+    def listen() -> None:
+        with httpx.stream("GET", f"{site.server.url}/v1/events/stream", params=params, headers=headers,
+                          timeout=30) as answer:  # fmt: skip
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            for line in answer.iter_lines():
+                ready.set()
+                if line.startswith("data: "):
+                    found.append(json.loads(line[6:]))
+                    if len(found) == count:
+                        return
+
+    thread = threading.Thread(target=listen, daemon=True)
+    thread.start()
+    assert ready.wait(20)
+    return found, thread
+
+
+def test_the_live_feed(site: Site) -> None:
+    found, thread = live(site, 2)
+    hall, other = live(site, 1, camera="hall")
+    time.sleep(0.2)
+    with Store.open(site.store_url) as store:
+        store.add([described(20), described(21, camera="hall")])
+    thread.join(20)
+    other.join(20)
+    assert [each["track"] for each in found] == [20, 21]
+    assert [each["track"] for each in hall] == [21]
+    missed, thread = live(site, 2, headers={"last-event-id": str(found[0]["number"] - 1)})
+    thread.join(20)
+    assert missed == found
+    assert site.get("/v1/events/stream", headers={"last-event-id": "x"}).status_code == 422
+
+
+def test_feeds_that_open_together_hear_each_event_once(site: Site) -> None:
+    feed, looks = site.server.app.state.feed, site.server.app.state.services.settled
+    look = looks.upto
+    looks.upto = lambda: (time.sleep(0.2), look())[1]
+    with ThreadPoolExecutor(6) as pool:
+        opened = list(pool.map(lambda _: live(site, 3), range(6)))
+    with Store.open(site.store_url) as store:
+        store.add([described(20)])
+        time.sleep(1.5)
+        store.add([described(21), described(22)])
+    for found, thread in opened:
+        thread.join(20)
+        assert [each["track"] for each in found] == [20, 21, 22]
+    feed.close()
+    assert site.get("/v1/events/stream").status_code == 503, "it has ended for good"
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[bool]:
+    """How long a server with an open live feed takes to end, as `personvlm serve` runs it."""
+
+    from personvlm.server.app import create_app
+    from personvlm.server.running import OrderlyServer
+
+    url, _ = filled(tmp_path_factory.mktemp("ended"))
+    port = free_port()
+    app = create_app(ServerSettings(port=port, store=url), [StandIn()])
+    server = OrderlyServer(uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=1000))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    with httpx.stream("GET", f"http://127.0.0.1:{port}/v1/events/stream", timeout=30) as answer:
+        next(answer.iter_lines())
+        server.should_exit = True
+        thread.join(100)
+        yield not thread.is_alive()
+
+
+def test_a_live_feed_does_not_keep_a_server_from_ending(ended: bool) -> None:
+    assert ended
