@@ -53,6 +53,30 @@ def test_cameras_that_exist_and_that_do_not() -> None:
         compile_words("a man at the gate", ["hall"])
 
 
+@pytest.mark.parametrize("name", ["", "-", "_", ";", " ", "?!"])
+def test_a_camera_whose_name_nobody_can_say_is_passed_over(name: str) -> None:
+    rule = compile_words("a man near the gate", [name, "gate"]).rule
+    assert str(rule) == 'gender == "male" && camera == "gate"'
+
+
+def test_cameras_whose_names_have_more_signs_than_are_said() -> None:
+    for name in ("back--door", "-back-door-"):
+        rule = compile_words("a man at the back door", [name]).rule
+        assert str(rule) == f'gender == "male" && camera == "{name}"'
+
+
+@pytest.mark.parametrize(
+    ("sentence", "rule"),
+    [
+        ("somebody with dark hair", 'any of ["black", "brown"] in hair.color'),
+        ("woman with light hair", 'gender == "female" && hair.color == "blond"'),
+        ("a dark jacket", 'upper.color == "dark" && upper.garment == "jacket"'),
+    ],
+)
+def test_words_that_are_no_value_are_those_that_they_cover(sentence: str, rule: str) -> None:
+    assert str(compile_words(sentence).rule) == rule
+
+
 @pytest.mark.parametrize(
     "sentence", ["", "a suspicious zombie", "!", "x" * 2001, "90 % sure", "between 25:00 and 26:00"]
 )

@@ -137,3 +137,6 @@ def test_what_is_wrong_is_said(run: Run) -> None:
     assert "no id" in run.err
     run("dry-run", RED, "--timezone", "Mars/Olympus", status=1)
     assert "Europe/Berlin" in run.err
+    run("add", "red", RED)
+    run("list", "--limit", "9" * 20, status=2)
+    assert "--limit" in run.err

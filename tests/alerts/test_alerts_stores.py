@@ -173,3 +173,70 @@ def test_history_of_the_store_replays_as_it_was(store: Store) -> None:
     assert [(alert.person, alert.raised_at) for alert in told.alerts] == [(alert.person, alert.raised_at)
                                                                           for alert in found]  # fmt: skip
     assert len(found) == 4
+
+
+def test_a_rule_that_is_replaced_by_another_begins_anew(store: Store) -> None:
+    alerts = Alerts(store)
+    alerts.add_rule("rule", 'upper.color == "red", in 3 of 5 crops')
+    raised, nearly = described(1, crops=3, backpack=0.1), described(2, crops=2, time=NIGHT + 1, backpack=0.1)
+    store.add([raised, nearly])
+    (first,) = alerts.observe([raised, nearly])
+    alerts.add_rule("rule", '"backpack" in carrying, in 3 of 5 crops', replace=True)
+    more = described(2, 2, first=NIGHT + 1, time=NIGHT + 10)
+    store.add([more])
+    assert alerts.observe([more]) == [], "crops that were red are no evidence of a backpack"
+    again = described(1, 2, first=NIGHT, time=NIGHT + 20, crops=3)
+    store.add([again])
+    (second,) = alerts.observe([again])
+    assert (second.person, second.id != first.id) == (first.person, True)
+    assert alerts.get(first.id) == first, "what the old rule raised stays as it was"
+    third = described(1, 3, first=NIGHT, time=NIGHT + 30, crops=3)
+    store.add([third])
+    assert alerts.observe([third]) == []
+
+
+@pytest.mark.parametrize("often", ["", ", once per camera", ", once per 30d"])
+def test_only_what_a_rule_asks_for_makes_it_another(store: Store, often: str) -> None:
+    alerts = Alerts(store)
+    alerts.add_rule("rule", f'upper.color == "red", in 1 of 5 crops{often}')
+    people = [described(1, revision, first=NIGHT, time=NIGHT + 10 * revision) for revision in (1, 2, 3, 4)]
+    assert len(alerts.observe(people[:1])) == 1
+    alerts.add_rule("rule", f'upper.color == "red", in 1 of 5 crops{often}', words="in red", replace=True)
+    assert alerts.observe(people[1:2]) == []
+    alerts.add_rule("rule", f'upper.color == "red", in 2 of 5 crops{often}', replace=True)
+    assert alerts.observe(people[2:3]) == []
+    assert len(alerts.observe(people[3:])) == 1
+
+
+def test_what_waits_for_a_channel_that_is_removed_is_nobody_elses(store: Store) -> None:
+    alerts, outbox = Alerts(store), Outbox(store, timeout=1.0)
+    for name in ("ops", "chat"):
+        alerts.add_channel(Channel(name, "http://127.0.0.1:9/", "secret", private=True))
+    alerts.add_rule("red", RED, channels=["ops", "chat"])
+    assert len(alerts.observe([described(1)])) == 1
+    alerts.remove_channel("ops")
+    assert (outbox.waiting().waiting, outbox.waiting().dead) == (1, 1)
+    assert outbox.revive() == 0
+    assert [rule.channels for rule in alerts.rules()] == [("chat",)]
+    alerts.add_channel(Channel("ops", "http://127.0.0.1:9/another", "secret", private=True))
+    assert outbox.revive() == 0
+    assert len(alerts.observe([described(2, time=NIGHT + 1)])) == 1
+    with store.read() as connection:
+        rows = tables.deliveries.c
+        left = connection.execute(sa.select(rows.channel, rows.error).where(rows.dead_at.is_not(None))).all()
+        assert left == [("ops", "there is no channel 'ops' any more")]
+        waiting = connection.scalars(sa.select(rows.channel).where(rows.dead_at.is_(None)))
+        assert list(waiting) == ["chat", "chat"]
+
+
+def test_rules_that_change_while_people_are_judged_count_as_they_are(store: Store) -> None:
+    """Between reading the rules and locking them somebody may replace one or remove its channel."""
+    alerts = Alerts(store)
+    alerts.add_channel(Channel("ops", "http://127.0.0.1:9/", "secret", private=True))
+    alerts.add_rule("red", RED, channels=["ops"])
+    before = alerts.rules()
+    alerts.remove_channel("ops")
+    alerts.add_rule("red", 'upper.color == "blue", in 1 of 5 crops', replace=True)
+    with store.begin() as connection:
+        (rule,) = alerts._touched(before, [described()], connection)
+    assert (str(rule.rule), rule.channels) == ('upper.color == "blue", in 1 of 5 crops', ())

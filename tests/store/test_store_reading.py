@@ -114,3 +114,21 @@ def test_the_audit_stands_or_falls_with_what_it_tells_of(store: Store) -> None:
     with pytest.raises(RuntimeError):
         fails()
     assert store.audited() == []
+
+
+@pytest.mark.parametrize("place", ["0x1p0_99999999999999999999999", "0x1p99999_1", "nan_1", "inf_1"])
+def test_places_that_no_list_has(crowded: Store, place: str) -> None:
+    with pytest.raises(InputError, match="place in a list"):
+        crowded.people(after=place)
+
+
+def test_text_with_a_nul(crowded: Store) -> None:
+    for asked in (Filters(people=("a\0b",)), Filters(cameras=("gate\0",))):
+        if crowded.engine.dialect.name == "sqlite":
+            assert crowded.people(asked).items == ()
+        else:
+            with pytest.raises(InputError, match="NUL"):
+                crowded.people(asked)
+    if crowded.engine.dialect.name == "postgresql":
+        with pytest.raises(InputError, match="NUL"):
+            crowded.latest("a\0b")

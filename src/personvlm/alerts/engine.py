@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -18,7 +18,7 @@ from personvlm.alerts.alert import Alert, State
 from personvlm.alerts.dry_run import DryRun, dry_run
 from personvlm.alerts.follow import follow
 from personvlm.alerts.grammar import parse_rule
-from personvlm.alerts.judge import judge
+from personvlm.alerts.judge import CROPS, judge
 from personvlm.alerts.ledger import SqlLedger, alert_of, as_stored
 from personvlm.alerts.rule import Rule, time_zone
 from personvlm.alerts.webhook import check_address
@@ -98,7 +98,8 @@ class Alerts:
 
     def add_rule(self, name: str, text: str, *, channels: Sequence[str] = (), words: str | None = None,
                  replace: bool = False) -> StoredRule:  # fmt: skip
-        """Put a rule in force. One that comes back under its old name does not raise the same people again.
+        """Put a rule in force. One that comes back under its old name does not raise the same people again. One that
+        is replaced and asks for something else is a new one: what the old one knew of people counts for nothing.
 
         Raises:
             InputError: not a rule, a name that is taken (unless ``replace``), or a channel that does not exist.
@@ -106,22 +107,29 @@ class Alerts:
         rule = parse_rule(text)
         row = {"rule": str(rule), "words": words, "channels": json.dumps(list(channels)), "enabled": True}
         with self._write() as connection:
-            missing = set(channels) - {channel.name for channel in self._channels(connection)}
+            # Locked, where the database can: who removes one of them meanwhile finds this rule as well.
+            told = tables.alert_channels.c.name
+            missing = set(channels) - set(connection.scalars(
+                sa.select(told).where(told.in_(channels)).with_for_update(read=True)))  # fmt: skip
             if missing:
                 raise InputError(f"{sorted(missing)[0]!r} is no channel; add it with `personvlm alerts channel`")
-            there = _exists(connection, tables.alert_rules, name)
-            if there and not replace:
+            rules = tables.alert_rules
+            old = connection.scalar(sa.select(rules.c.rule).where(rules.c.name == name).with_for_update())
+            if old is not None and not replace:
                 raise InputError(f"there is a rule {name!r} already; remove it first, or choose another name")
-            if there:
-                connection.execute(tables.alert_rules.update().where(tables.alert_rules.c.name == name).values(**row))
+            if old is not None:
+                if _asks(_parsed(old)) != _asks(rule):
+                    connection.execute(tables.alert_states.delete().where(tables.alert_states.c.rule == name))
+                connection.execute(rules.update().where(rules.c.name == name).values(**row))
             else:
                 _check_name(name)
-                connection.execute(tables.alert_rules.insert().values(name=name, created_at=time.time(), **row))
+                connection.execute(rules.insert().values(name=name, created_at=time.time(), **row))
         return StoredRule(name, rule, words, tuple(channels), True)
 
     def remove_rule(self, name: str) -> None:
         """Take a rule out of force; its alerts stay. Raises InputError where there is none."""
-        self._delete(tables.alert_rules, name, "rule")
+        with self._write() as connection:
+            _delete(connection, tables.alert_rules, name, "rule")
 
     def enable_rule(self, name: str, enabled: bool) -> None:
         """Let a rule rest, or wake it. Raises InputError where there is none."""
@@ -134,8 +142,7 @@ class Alerts:
         """All rules, by name."""
         with self._read(connection) as opened:
             rows = opened.execute(sa.select(tables.alert_rules).order_by(tables.alert_rules.c.name)).mappings().all()
-        return [StoredRule(row["name"], _parsed(row["rule"]), row["words"], tuple(json.loads(row["channels"])),
-                           bool(row["enabled"])) for row in rows]  # fmt: skip
+        return [_stored(row) for row in rows]
 
     def add_channel(self, channel: Channel) -> None:
         """Add a channel. Raises InputError: a name that is taken, or an address that must not be called."""
@@ -154,8 +161,21 @@ class Alerts:
                 created_at=time.time()))  # fmt: skip
 
     def remove_channel(self, name: str) -> None:
-        """Remove a channel; what waits for it is dead. Raises InputError where there is none."""
-        self._delete(tables.alert_channels, name, "channel")
+        """Remove a channel; no rule tells it any more, and what waits for it is dead: whoever takes its name later gets
+        nothing of that. Raises InputError where there is none."""
+        rules, messages = tables.alert_rules, tables.deliveries
+        with self._write() as connection:
+            _delete(connection, tables.alert_channels, name, "channel")
+            lists = connection.execute(sa.select(rules.c.name, rules.c.channels).order_by(rules.c.name)
+                                       .with_for_update()).all()  # fmt: skip
+            for rule, told in lists:
+                if name in (channels := json.loads(told)):
+                    left = json.dumps([channel for channel in channels if channel != name])
+                    connection.execute(rules.update().where(rules.c.name == rule).values(channels=left))
+            # After the rules, whose locks whoever writes messages holds: none is written that this does not see.
+            waiting = messages.update().where(messages.c.channel == name, messages.c.delivered_at.is_(None),
+                                              messages.c.dead_at.is_(None))  # fmt: skip
+            connection.execute(waiting.values(dead_at=time.time(), error=f"there is no channel {name!r} any more"))
 
     def channels(self) -> list[Channel]:
         """All channels, by name."""
@@ -204,9 +224,9 @@ class Alerts:
 
         touched = [rule for rule in rules if rule.name in known or fits(rule.rule)]
         names = [rule.name for rule in touched]
-        lock = sa.select(table.c.name).where(table.c.name.in_(names)).order_by(table.c.name).with_for_update()
-        locked = set(connection.scalars(lock)) if names else set()
-        return [rule for rule in touched if rule.name in locked]
+        lock = sa.select(table).where(table.c.name.in_(names), table.c.enabled).order_by(table.c.name).with_for_update()
+        # As they are now: one may have been replaced since it was read.
+        return [_stored(row) for row in connection.execute(lock).mappings()] if names else []
 
     def dry_run(self, text: str, history: Iterable[Described]) -> DryRun:
         """What ``text`` would have raised; see :func:`personvlm.alerts.dry_run.dry_run`."""
@@ -296,15 +316,26 @@ class Alerts:
         rows = connection.execute(sa.select(tables.alert_channels).order_by(tables.alert_channels.c.name)).mappings()
         return [Channel(row["name"], row["url"], row["secret"], bool(row["private"])) for row in rows]
 
-    def _delete(self, table: sa.Table, name: str, what: str) -> None:
-        with self._write() as connection:
-            if not connection.execute(table.delete().where(table.c.name == name)).rowcount:
-                raise InputError(f"there is no {what} {name!r}")
-
 
 def linked(person: str, connection: Connection) -> tuple[str, ...]:
     """Everybody whom links of at least :data:`LINKED` connect with ``person``, themselves included."""
     return same_as(connection, person, LINKED)
+
+
+def _stored(row: Any) -> StoredRule:
+    """From a row of ``alert_rules``."""
+    return StoredRule(row["name"], _parsed(row["rule"]), row["words"], tuple(json.loads(row["channels"])),
+                      bool(row["enabled"]))  # fmt: skip
+
+
+def _asks(rule: Rule) -> tuple[object, ...]:
+    """What evidence is about. How often a rule is raised can change without anything known of people being void."""
+    return rule.condition, rule.count, rule.crops or CROPS, rule.zone if rule.timed else None
+
+
+def _delete(connection: Connection, table: sa.Table, name: str, what: str) -> None:
+    if not connection.execute(table.delete().where(table.c.name == name)).rowcount:
+        raise InputError(f"there is no {what} {name!r}")
 
 
 def _exists(connection: Connection, table: sa.Table, name: str) -> bool:

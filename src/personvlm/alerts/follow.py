@@ -111,6 +111,8 @@ def follow(name: str, rule: Rule, described: Described, ledger: Ledger, same: Sa
         _told(last, rule, described, verdict, ledger)
         return None
     number = evidence.number + 1
+    while ledger.alert(alert_id(name, request.person, number)) is not None:  # of another rule that had this name
+        number += 1
     raised = Alert(
         alert_id(name, request.person, number), name, request.person, request.camera, "raised", True, request.final,
         request.event_id, request.revision, verdict.low, described.description.text, request.crop.reference,

@@ -60,9 +60,12 @@ class SqlLedger:
         return None if row is None else alert_of(row)
 
     def last_alert(self, rule: str, people: Collection[str] | None, camera: str | None) -> Alert | None:
-        """See :class:`personvlm.alerts.follow.Ledger`."""
-        alerts, involved = tables.alerts, tables.alert_people
-        wanted = sa.select(alerts).where(alerts.c.rule == rule)
+        """See :class:`personvlm.alerts.follow.Ledger`. The rule is what it is now: of alerts of another one that had
+        its name no state of anybody speaks any more."""
+        alerts, involved, states = tables.alerts, tables.alert_people, tables.alert_states
+        now = sa.exists().where(involved.c.alert == alerts.c.id, states.c.person == involved.c.person,
+                                states.c.rule == rule, states.c.alert == alerts.c.id)  # fmt: skip
+        wanted = sa.select(alerts).where(alerts.c.rule == rule, now)
         if people is not None:
             theirs = sa.select(involved.c.alert).where(involved.c.person.in_(people))
             wanted = wanted.where(alerts.c.id.in_(theirs))

@@ -108,9 +108,13 @@ class Outbox:
         return Waiting(int(count), int(gone or 0), max(0.0, now - oldest) if oldest is not None else 0.0)
 
     def revive(self, now: float | None = None) -> int:
-        """Send what is dead again; returns how many."""
-        deliveries, now = tables.deliveries, time.time() if now is None else now
-        again = deliveries.update().where(deliveries.c.dead_at.is_not(None)).values(
+        """Send what is dead again; returns how many. What was for a channel that is gone is for no other one that has
+        its name since."""
+        deliveries, channels = tables.deliveries, tables.alert_channels
+        now = time.time() if now is None else now
+        there = sa.exists().where(channels.c.name == deliveries.c.channel,
+                                  channels.c.created_at <= deliveries.c.created_at)  # fmt: skip
+        again = deliveries.update().where(deliveries.c.dead_at.is_not(None), there).values(
             dead_at=None, next_at=now, created_at=now, attempts=0)  # fmt: skip
         with self._store.engine.begin() as connection:
             return int(connection.execute(again).rowcount)
@@ -129,7 +133,8 @@ class Outbox:
         """Whether it is ours: of two who try, one changes the row."""
         rows = tables.deliveries
         mine = rows.update().where(rows.c.id == row["id"], rows.c.attempts == row["attempts"],
-                                   rows.c.delivered_at.is_(None), rows.c.next_at == row["next_at"])  # fmt: skip
+                                   rows.c.delivered_at.is_(None), rows.c.dead_at.is_(None),
+                                   rows.c.next_at == row["next_at"])  # fmt: skip
         mine = mine.values(attempts=row["attempts"] + 1, next_at=now + self._lease)
         with self._store.engine.begin() as connection:
             return int(connection.execute(mine).rowcount) == 1

@@ -8,32 +8,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from personvlm.alerts.clocks import NUMBERS, mark_times, number_of
 from personvlm.alerts.grammar import LONGEST, parse_rule
-from personvlm.alerts.rule import And, At, During, Has, Node, Not, On, Or, Rule, Stays, Sure, duration
+from personvlm.alerts.rule import And, At, Has, Node, Not, Or, Rule, Stays, Sure, duration
+from personvlm.alerts.sentence import Sentence
 from personvlm.base.errors import InputError
-from personvlm.store.query import Query, Term
+from personvlm.schema import GROUP
+from personvlm.store.near import weights
+from personvlm.store.query import Query, Term, Wanted
 from personvlm.store.query_parser import parse_query
 
-_NUMBERS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
-            "nine": 9, "ten": 10, "eleven": 11, "twelve": 12}  # fmt: skip
-_NUMBER = rf"(\d{{1,4}}|{'|'.join(_NUMBERS)})"
+_NUMBER = rf"(\d{{1,4}}|{'|'.join(NUMBERS)})"
 _UNIT = r"(seconds?|secs?|minutes?|mins?|hours?|days?)"
 _SPAN = rf"{_NUMBER} {_UNIT}"
-_CLOCK = r"(\d{1,2})(?:[:.](\d{2}))? ?(am|pm|a\.m\.|p\.m\.|o'clock|h)?"
 _PEOPLE = r"(?:people|persons|men|women|of them|individuals)"
+_LESS = r"(?:(?:less|fewer|shorter) than|at (?:the )?most|up to|under|below|(?:a )?maximum(?: of)?)"
+_MOST = r"(?:at most |not more than |no more than |only |but )*"
 _OPENING = re.compile(
     r"^(?:please )?(?:(?:tell|alert|notify|warn|inform|message|ping) me|let me know"
     r"|(?:raise|send|give)(?: me)? an alert|i want to know|alert)"
     r"(?: (?:when(?:ever)?|if|as soon as|about|on|for))? ")  # fmt: skip
-_PARTS = {
-    "at night": (22, 6), "by night": (22, 6), "during the night": (22, 6), "overnight": (22, 6),
-    "in the night": (22, 6), "in the morning": (6, 12), "in the afternoon": (12, 18), "in the evening": (18, 22),
-    "by day": (6, 22),
-    "during the day": (6, 22), "in the daytime": (6, 22), "at midday": (11, 14), "at noon": (11, 14),
-}  # fmt: skip
-_DAY = {"mondays": 0, "tuesdays": 1, "wednesdays": 2, "thursdays": 3, "fridays": 4, "saturdays": 5, "sundays": 6}
 _COMING = r"(?:walks?|passes|pass|comes?|goes|go|shows?|turns?) (?:by|past|in|up|through|along)"
 _PLACE = r"(?:at|on|in|near|by|from|outside|in front of|through|past)"
 
@@ -53,23 +49,6 @@ class Compiled:
     notes: tuple[str, ...] = ()
 
 
-@dataclass
-class _Sentence:
-    """What is left of a sentence, and what was understood of it."""
-
-    left: str
-    nodes: list[Node] = field(default_factory=list)
-    count: str = ""
-    once: str = ""
-
-    def take(self, pattern: str) -> re.Match[str] | None:
-        """Cut out the first match."""
-        match = re.search(rf"(?<!\w){pattern}(?!\w)", self.left)
-        if match is not None:
-            self.left = f"{self.left[: match.start()].rstrip()} ; {self.left[match.end() :].lstrip()}"
-        return match
-
-
 def compile_words(text: str, cameras: Sequence[str] = ()) -> Compiled:
     """The rule that a sentence means.
 
@@ -85,34 +64,43 @@ def compile_words(text: str, cameras: Sequence[str] = ()) -> Compiled:
     """
     if len(text) > LONGEST:
         raise InputError(f"a sentence has at most {LONGEST} characters, this one {len(text)}")
-    sentence = _Sentence(_OPENING.sub("", " ".join(text.lower().replace("’", "'").split()).strip(" .!?") + " ").strip())
+    sentence = Sentence(_OPENING.sub("", " ".join(text.lower().replace("’", "'").split()).strip(" .!?") + " ").strip())
     sentence.take(_COMING)
     _often(sentence)
     _many(sentence)
     _long(sentence)
     sure = _sure(sentence)
-    time = _time(sentence)
-    place = _place(sentence, cameras)
+    mark_times(sentence)
+    _mark_places(sentence, cameras)
+    circumstances = sentence.circumstances()
     query = parse_query(sentence.left)
     nodes = [_looks(term) for term in query.terms]
-    parts = [*nodes, *sure, *place, *time, *sentence.nodes]
+    parts = [*nodes, *sure, *circumstances, *sentence.nodes]
     if not parts or (sure and not nodes):
         raise InputError("nothing in this sentence says whom an alert is about; write, for example: somebody in a red "
                          "jacket with a backpack, at the gate, at night")  # fmt: skip
     flat = [part for node in parts for part in (node.parts if isinstance(node, And) else (node,))]
     condition = " && ".join(f"({part})" if isinstance(part, Or) else str(part) for part in dict.fromkeys(flat))
     rule = parse_rule(condition + sentence.count + sentence.once)
-    return Compiled(rule, _ignored(query), query.notes)
+    return Compiled(rule, _ignored(query), (*sentence.notes, *query.notes))
 
 
 def _looks(term: Term) -> Node:
     """A term of a search as a condition. A rule means what it says: colors that are near do not count."""
     either: list[Node] = []
     for alternative in term.alternatives:
-        each: list[Node] = [Has(wanted.group, wanted.values) for wanted in alternative]
+        each: list[Node] = [Has(wanted.group, _values(wanted)) for wanted in alternative]
         either.append(each[0] if len(each) == 1 else And(tuple(each)))
     node = either[0] if len(either) == 1 else Or(tuple(either))
     return Not(node) if term.absent else node
+
+
+def _values(wanted: Wanted) -> tuple[str, ...]:
+    """Those that a word names, or where it names none, as "dark hair", those that it covers."""
+    legal = GROUP[wanted.group].values
+    found = [name for value in wanted.values for name in (
+        [value] if value in legal else [near for near, share in weights(wanted.group, value).items() if share == 1])]
+    return tuple(dict.fromkeys(found)) or wanted.values
 
 
 def _ignored(query: Query) -> tuple[str, ...]:
@@ -120,93 +108,74 @@ def _ignored(query: Query) -> tuple[str, ...]:
 
 
 def _seconds(number: str, unit: str) -> int:
-    count = int(number) if number.isdigit() else _NUMBERS[number]
-    return count * {"s": 1, "m": 60, "h": 3600, "d": 86400}[unit[0]]
+    return number_of(number) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[unit[0]]
 
 
-def _often(sentence: _Sentence) -> None:
-    found = sentence.take(rf"(?:at most |only |but )*once(?: (?:a|an|per) (?:person|head))?(?: (?:per|every|in|an?))? "
+def _often(sentence: Sentence) -> None:
+    found = sentence.take(rf"{_MOST}once(?: (?:a|an|per) (?:person|head))?(?: (?:per|every|in|an?))? "
                           rf"(?:{_SPAN}|(second|minute|hour|day))")  # fmt: skip
     if found:
         number, unit, single = found.groups()
         sentence.once = f", once per person per {duration(_seconds(number or '1', unit or single))}"
-    elif sentence.take(r"(?:at most |only |but )*once (?:a|an|per) person"):
+    elif sentence.take(rf"{_MOST}once (?:a|an|per) person"):
         sentence.once = ", once per person"
 
 
-def _many(sentence: _Sentence) -> None:
-    found = sentence.take(rf"(?:at least |not less than )?{_NUMBER} (?:or more |different )*{_PEOPLE}"
-                          rf"|more than {_NUMBER} {_PEOPLE}")  # fmt: skip
+def _many(sentence: Sentence) -> None:
+    if sentence.take(rf"(?:nobody|no[- ]one|no {_PEOPLE})"):
+        raise InputError("a rule is about somebody who is there: it cannot tell that nobody is")
+    at_least = "a rule can only ask for a number of people at least; write, for example: at least three people in red"
+    if sentence.take(rf"{_NUMBER} (?:{_PEOPLE} )?(?:or (?:less|fewer)|at (?:the )?most)"):
+        raise InputError(at_least)
+    found = sentence.take(rf"(?:(?:at least|(?:not|no) (?:less|fewer) than) )?{_NUMBER} (?:or more |different )*"
+                          rf"{_PEOPLE}|more than {_NUMBER} {_PEOPLE}",
+                          rf"{_LESS}|exactly|{_NUMBER} ?(?:to|and|or|-)", at_least)  # fmt: skip
     if found is None:
         return
     least, above = found.groups()
-    number = (int(least) if least.isdigit() else _NUMBERS[least]) if least else 1 + (
-        int(above) if above.isdigit() else _NUMBERS[above])  # fmt: skip
+    number = number_of(least) if least else 1 + number_of(above)
     # What stands between a number and its noun belongs to the noun: "three men" are men.
     sentence.left += " ; " + {"men": "man", "women": "woman"}.get(found.group().split()[-1], "")
     within = sentence.take(rf"(?:within|in|inside of|during) {_SPAN}")
+    if number == 0:
+        raise InputError(at_least)
     if number > 1:
         sentence.count = f" && count({duration(_seconds(*within.groups()) if within else 600)}) >= {number}"
 
 
-def _long(sentence: _Sentence) -> None:
+def _long(sentence: Sentence) -> None:
+    longer = "a rule can only ask that somebody stays at least so long; write, for example: for more than 2 minutes"
+    if sentence.take(rf"{_LESS} {_SPAN}"):
+        raise InputError(longer)
     found = sentence.take(rf"(?:(?:stays?|stands?|waits?|loiters?|lingers?|is there|stand around|remains?) )?(?:for )?"
-                          rf"(?:more than|at least|longer than|over) {_SPAN}")  # fmt: skip
+                          rf"(?:more than|at least|longer than|over) {_SPAN}", refused=longer)  # fmt: skip
     if found:
         sentence.nodes.append(Stays(_seconds(*found.groups())))
 
 
-def _sure(sentence: _Sentence) -> list[Node]:
-    found = sentence.take(r"(?:if |when )?(?:you are |it is )?(?:at least )?(\d{1,2}) ?(?:%|percent) "
-                          r"(?:sure|certain|confident|confidence)")  # fmt: skip
+def _sure(sentence: Sentence) -> list[Node]:
+    found = sentence.take(r"(?:if |when |with )?(?:you are |it is )?(?:at least )?(\d{1,2}) ?(?:%|percent) "
+                          r"(?:sure|certain|certainty|confident|confidence)", _LESS,
+                          "write how sure it must be at least, for example: 80 % sure")  # fmt: skip
     return [Sure(int(found.group(1)) / 100)] if found else []
 
 
-def _time(sentence: _Sentence) -> list[Node]:
-    nodes: list[Node] = []
-    between = sentence.take(rf"(?:between|from) {_CLOCK} (?:and|to|until|till|-) {_CLOCK}")
-    if between:
-        groups = between.groups()
-        nodes.append(During(_clock(groups[:3]), _clock(groups[3:])))
-    elif after := sentence.take(rf"(?:after|from) {_CLOCK}"):
-        nodes.append(During(_clock(after.groups()), 0))
-    elif before := sentence.take(rf"(?:before|until|till) {_CLOCK}"):
-        nodes.append(During(0, _clock(before.groups())))
-    else:
-        for words, (start, end) in _PARTS.items():
-            if sentence.take(words):
-                nodes.append(During(60 * start, 60 * end))
-                break
-    if sentence.take(r"(?:on|at) (?:the )?weekends?"):
-        nodes.append(On((5, 6)))
-    elif sentence.take(r"on (?:weekdays|working days|workdays)"):
-        nodes.append(On((0, 1, 2, 3, 4)))
-    elif days := sentence.take(rf"on ((?:{'|'.join(_DAY)})(?:(?:,| and|, and) (?:{'|'.join(_DAY)}))*)"):
-        nodes.append(On(tuple(sorted({_DAY[day] for day in re.findall(r"[a-z]+days", days.group(1))}))))
-    return nodes
-
-
-def _clock(parts: Sequence[str | None]) -> int:
-    hours, minutes, half = int(parts[0] or 0), int(parts[1] or 0), (parts[2] or "").replace(".", "")
-    if half in ("am", "pm"):
-        hours = hours % 12 + 12 * (half == "pm")
-    if hours == 24 and minutes == 0:
-        hours = 0
-    if hours > 23 or minutes > 59:
-        raise InputError(f"{hours}:{minutes:02} is no time of day")
-    return 60 * hours + minutes
-
-
-def _place(sentence: _Sentence, cameras: Sequence[str]) -> list[Node]:
-    found: list[str] = []
+def _mark_places(sentence: Sentence, cameras: Sequence[str]) -> None:
     for camera in sorted(cameras, key=len, reverse=True):
-        spoken = "[-_ ]".join(map(re.escape, re.split(r"[-_ ]", camera.lower())))
-        while sentence.take(rf"(?:(?:or )?{_PLACE} )?(?:the )?(?:camera )?(?:\"{spoken}\"|{spoken})(?: camera)?"):
-            found.append(camera)
-    named = sentence.take(r"(?:at|on|by|from) (?:the )?camera \"?([a-z0-9_-]+)\"?") or sentence.take(
-        r"at the ([a-z0-9_-]+)(?: camera)?")  # fmt: skip
-    if named and named.group(1) not in ("same", "time", "moment", "back", "front"):
+        words = [re.escape(word) for word in re.split(r"[-_ ]+", camera.lower()) if word]
+        if not any(letter.isalnum() for letter in camera):  # nobody says its name
+            continue
+        spoken = "[-_ ]".join(words)
+        pattern = rf"(?:{_PLACE} )?(?:the )?(?:camera )?(?:\"{spoken}\"|{spoken})(?: camera)?"
+        sentence.mark("place", pattern, lambda _, camera=camera: At((camera,)))  # type: ignore[misc]
+
+    def named(match: re.Match[str]) -> Node | None:
+        name = match.group(1) or match.group(2)
+        if name in ("same", "time", "moment", "back", "front"):
+            return None
         if cameras:
-            raise InputError(f"there is no camera {named.group(1)!r}; known: {', '.join(cameras)}")
-        found.append(named.group(1))
-    return [At(tuple(dict.fromkeys(found)))] if found else []
+            raise InputError(f"there is no camera {name!r}; known: {', '.join(cameras)}")
+        return At((name,))
+
+    sentence.mark("place", r"(?:(?:at|on|by|from) (?:the )?camera \"?([a-z0-9_-]+)\"?"
+                  r"|at the ([a-z0-9_-]+)(?: camera)?)", named, most=1)  # fmt: skip

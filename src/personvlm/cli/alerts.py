@@ -10,7 +10,7 @@ import typer
 from personvlm.base.errors import InputError, extra
 from personvlm.cli.describe import NoAge, NoGender, Quiet
 from personvlm.cli.output import print_json, print_table, printable
-from personvlm.cli.store import DEFAULT, At, Camera, Json, Since, Until, moment, open_store
+from personvlm.cli.store import DEFAULT, MOST, At, Camera, Json, Since, Until, moment, open_store
 
 if TYPE_CHECKING:
     from personvlm.alerts.engine import Alerts
@@ -242,7 +242,7 @@ def list_(
         Literal["raised", "updated", "acknowledged", "closed"] | None, typer.Option(help="(default: all but closed)")
     ] = None,
     rule: Annotated[str | None, typer.Option(help="Only of this rule, closed ones too.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, max=MOST, help="At most.")] = 100,
     store: At = DEFAULT,
     as_json: Json = False,
 ) -> None:

@@ -61,4 +61,5 @@ def sweep(
         from personvlm.store.hot import with_cache
 
         done = everywhere(with_cache(opened, cache), queue, dead_days=dead_days, scrub=scrub)
-    print_json({"people": done.people, "pictures": done.pictures, "expired": done.expired, "dead": done.dead})
+    print_json({"people": done.people, "pictures": done.pictures, "expired": done.expired, "dead": done.dead,
+                "left": done.left})  # fmt: skip

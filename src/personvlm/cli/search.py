@@ -11,7 +11,7 @@ import typer
 from personvlm.base.errors import InputError
 from personvlm.cli.describe import Model
 from personvlm.cli.output import print_json
-from personvlm.cli.store import DEFAULT, At, Camera, Json, Since, Until, filters, given, line, open_store
+from personvlm.cli.store import DEFAULT, MOST, At, Camera, Json, Since, Until, filters, given, line, open_store
 
 if TYPE_CHECKING:
     from personvlm.store.judge import Looks
@@ -26,7 +26,7 @@ def search(
     person: Annotated[str | None, typer.Option(metavar="ID", help="Only sightings linked with this person.")] = None,
     like: Annotated[str | None, typer.Option(metavar="ID", help="Who looks like this person.")] = None,
     image: Annotated[Path | None, typer.Option(help="Who looks like the person in this picture.")] = None,
-    limit: Annotated[int, typer.Option("-n", "--limit", min=1, help="How many at most.")] = 10,
+    limit: Annotated[int, typer.Option("-n", "--limit", min=1, max=MOST, help="How many at most.")] = 10,
     facet: Annotated[list[str] | None, typer.Option(help="Count values of a group, or camera (repeatable).")] = None,
     store: At = DEFAULT,
     model: Model = None,

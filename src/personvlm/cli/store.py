@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
+from math import inf, isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -19,6 +20,8 @@ from personvlm.cli.output import print_json, printable
 from personvlm.cli.progress import progress
 
 if TYPE_CHECKING:
+    from sqlalchemy import URL
+
     from personvlm.schema import Described
     from personvlm.store import Store
     from personvlm.store.reading import Filters
@@ -33,6 +36,8 @@ Until = Annotated[str | None, typer.Option(metavar="1h|2026-05-01T08:00", help="
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 DEFAULT = "personvlm.db"
+MOST = 100_000
+"""People or rows that a command lists at most."""
 
 _AGO = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -47,16 +52,21 @@ def open_store(url: str, command: str, *, blobs: str | None = None, upgrade: boo
     with extra(f"`personvlm {command}`", "service"):
         from personvlm.store import Store
         from personvlm.store.database import as_url
-    where = as_url(url)
-    if where.get_backend_name() == "sqlite" and not Path(where.database or "").is_file():
-        raise InputError(f"{where.database}: no store there; `personvlm run ... --store {where.database}` makes one")
+    must_exist(as_url(url))
     return Store.open(url, blobs=blobs, upgrade=upgrade)
 
 
+def must_exist(where: URL) -> None:
+    """Raise ``InputError`` where the file of a store is not there."""
+    if where.get_backend_name() == "sqlite" and not Path(where.database or "").is_file():
+        raise InputError(f"{where.database}: no store there; `personvlm run ... --store {where.database}` makes one")
+
+
 def span(text: str) -> float | None:
-    """Seconds of ``30m``, ``2h``, ``1d``; None where it is not written so."""
+    """Seconds of ``30m``, ``2h``, ``1d``; None where it is not written so, or is longer than can be told."""
     found = _AGO.fullmatch(text.strip())
-    return float(found[1]) * _UNITS[found[2]] if found else None
+    seconds = float(found[1]) * _UNITS[found[2]] if found else inf
+    return seconds if isfinite(seconds) else None
 
 
 def moment(text: str | None) -> float | None:
@@ -72,8 +82,8 @@ def moment(text: str | None) -> float | None:
         return time.time() - ago
     try:
         return datetime.fromisoformat(text.strip().replace("Z", "+00:00")).timestamp()
-    except ValueError:
-        raise InputError(f"{text!r} is no time; give 30m, 2h, 1d, or 2026-05-01T08:00") from None
+    except (ValueError, OverflowError):
+        raise InputError(f"{text[:80]!r} is no time; give 30m, 2h, 1d, or 2026-05-01T08:00") from None
 
 
 def filters(camera: list[str] | None, since: str | None, until: str | None) -> Filters:
@@ -99,7 +109,7 @@ def tracks(
     camera: Camera = None,
     since: Since = None,
     until: Until = None,
-    limit: Annotated[int, typer.Option("-n", "--limit", min=1, help="How many at most.")] = 20,
+    limit: Annotated[int, typer.Option("-n", "--limit", min=1, max=MOST, help="How many at most.")] = 20,
     cameras: Annotated[bool, typer.Option("--cameras", help="List cameras instead.")] = False,
     store: At = DEFAULT,
     as_json: Json = False,
@@ -199,6 +209,7 @@ def upgrade(
     """Bring the tables of a database to this program's version. Stop workers first."""
     with extra("`personvlm store upgrade`", "service"):
         from personvlm.store import database, migrate
+    must_exist(database.as_url(store))
     engine = database.connect(store, upgrade=True)
     if to is not None:
         migrate.move(engine, to)
@@ -229,8 +240,8 @@ def scrub(store: At = DEFAULT) -> None:
 
 @app.command("audit")
 def audit(
-    after: Annotated[int, typer.Option(min=0, help="Only rows with a higher number.")] = 0,
-    limit: Annotated[int, typer.Option("-n", "--limit", min=1, help="How many at most.")] = 100,
+    after: Annotated[int, typer.Option(min=0, max=10**15, help="Only rows with a higher number.")] = 0,
+    limit: Annotated[int, typer.Option("-n", "--limit", min=1, max=MOST, help="How many at most.")] = 100,
     last_hash: Annotated[str | None, typer.Option(help="Hash of a row seen before: it must still be there.")] = None,
     store: At = DEFAULT,
 ) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from personvlm.base.errors import InputError, extra
 from personvlm.cli.output import print_json, printable
-from personvlm.cli.store import DEFAULT, At, Json, open_store, span
+from personvlm.cli.store import DEFAULT, MOST, At, Json, open_store, span
 
 if TYPE_CHECKING:
     from personvlm.store.who import Other, Who
@@ -44,7 +44,7 @@ def who(
     within: Annotated[
         str | None, typer.Option(metavar="2h|1d", help="Compare whom was seen so long before or after (default: 1h).")
     ] = None,
-    limit: Annotated[int, typer.Option("-n", "--limit", min=1, help="How many people at most.")] = 5,
+    limit: Annotated[int, typer.Option("-n", "--limit", min=1, max=MOST, help="How many people at most.")] = 5,
     cameras: Ways = None,
     store: At = DEFAULT,
     as_json: Json = False,

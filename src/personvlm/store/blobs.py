@@ -35,6 +35,8 @@ class _Place(Protocol):
 
     def names(self, below: str) -> Iterator[str]: ...
 
+    def used(self) -> bool: ...
+
 
 class Blobs:
     """Bytes by reference. A reference holds when the bytes expire, so that nothing else must remember it.
@@ -97,14 +99,23 @@ class Blobs:
 
     def sweep(self, now: float | None = None) -> int:
         """Delete what has expired; returns how many."""
-        hour = int((time.time() if now is None else now) // _HOUR)
-        old = [name for name in self._place.names("until") if int(name.split("/")[1]) <= hour]
+        at = time.time() if now is None else now
+        old = [name for name in self._place.names("until") if expired(name, at)]
         return sum(self._place.remove(name) for name in old)
+
+    def empty(self) -> bool:
+        """Whether nothing was ever put here, so far as can be told: it may be the wrong place."""
+        return not self._place.used()
 
     def references(self) -> Iterator[str]:
         """Every reference that there is."""
         yield from self._place.names("keep")
         yield from self._place.names("until")
+
+
+def expired(reference: str, now: float) -> bool:
+    """Whether the time of what was put under ``until/`` is over."""
+    return int(reference.split("/")[1]) <= int(now // _HOUR)
 
 
 def _two(name: str) -> str:
@@ -157,6 +168,10 @@ class _Folder:
                 yield name
 
 
+    def used(self) -> bool:
+        return any((self._root / shelf).is_dir() for shelf in ("keep", "until"))  # folders stay when they are emptied
+
+
 class _Remote:
     def __init__(self, url: str) -> None:
         with extra(url, "s3"):
@@ -192,6 +207,9 @@ class _Remote:
             name = path.strip("/").removeprefix(root).strip("/")
             if _REFERENCE.fullmatch(name):
                 yield name
+
+    def used(self) -> bool:
+        return any(self._system.exists(f"{self._root}/{shelf}") for shelf in ("keep", "until"))
 
 
 def _connected(fsspec: Any, url: str) -> tuple[Any, str]:

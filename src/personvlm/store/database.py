@@ -14,7 +14,16 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+    SQLAlchemyError,
+    TimeoutError,
+)
 
 from personvlm.base.errors import InputError, extra
 from personvlm.store import migrate
@@ -91,8 +100,15 @@ def away(error: Exception) -> bool:
 def _postgresql(url: sa.URL) -> sa.Engine:
     # Compiling and sharing out queries that take milliseconds costs more than it gives, and so does a plan that must
     # suit frequent words and rare ones alike.
-    return sa.create_engine(url, pool_pre_ping=True, connect_args={
+    engine = sa.create_engine(url, pool_pre_ping=True, connect_args={
         "options": "-c jit=off -c max_parallel_workers_per_gather=0 -c plan_cache_mode=force_custom_plan"})  # fmt: skip
+
+    @event.listens_for(engine, "handle_error")
+    def refused(context: ExceptionContext) -> None:
+        if isinstance(context.sqlalchemy_exception, DataError) and "NUL (0x00)" in str(context.original_exception):
+            raise InputError("PostgreSQL keeps no text with a NUL (0x00) in it") from None
+
+    return engine
 
 
 def _sqlite(url: sa.URL) -> sa.Engine:

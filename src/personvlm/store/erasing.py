@@ -6,14 +6,15 @@ import contextlib
 import json
 import re
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from personvlm.store import audit, bulk, fold, links, texts, writing
-from personvlm.store.blobs import REFERENCE, Blobs
+from personvlm.store.blobs import REFERENCE, Blobs, expired
 from personvlm.store.codes import Terms
 from personvlm.store.database import is_sqlite
 from personvlm.store.tables import (
@@ -34,6 +35,10 @@ _REFERENCE = re.compile(REFERENCE.encode())
 _REWRITTEN = ("descriptions", "tracks", "attributes", "embeddings", "corrections", "search_text", "search_columns",
               "search_recent", "alerts", "alert_people", "alert_states", "deliveries", "queue_events",
               "links")  # fmt: skip
+
+
+FREE_SPACE = "the free space of the database: `personvlm store scrub`"
+"""What remains until it is overwritten."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,8 @@ def erase(connection: sa.Connection, blobs: Blobs | None, terms: Terms, people: 
           actor: str, reason: str, remember: bool = True) -> Receipt:  # fmt: skip
     """Delete people in the transaction of ``connection``; see :meth:`personvlm.store.store.Store.erase`.
 
-    Pictures go first: if one is out of reach, nothing is erased and the same call can be made again.
+    Pictures go first: if one is out of reach, nothing is erased and the same call can be made again. Where the place of
+    pictures is not known, or another, the receipt names those that are left.
     """
     if not is_sqlite(connection):
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": writing.ERASING})
@@ -69,18 +75,30 @@ def erase(connection: sa.Connection, blobs: Blobs | None, terms: Terms, people: 
     if identity:
         asked = list(dict.fromkeys(each for one in asked for each in links.same_as(connection, one)))
     counts: dict[str, int] = {}
+    left: list[str] = []
     for part in bulk.chunks(asked):
-        for name, number in _erase(connection, blobs, terms, part).items():
+        counted, missed = _erase(connection, blobs, terms, part)
+        left += missed
+        for name, number in counted.items():
             counts[name] = counts.get(name, 0) + number
     now = time.time()
     if remember:
         bulk.insert(connection, erased, ("person", "at"), [(person, now) for person in asked], "ignore")
     detail = {"reason": reason, "identity": identity, "people": asked, "counts": counts}
     entry = audit.add(connection, actor, "erase", " ".join(asked[:3]) + (" ..." if len(asked) > 3 else ""), detail, now)
-    return Receipt(entry.at, actor, reason, tuple(asked), counts, (entry.id, entry.hash))
+    return Receipt(entry.at, actor, reason, tuple(asked), counts, (entry.id, entry.hash), _remaining(left, blobs, now))
 
 
-def _erase(connection: sa.Connection, blobs: Blobs | None, terms: Terms, people: Sequence[str]) -> dict[str, int]:
+def _remaining(left: Sequence[str], blobs: Blobs | None, now: float) -> tuple[str, ...]:
+    """Pictures that were not found where they should be, and whose time is not over. Nothing else names them now."""
+    kept = sorted(each for each in left if not (each.startswith("until/") and expired(each, now)))
+    where = "no place of pictures was named (--blobs)" if blobs is None else f"they are not in {blobs.where}"
+    return (f"pictures, since {where}; delete them where they are: {', '.join(kept)}",) if kept else ()
+
+
+def _erase(connection: sa.Connection, blobs: Blobs | None, terms: Terms,
+           people: Sequence[str]) -> tuple[dict[str, int], list[str]]:  # fmt: skip
+    """What was deleted, by name, and references of pictures that were not found."""
     query = sa.select(tracks.c.id, descriptions.c.text, descriptions.c.attributes).join_from(
         tracks, descriptions, descriptions.c.id == tracks.c.description, isouter=True
     )
@@ -99,12 +117,13 @@ def _erase(connection: sa.Connection, blobs: Blobs | None, terms: Terms, people:
     shown = sa.select(alerts.c.crop).where(alerts.c.id.in_(raised), alerts.c.crop.like("until/%"))
     pictures |= {crop for crop in connection.scalars(shown) if _REFERENCE.fullmatch(crop.encode())}
     pictures |= {found.decode() for row in queued for found in _REFERENCE.findall(row.message)}
-    deleted = 0
+    deleted, left = 0, sorted(pictures)
     if blobs is not None:
         # Also what a transaction put there that never committed: names follow from the event.
         events = {row.event_id for row in (*said, *queued)}
-        pictures |= {blobs.reference(f"{event}-{number}") for event in events for number in range(8)}
-        deleted = sum(blobs.delete(picture) for picture in sorted(pictures))
+        every = pictures | {blobs.reference(f"{event}-{number}") for event in events for number in range(8)}
+        gone_now = {picture for picture in sorted(every) if blobs.delete(picture)}
+        deleted, left = len(gone_now), sorted(pictures - gone_now)
     writing.unindex(connection, [(row.id, row.text, row.attributes) for row in held if row.text is not None], terms)
     fold.blank(connection, numbers)
     gone = {
@@ -117,7 +136,7 @@ def _erase(connection: sa.Connection, blobs: Blobs | None, terms: Terms, people:
     }  # fmt: skip
     counts = {name: connection.execute(sa.delete(tracks.metadata.tables[name]).where(where)).rowcount
               for name, where in gone.items()}  # fmt: skip
-    return {**counts, "pictures": deleted}
+    return {**counts, "pictures": deleted}, left
 
 
 def scrub(engine: sa.Engine) -> tuple[str, ...]:
@@ -153,22 +172,33 @@ def old_people(connection: sa.Connection, camera: int, before: float) -> list[st
     return list(connection.scalars(query))
 
 
-def drop_pictures(connection: sa.Connection, blobs: Blobs | None, camera: int, before: float) -> int:
+def pictured(connection: sa.Connection, camera: int, before: float) -> dict[str, int]:
+    """How many pictures are kept of people whom a camera last saw before a time, by their ids."""
+    found: dict[str, set[str]] = {}
+    for _, crops, person in connection.execute(_pictures(camera, before)):
+        found.setdefault(person, set()).update(crop[0] for crop in json.loads(crops) if crop[0])
+    return {person: len(references) for person, references in found.items()}
+
+
+def _pictures(camera: int, before: float) -> sa.Select[Any]:
+    query = sa.select(descriptions.c.id, descriptions.c.crops, tracks.c.person).join_from(
+        descriptions, tracks, tracks.c.id == descriptions.c.track
+    )
+    return query.where(tracks.c.camera == camera, tracks.c.last_seen < before, descriptions.c.crops.like('%["%'))
+
+
+def drop_pictures(connection: sa.Connection, blobs: Blobs, camera: int, before: float) -> int:
     """Delete the pictures of people whom a camera last saw before a time; what was said stays. Returns how many.
 
     Alerts that show one of them show none from then on.
     """
-    query = sa.select(descriptions.c.id, descriptions.c.crops, tracks.c.person).join_from(
-        descriptions, tracks, tracks.c.id == descriptions.c.track
-    )
-    query = query.where(tracks.c.camera == camera, tracks.c.last_seen < before, descriptions.c.crops.like('%["%'))
     deleted, kept = 0, []
     gone: dict[str, set[str]] = {}
-    for number, crops, person in connection.execute(query).all():
+    for number, crops, person in connection.execute(_pictures(camera, before)).all():
         listed = json.loads(crops)
         references = {crop[0] for crop in listed if crop[0]}
         gone.setdefault(person, set()).update(references)
-        deleted += _delete(blobs, references)
+        deleted += sum(blobs.delete(reference) for reference in references)
         kept.append((number, json.dumps([[None, *crop[1:]] for crop in listed], separators=(",", ":"))))
     bulk.update(connection, descriptions, "id", ("crops",), kept)
     _drop_from_alerts(connection, gone)
@@ -183,7 +213,3 @@ def _drop_from_alerts(connection: sa.Connection, gone: dict[str, set[str]]) -> N
         references = set().union(*(gone[person] for person in people))
         bare = [(id, None) for id, crop in connection.execute(query).all() if crop in references]
         bulk.update(connection, alerts, "id", ("crop",), bare)
-
-
-def _delete(blobs: Blobs | None, references: Iterable[str] | Collection[str]) -> int:
-    return 0 if blobs is None else sum(blobs.delete(reference) for reference in references)

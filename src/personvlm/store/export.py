@@ -46,8 +46,10 @@ def write(people: Iterable[Described], path: Path | TextIO, form: Format) -> int
     """Write ``people`` to a file, or to an open one (not Parquet); returns how many.
 
     Raises:
-        InputError: Parquet without pyarrow, or into an open file.
+        InputError: Parquet without pyarrow, or into an open file; or ``path`` is a folder.
     """
+    if isinstance(path, Path) and path.is_dir():
+        raise InputError(f"{path} is a folder: name a file in it")
     with ExitStack() as stack:
         if form == "parquet":
             if not isinstance(path, Path):

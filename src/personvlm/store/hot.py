@@ -24,7 +24,7 @@ from personvlm.store import hot_scripts as scripts
 from personvlm.store import reading
 from personvlm.store.bulk import chunks
 from personvlm.store.corrections import Correction
-from personvlm.store.erasing import Receipt
+from personvlm.store.erasing import FREE_SPACE, Receipt
 from personvlm.store.reading import EVERYBODY, Filters, Held, Page
 from personvlm.store.retention import Sweep
 from personvlm.store.rows import Said, Seen
@@ -261,7 +261,9 @@ class HotStore(Store):
         except CacheDownError as error:
             self.cache.owe()
             missed = (f"the cache of latest descriptions does not answer: erase again when it does ({error})",)
-        left = self.scrub() if scrub else receipt.remaining
+        left = receipt.remaining
+        if scrub:
+            left = (*(place for place in left if place != FREE_SPACE), *self.scrub())
         return replace(receipt, counts={**receipt.counts, "cache": cached}, remaining=(*left, *missed))
 
     def sweep(self, now: float | None = None, *, scrub: bool = False) -> Sweep:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 import sqlalchemy as sa
@@ -46,6 +47,9 @@ class Filters:
 
 
 EVERYBODY = Filters()
+
+LARGEST = 2**63 - 1
+"""Number that a database can hold."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +160,9 @@ def held(connection: sa.Connection, terms: Terms, filters: Filters, limit: int, 
         try:
             time, number = after.split("_")
             place = (float.fromhex(time), int(number))
-        except ValueError:
+            if not (isfinite(place[0]) and abs(place[1]) <= LARGEST):
+                raise ValueError
+        except (ValueError, OverflowError):
             raise InputError(f"{after[:80]!r} is not a place in a list of people") from None
         query = query.where(sa.tuple_(tracks.c.last_seen, tracks.c.id) < place)
     query = query.order_by(tracks.c.last_seen.desc(), tracks.c.id.desc()).limit(limit)

@@ -304,8 +304,8 @@ class Store:
         with self.begin() as connection:
             receipt = erasing.erase(connection, self.blobs, self.terms, people, identity=identity, actor=actor,
                                     reason=reason)  # fmt: skip
-        left = ("the free space of the database: `personvlm store scrub`",)
-        return replace(receipt, remaining=erasing.scrub(self.engine) if scrub else left)
+        left = erasing.scrub(self.engine) if scrub else (erasing.FREE_SPACE,)
+        return replace(receipt, remaining=(*receipt.remaining, *left))
 
     def keep(self, camera: str, *, days: float | None = None, crop_days: float | None = None,
              crops: bool = True) -> None:  # fmt: skip
