@@ -13,14 +13,13 @@ annotated. What a value means is written as in the project's own format (:mod:`p
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from personvlm.base.errors import InputError
-from personvlm.data.lines import read_text
+from personvlm.data.lines import read_json
 from personvlm.data.own import annotations_of
 from personvlm.schema import GROUP, NONE, UNKNOWN, Annotations, Known
 
@@ -45,10 +44,7 @@ def read_table(path: Path) -> Table:
     Raises:
         InputError: it is none, or names a group or a value that the schema does not have (with the legal ones).
     """
-    try:
-        table = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}, line {error.lineno}: not JSON ({error.msg})") from None
+    table = read_json(path)
     if not isinstance(table, dict):
         raise InputError(f"{path}: a JSON {type(table).__name__}; it must be an object: attribute -> what it means")
     for name, meaning in table.items():
