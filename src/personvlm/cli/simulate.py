@@ -40,13 +40,14 @@ def simulate(
     from personvlm.pipeline.simulate import Pool, workers_needed
     from personvlm.pipeline.simulate import simulate as run
     from personvlm.pipeline.simulate_load import Arrivals, Crowd
-    from personvlm.pipeline.simulate_times import from_bench, measured_here
+    from personvlm.pipeline.simulate_times import SIZES, from_bench, measured_here
 
     crowd = Crowd(cameras, people_per_minute, stay=stay, reid=reid, crops=crops)
     pool = Pool(workers, batch, depth=depth, per_machine=per_machine, overhead_ms=overhead_ms)
     if bench is None and not quiet:
         print("personvlm: measuring how long batches take on this machine", file=sys.stderr)
-    times = measured_here(model, workers=per_machine) if bench is None else from_bench(bench)
+    sizes = [size for size in SIZES if size <= batch]  # larger ones never come
+    times = measured_here(model, workers=per_machine, sizes=sizes) if bench is None else from_bench(bench)
     warm_up = 60.0
     arrivals = Arrivals.of_crowd(crowd, 60 * minutes + warm_up, seed)
     outcome = run(arrivals, pool, times, warm_up=warm_up, seed=seed)

@@ -16,6 +16,9 @@ from personvlm.base.errors import InputError
 from personvlm.runtime.batching import BatchEngine
 from personvlm.runtime.batching_metrics import Timing
 
+SIZES = (1, 2, 4, 8, 16)
+"""Of batches whose times are measured."""
+
 Make = Callable[[int, int, Callable[[Timing], None]], BatchEngine[Any, Any]]
 """(workers, batch, observer) -> a batch engine."""
 
@@ -92,7 +95,7 @@ def from_bench(path: Path) -> ServiceTimes:
     return ServiceTimes(samples, 1.0, crop, f"{path} ({raw.get('line', 'unknown machine')})")
 
 
-def measure(make: Make, items: Sequence[Any], *, workers: int = 1, sizes: Sequence[int] = (1, 2, 4, 8, 16),
+def measure(make: Make, items: Sequence[Any], *, workers: int = 1, sizes: Sequence[int] = SIZES,
             seconds: float = 1.0, crop_s: float = 0.0, source: str = "measured here") -> ServiceTimes:  # fmt: skip
     """Keep a batch engine busy, one size of batches after the other: one worker alone, then all of them.
 
@@ -132,7 +135,7 @@ def _until(items: Sequence[Any], end: float) -> Any:
         yield from items
 
 
-def measured_here(model: Path | None = None, *, workers: int = 1, sizes: Sequence[int] = (1, 2, 4, 8, 16),
+def measured_here(model: Path | None = None, *, workers: int = 1, sizes: Sequence[int] = SIZES,
                   seconds: float = 1.0) -> ServiceTimes:  # fmt: skip
     """Of the model on this machine: :func:`measure` with rendered people, ``workers`` sharing the cores."""
     from personvlm.runtime.batching_describer import Ask, BatchDescriber
