@@ -45,13 +45,14 @@ def test_channels_without_weight_stay_empty() -> None:
     assert np.array_equal((codes * scales).astype(np.float16).astype(np.float32), codes * scales)
 
 
-def test_only_large_pointwise_convolutions_are_rounded() -> None:
+def test_only_large_products_are_rounded() -> None:
     torch.manual_seed(0)
-    layers = nn.Sequential(nn.Conv2d(64, 64, 1), nn.Conv2d(8, 8, 1), nn.Conv2d(64, 64, 3), nn.Linear(64, 64))
+    layers = nn.Sequential(nn.Conv2d(64, 64, 1), nn.Conv2d(8, 8, 1), nn.Conv2d(64, 64, 3), nn.Linear(64, 64),
+                           nn.Linear(8, 8), nn.Embedding(64, 64))  # fmt: skip
     before = [layer.weight.detach().clone() for layer in layers]
-    assert round_large(layers, least=64 * 64) == 64 * 64
+    assert round_large(layers, least=64 * 64) == 2 * 64 * 64
     changed = [not torch.equal(layer.weight, old) for layer, old in zip(layers, before, strict=True)]
-    assert changed == [True, False, False, False]
+    assert changed == [True, False, False, True, False, False]
     assert exactly_coded(layers[0].weight.detach().numpy()) is not None
     once = layers[0].weight.detach().clone()
     round_large(layers, least=64 * 64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,10 @@ def test_broken_files_are_refused_by_name(model: EdgeVLM, tmp_path: Path) -> Non
     (tmp_path / "config.json").write_text("[]")
     with pytest.raises(InputError, match=r"config\.json"):
         EdgeVLM.load(tmp_path)
+    for wrong in ("256", None, 0, 2.0, True):
+        (tmp_path / "config.json").write_text(json.dumps({"vocabulary": 60, "height": wrong}))
+        with pytest.raises(InputError, match=r"config\.json.*height"):
+            EdgeConfig.load(tmp_path)
 
 
 def test_prefix_slots() -> None:

@@ -13,14 +13,23 @@ from numpy.typing import NDArray
 from personvlm.base.errors import InputError
 from personvlm.base.folders import check_free
 from personvlm.data.sample import Sample
+from personvlm.evaluation.adapt_judge_torch import judging_of
 from personvlm.models.config import EdgeConfig
 from personvlm.models.edge import EdgeVLM
-from personvlm.schema import GROUP, GROUPS, Annotations
+from personvlm.schema import GROUP, GROUPS, Annotations, Known
 from personvlm.schema.groups import column_slices, columns
 from personvlm.training.adapt import apply, changes, labelled_groups
 from personvlm.training.adapt_fit import STRENGTHS, Group, coordinates
 from personvlm.training.adapt_look import Looked
-from personvlm.training.adapt_versions import AFTER, BEFORE, copy_model, keep, model_files, switch
+from personvlm.training.adapt_versions import (
+    AFTER,
+    BEFORE,
+    copy_model,
+    keep,
+    model_files,
+    switch,
+    whole_or_nothing,
+)
 
 TINY = EdgeConfig(50, height=96, width=32, dim=48, heads=2, layers=2, ffn=96, head_dim=32, head_heads=2,
                   embedding_dim=16)  # fmt: skip
@@ -173,6 +182,50 @@ def test_a_damaged_version_changes_nothing(versions: Path) -> None:
     with pytest.raises(InputError, match=r"model\.safetensors: missing or damaged"):
         switch(versions, BEFORE)
     assert files(versions) == held
+
+
+def test_what_was_changed_since_is_not_lost(versions: Path) -> None:
+    (versions / "model.safetensors").write_bytes(b"calibrated since")
+    with pytest.raises(InputError, match=r"model\.safetensors: was changed since"):
+        switch(versions, BEFORE)
+    assert (versions / "model.safetensors").read_bytes() == b"calibrated since"
+    (versions / "model.safetensors").unlink()
+    switch(versions, BEFORE)
+    assert files(versions) == files(versions.parent / "old")
+
+
+def test_a_switch_that_was_stopped_goes_on_in_either_direction(versions: Path) -> None:
+    old, new = files(versions.parent / "old"), files(versions)
+    for version, whole in ((AFTER, new), (BEFORE, old)):
+        (versions / "model.safetensors").write_bytes(old["model.safetensors"])  # the first file of --undo
+        switch(versions, version)
+        assert files(versions) == whole
+
+
+def test_what_is_broken_off_leaves_no_half_of_a_model(tmp_path: Path) -> None:
+    with whole_or_nothing(tmp_path / "kept"):
+        (tmp_path / "kept").mkdir()
+
+    def broken_off() -> None:
+        with whole_or_nothing(tmp_path / "gone"):
+            copy_model(tmp_path, tmp_path / "gone")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        broken_off()
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+
+
+def test_a_set_of_which_nothing_is_known_is_not_labelled() -> None:
+    empty = Annotations({"carrying": Known(frozenset())})
+    assert labelled_groups([Sample(Path(f"{row}.png"), empty, identity=str(row)) for row in range(9)]) == []
+
+
+def test_who_has_the_same_name_in_the_reference_set_is_somebody_else() -> None:
+    new, reference = people(5, 1, learnable=True), people(5, 1, learnable=True)
+    judged = judging_of(new, reference, np.concatenate([new.logits, reference.logits]), ["gender"], drawn=False)
+    assert judged.labels.weights.tolist() == [0.5] * 20
+    assert len(set(judged.labels.identities)) == 10
 
 
 def test_what_keeps_no_versions_says_so(tmp_path: Path) -> None:

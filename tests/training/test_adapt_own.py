@@ -116,6 +116,17 @@ def test_labels_of_ones_own_are_read(tmp_path: Path) -> None:
     assert set(second.labels) == {"camera=gate", "uniform=none", "headwear=none"}
     assert second.values == {"headwear": ("cap",)}
     assert third.labels == ("headwear=none",)
+    bags = {"carrying": ("tool", "none"), **own}
+    rows = ({"carrying": ["backpack", "umbrella"], "headwear": ["hat", "cap"]}, {"carrying": []},
+            {"carrying": {"present": ["bag"], "absent": []}}, {"carrying": "tool"})  # fmt: skip
+    lines = [json.dumps({"image": f"{row}.png", "attributes": told}) for row, told in enumerate(rows)]
+    (tmp_path / "bags.jsonl").write_text("\n".join(lines))
+    several, nothing, part, tool = read_personvlm(tmp_path / "bags.jsonl", own=bags)
+    assert several.labels == ("carrying=none", "headwear=none")
+    assert several.annotations.known["headwear"].present == {"hat", "cap"}
+    assert nothing.labels == ("carrying=none",)
+    assert part.labels == (), "of the rest nothing is known"
+    assert tool.labels == ("carrying=tool",)
     path.write_text("image,uniform\n0.png,guard\n1.png,gaurd\n")
     with pytest.raises(InputError, match=r"line 3: 'gaurd' is not a value of your group 'uniform'; legal: guard, none"):
         read_personvlm(path, own=own)

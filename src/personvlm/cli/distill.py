@@ -46,6 +46,7 @@ def distill(
     """Train edge on labels and on what larger edge models see in every crop, labelled or not. A run that was stopped
     goes on. The student is calibrated, and ready for `describe --model`."""
     with training_extra():
+        from personvlm.evaluation.figures import number
         from personvlm.runtime.release import release
         from personvlm.training.distill import Distillation, compared
         from personvlm.training.recipe import Recipe
@@ -63,7 +64,8 @@ def distill(
             return
         release(out, trained.validation, trained.taught)
         models = [*((str(teacher), teacher) for teacher in edges), ("student", out)]
-        rows = compared(models, trained.validation, out / "cache")
+        rows = [{**row, "facts": {name: number(value) for name, value in row["facts"].items()}}
+                for row in compared(models, trained.validation, out / "cache")]  # fmt: skip
     if as_json:
         print_json({"out": str(out), "n": len(trained.validation), "models": rows})
     elif not quiet:
@@ -90,4 +92,5 @@ def _header(rows: list[dict[str, Any]]) -> tuple[str, ...]:
 
 def _cells(rows: list[dict[str, Any]]) -> dict[str, tuple[str, ...]]:
     return {row["name"]: (f"{row['parameters']:,}", f"{row['ms']:.1f}",
-                          *(f"{value:.1%}" for value in row["facts"].values())) for row in rows}  # fmt: skip
+                          *("–" if value is None else f"{value:.1%}" for value in row["facts"].values()))
+            for row in rows}  # fmt: skip

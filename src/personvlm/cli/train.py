@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from personvlm.base.errors import AssetError, InputError, PersonVLMError
+from personvlm.base.folders import check_there
 from personvlm.cli.describe import Quiet
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ def train(
     ] = None,
     images: Annotated[Path | None, typer.Option(help="Stages: folder that MSP60K's picture paths start from.")] = None,
     start: Annotated[Path | None, typer.Option("--from", help="edge: folder with a whole model to go on from.")] = None,
+    beside: Annotated[
+        Path | None, typer.Option(help="edge: with --from, a second model, whose eyes look at each crop too; what both "
+                                       "find of the attributes is averaged.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Stages: passes over the data.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Crops per step and process.")] = None,
     learning_rate: Annotated[float | None, typer.Option(min=0.0, help="Peak learning rate.")] = None,
@@ -51,13 +56,13 @@ def train(
     if preset == "edge" and epochs is not None:
         raise typer.BadParameter("edge counts steps, not epochs: give --set steps=N")
     out = out or Path("runs", preset)
-    for_stages, for_edge = (decoder, tokenizer, images), (start,)
+    for_stages, for_edge = (decoder, tokenizer, images), (start, beside)
     if any(given is not None for given in (for_stages if preset == "edge" else for_edge)):
-        wrong = "--decoder, --tokenizer and --images are" if preset == "edge" else "--from is"
+        wrong = "--decoder, --tokenizer and --images are" if preset == "edge" else "--from and --beside are"
         raise typer.BadParameter(f"{wrong} not for {preset}")
     with training_extra():
         if preset == "edge":
-            _train_edge(data, out, changes, encoder, start, quiet)
+            _train_edge(data, out, changes, encoder, start, beside, quiet)
         else:
             from personvlm.training.stages import StageStart, run_stage
 
@@ -70,14 +75,16 @@ def train(
 
 
 def _train_edge(
-    data: Path, out: Path, changes: dict[str, str], encoder: str | None, start: Path | None, quiet: bool
+    data: Path, out: Path, changes: dict[str, str], encoder: str | None, start: Path | None, beside: Path | None,
+    quiet: bool
 ) -> None:
     from personvlm.runtime.release import release
     from personvlm.training.recipe import Recipe
     from personvlm.training.run import train_edge
 
     recipe = Recipe().with_settings(changes)
-    begin = start_of(encoder, start, recipe.encoder, quiet)
+    check_there(data, "`personvlm data prepare` writes one")  # said before the encoder's weights are fetched
+    begin = start_of(encoder, start, recipe.encoder, quiet, beside)
     trained = train_edge(data, out, recipe, begin, quiet=quiet)
     if _first_process():
         release(out, trained.validation, trained.taught)
@@ -143,6 +150,7 @@ def _fit_appearance(directory: Path, data: Path, quiet: bool) -> None:
     model = EdgeVLM.load(directory)
     if not fit_appearance(model, read_training(data)[0], Transform.load(directory), quiet=quiet):
         raise InputError(f"{data}: the appearance layer needs {LEAST_PEOPLE} people with several pictures")
+    model.config = model.config.told_apart(*model.weight_bytes())  # a store compares vectors of one name only
     model.save(directory)
 
 
@@ -186,13 +194,15 @@ def setting(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def start_of(encoder: str | None, model: Path | None, name: str, quiet: bool = False) -> Start:
+def start_of(encoder: str | None, model: Path | None, name: str, quiet: bool = False,
+             beside: Path | None = None) -> Start:  # fmt: skip
     """Where edge's weights come from: what was named, else ImageNet weights, at hand or fetched, else chance.
 
     Args:
         encoder: a folder; or ``imagenet``, which must be had.
         model: a whole model to go on from.
         name: of the encoder.
+        beside: a second model, whose eyes look too.
     """
     from personvlm.training.imagenet import IMAGENET, imagenet_weights
     from personvlm.training.run import Start
@@ -203,8 +213,10 @@ def start_of(encoder: str | None, model: Path | None, name: str, quiet: bool = F
 
     if encoder is not None and model is not None:
         raise typer.BadParameter("choose one of --encoder and --from")
+    if beside is not None and model is None:
+        raise typer.BadParameter("--beside is the second of two models; name the first with --from")
     if model is not None:
-        return Start(model=model)
+        return Start(model=model, beside=beside)
     if encoder not in (None, IMAGENET):
         return Start(Path(encoder))
     try:

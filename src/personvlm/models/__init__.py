@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from personvlm.base.errors import InputError
+from personvlm.base.folders import check_there
 
 if TYPE_CHECKING:
     from personvlm.data.transform import Transform
@@ -33,6 +34,7 @@ def kind_of(directory: Path) -> str:
     """
     from personvlm.models.config import FILE
 
+    check_there(directory, f"a model is a folder that holds {FILE} and its weights")
     try:
         return str(json.loads((directory / FILE).read_text()).get("kind", "edge"))
     except (OSError, ValueError, AttributeError) as error:

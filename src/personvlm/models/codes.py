@@ -46,12 +46,14 @@ def exactly_coded(weights: Floats) -> Codes | None:
     return Codes(codes.astype(np.int8), first.astype(np.float32))
 
 
-def round_large(module: nn.Module, least: int = 1 << 16) -> int:
-    """Move 1x1 convolutions of at least ``least`` weights in ``module`` onto their grids, in place; returns how many
-    weights that are."""
+def round_large(module: nn.Module, least: int = 1 << 14) -> int:
+    """Move 1x1 convolutions and linear layers of at least ``least`` weights in ``module`` onto their grids, in place;
+    returns how many weights that are."""
     total = 0
     for layer in module.modules():
-        if isinstance(layer, nn.Conv2d) and layer.kernel_size == (1, 1) and layer.weight.numel() >= least:
+        if not isinstance(layer, nn.Conv2d | nn.Linear) or layer.weight.numel() < least:
+            continue
+        if isinstance(layer, nn.Linear) or layer.kernel_size == (1, 1):
             weights = layer.weight.detach().float().cpu().numpy()
             codes, scales = exactly_coded(weights) or coded(weights)
             layer.weight.data.copy_(layer.weight.data.new_tensor(codes * scales))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from personvlm.base.errors import InputError
@@ -81,6 +81,11 @@ class EdgeConfig:
         """
         path = directory / FILE
         try:
-            return cls(**json.loads(path.read_text()))
+            config = cls(**json.loads(path.read_text()))
+            for field in fields(cls):
+                value = getattr(config, field.name)
+                if type(value).__name__ != field.type or (type(value) is int and value < 1):
+                    raise ValueError(f"{field.name} is {value!r}")
+            return config
         except (OSError, ValueError, TypeError) as error:
             raise InputError(f"{path}: not the config of an edge model ({error})") from error

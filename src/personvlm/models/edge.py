@@ -41,11 +41,11 @@ class EdgeVLM(nn.Module):
         self.frozen = False
         rows, cols = config.grid
         self.encoder = build_encoder(config.encoder)
-        channels = self.encoder.channels
-        self.heads = AttributeHeads(channels, config.grid, config.head_dim, config.head_heads)
-        self.embedding = nn.Linear(channels[1], config.embedding_dim)
-        self.quality = nn.Linear(channels[1], 1)
-        self.projection = nn.Sequential(nn.Linear(channels[1], config.dim), nn.LayerNorm(config.dim))
+        self.heads = AttributeHeads(self.encoder.parts, config.grid, config.head_dim, config.head_heads)
+        self.width = self.encoder.parts[0][1]
+        self.embedding = nn.Linear(self.width, config.embedding_dim)
+        self.quality = nn.Linear(self.width, 1)
+        self.projection = nn.Sequential(nn.Linear(self.width, config.dim), nn.LayerNorm(config.dim))
         self.attributes = nn.Embedding(len(entries()), config.dim)
         nn.init.normal_(self.attributes.weight, std=0.02)
         positions = rows * cols + len(slots()) + config.max_text
@@ -75,9 +75,11 @@ class EdgeVLM(nn.Module):
 
     def read(self, fine: Tensor, coarse: Tensor) -> Seen:
         """The same from the encoder's maps, ``[N, Cf, 2h, 2w]`` and ``[N, Cc, h, w]``."""
+        logits = self.heads(fine, coarse)
+        if coarse.shape[1] > self.width:  # the second of a pair has a say in the attributes alone
+            coarse = coarse[:, : self.width]
         pooled = coarse.mean((2, 3))
         tokens = self.projection(resized(coarse, self.config.grid).flatten(2).transpose(1, 2))
-        logits = self.heads(fine, coarse)
         embedding = F.normalize(self.embedding(pooled), dim=1)
         if self.appearance is not None:
             embedding = self.appearance(embedding, tokens, logits)

@@ -30,6 +30,11 @@ class EdgeEncoder(nn.Module):
     channels: tuple[int, int]
     backbone: nn.Module
 
+    @property
+    def parts(self) -> tuple[tuple[int, int], ...]:
+        """Channels of the two maps by encoder, where there is more than one."""
+        return (self.channels,)
+
     def norms(self) -> Iterator[nn.BatchNorm2d]:
         """Every batch norm, from the input upwards."""
         return (module for module in self.modules() if isinstance(module, nn.BatchNorm2d))
@@ -155,12 +160,47 @@ class EfficientNetLiteEncoder(EdgeEncoder):
         fill(self.backbone, body, path)
 
 
+class PairedEncoder(EdgeEncoder):
+    """Two encoders that look at the same crop, their maps one after the other (:mod:`.pair`).
+
+    Args:
+        names: of two encoders.
+    """
+
+    def __init__(self, *names: str) -> None:
+        super().__init__()
+        self.first, self.second = (build_encoder(name) for name in names)
+        (fine, coarse), (other_fine, other_coarse) = self.parts
+        self.channels = (fine + other_fine, coarse + other_coarse)
+
+    @property
+    def parts(self) -> tuple[tuple[int, int], ...]:
+        """See :class:`EdgeEncoder`."""
+        return self.first.channels, self.second.channels
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """``[N, 3, H, W]`` -> the maps of :class:`EdgeEncoder`, the first encoder's channels first."""
+        fine, coarse = zip(self.first(pixels), self.second(pixels), strict=True)
+        return torch.cat(fine, 1), torch.cat(coarse, 1)
+
+    def load_pretrained(self, directory: Path) -> None:
+        """Refused: the two are trained apart.
+
+        Raises:
+            InputError: always.
+        """
+        raise InputError(f"{directory}: a pair of encoders takes no weights of one; train two models, and join them: "
+                         "`personvlm train edge --from FIRST --beside SECOND`")  # fmt: skip
+
+
 def build_encoder(name: str) -> EdgeEncoder:
-    """The encoder of a config, without weights.
+    """The encoder of a config, without weights; of two names with ``+`` between them, a pair.
 
     Raises:
         InputError: there is none of this name.
     """
+    if name.count("+") == 1:
+        return PairedEncoder(*name.split("+"))
     if name == "mobilenet_v2":
         return MobileNetV2Encoder()
     if name in SIZES:

@@ -66,7 +66,8 @@ def labelled_groups(samples: Sequence[Sample]) -> list[str]:
     people: dict[str, set[object]] = {}
     for row, sample in enumerate(samples):
         for name, fact in sample.annotations.known.items():
-            if GROUP[name].kind == "set" or 0 < len(fact.present) < len(GROUP[name].columns):
+            known = fact.present | fact.absent
+            if known and (GROUP[name].kind == "set" or len(known) < len(GROUP[name].columns)):
                 people.setdefault(name, set()).add(row if sample.identity is None else (sample.source, sample.identity))
     return [name for name in GROUP if len(people.get(name, ())) >= LEAST_PEOPLE]
 

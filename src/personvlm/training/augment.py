@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import torch
@@ -9,9 +10,19 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from personvlm.data.transform import Augment, Transform
+from personvlm.schema.groups import column_slices, columns
 
 CUT_HIDES = ("lower.garment", "lower.style", "lower.color", "footwear.type", "footwear.color")
 """Groups that a crop cut below the waist no longer shows."""
+
+
+@functools.cache
+def hidden_by_cut() -> Tensor:
+    """``bool [C]``: the columns of groups that a crop cut below the waist no longer shows."""
+    hidden = torch.zeros(len(columns()), dtype=torch.bool)
+    for name in CUT_HIDES:
+        hidden[column_slices()[name]] = True
+    return hidden
 
 
 class Augmented(NamedTuple):

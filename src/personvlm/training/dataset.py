@@ -4,6 +4,7 @@ step, so that a resumed run sees what an uninterrupted one would have seen."""
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -89,10 +90,10 @@ def cached_pixels(samples: Sequence[Sample], transform: Transform, cache: Path, 
     key = hashlib.sha256(repr((transform.height, transform.width, transform.fill)).encode())
     for sample in samples:
         stat = sample.image.stat()
-        key.update(f"{sample.image.resolve()}|{stat.st_size}|{stat.st_mtime_ns}\n".encode())
+        key.update(os.fsencode(f"{sample.image.resolve()}|{stat.st_size}|{stat.st_mtime_ns}\n"))
     path = cache / f"pixels-{key.hexdigest()[:16]}.npy"
     if not path.is_file():
-        part = path.with_suffix(".part")
+        part = path.with_suffix(f".{os.getpid()}.part")  # another run may be filling the same cache
         shape = (len(samples), transform.height, transform.width, 3)
         pixels = np.lib.format.open_memmap(part, "w+", np.uint8, shape)
         for index, sample in enumerate(track(samples, "decoding pictures", disable=quiet or len(samples) < 500)):

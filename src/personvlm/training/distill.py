@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -26,6 +27,7 @@ from personvlm.schema.groups import GROUP, column_slices, columns
 from personvlm.training.dataset import TrainingSet
 from personvlm.training.looks import neighbor_loss
 from personvlm.training.loop import fast_precision
+from personvlm.training.origin import Source, data_source, weights_source
 from personvlm.training.recipe import FILE as RECIPE
 from personvlm.training.recipe import Recipe
 from personvlm.training.validate import headline, logits_of
@@ -48,7 +50,7 @@ class Distillation:
             et al., CVPR 2020), and a step costs no pass of theirs. Whom they find alike is then not taught. Teachers
             that left a part of the people out (``Recipe.left_out``) are asked about those alone: what they say of
             people whom they know is what the labels say, right or wrong (cross-fitting).
-        mix: share of the crops that are laid over another (:func:`~personvlm.training.objective.mixed`).
+        mix: share of the crops that are laid over another (:func:`~personvlm.training.mixing.mixed`).
         weight_similarity: of the likeness of appearance vectors within a batch; 0: it is not taught.
         looks: ONNX files of re-identification models (:class:`~personvlm.training.looks.Looks`), which teach the
             appearance vector alone.
@@ -76,6 +78,14 @@ class Distillation:
         if self.temperature <= 0 or min(weights) < 0:
             raise InputError("the temperature of a distillation is above 0, and its weights are not negative; got "
                              f"{self.temperature} and {', '.join(map(str, weights))}")  # fmt: skip
+
+    def sources(self, unlabelled: Sequence[Sample]) -> dict[str, Source]:
+        """For the record of the run: the settings, what the teachers' files hold, and the pictures without labels."""
+        files = [weights_source(Path(each), "") for each in (*self.teachers, *self.looks)]
+        content = hashlib.sha256("".join(each.sum for each in files).encode()).hexdigest()
+        return {"distillation": Source(f"{self}, {len(unlabelled)} unlabelled"),
+                "teachers": Source(", ".join(each.name for each in files), content),
+                **({"unlabelled": data_source(Path("unlabelled"), unlabelled)} if unlabelled else {})}  # fmt: skip
 
     def save(self, directory: Path) -> None:
         """Write ``distillation.json`` into ``directory``."""
@@ -200,7 +210,7 @@ def whole_logits(teachers: Teachers, data: TrainingSet, transform: Transform, ca
         for tensor in model.state_dict().values():
             key.update(tensor.cpu().numpy().tobytes())
     for sample in data.samples:
-        key.update(f"{sample.image}\n".encode())
+        key.update(os.fsencode(f"{sample.image}\n"))
     path = cache / f"teachers-{key.hexdigest()[:16]}.npy"
     if not path.is_file():
         device = next(teachers.models[0][0].parameters()).device

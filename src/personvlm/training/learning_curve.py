@@ -246,6 +246,6 @@ def _start(size: Size, recipe: Recipe, samples: Sequence[Sample], encoder: Path 
         config = EdgeConfig(len(domain_vocabulary()), encoder=recipe.encoder, height=size.height, width=size.width,
                             head_dim=size.head_dim)
         part = folder.with_suffix(".part")
-        initial_model(config, Start(encoder=encoder), few, transform).save(part, half=False)
+        initial_model(config, encoder, few, transform).save(part, half=False)
         part.replace(folder)
     return Start(model=folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -75,7 +76,7 @@ def _vectors(model: Path, data: TrainingSet, cache: Path, quiet: bool) -> NDArra
         raise InputError(f"{model}: takes {shape}; a teacher of looks takes one picture, [1, 3, H, W] or [1, H, W, 3]")
     key = hashlib.sha256(content)
     for sample in data.samples:
-        key.update(f"{sample.image}\n".encode())
+        key.update(os.fsencode(f"{sample.image}\n"))
     path = cache / f"looks-{key.hexdigest()[:16]}.npy"
     if not path.is_file():
         planar = shape[1] == 3

@@ -68,7 +68,8 @@ def train(model: nn.Module, objective: Objective, recipe: Recipe, out: Path, *,
         The averaged weights of the last step, a state dict.
 
     Raises:
-        InputError: the time is to decide, and there are several processes, whose clocks differ.
+        InputError: the loss is no number any more; or the time is to decide, and there are several processes, whose
+            clocks differ.
     """
     accelerator = accelerator or make_accelerator(recipe)
     pace = pace or Pace(recipe.steps)
@@ -105,7 +106,11 @@ def train(model: nn.Module, objective: Objective, recipe: Recipe, out: Path, *,
                 accelerator.clip_grad_norm_(model.parameters(), recipe.clip)
                 optimizer.step()
                 update_average(average, model, min(recipe.ema, (1 + step) / (10 + step)))
-                log.add(step, {name: float(loss.detach()) for name, loss in losses.items()}, recipe.lr * factor)
+                told = {name: float(loss.detach()) for name, loss in losses.items()}  # a GPU is waited for only here
+                if not math.isfinite(told["loss"]):
+                    raise InputError(f"{out}: the loss of step {step} is {told['loss']}, the run has diverged; remove "
+                                     "it and train with a lower learning rate")  # fmt: skip
+                log.add(step, told, recipe.lr * factor)
             seen += recipe.batch
             rate = seen / (time.monotonic() - started)
             reached = pace.at(step + 1)

@@ -10,10 +10,11 @@ from personvlm.schema.groups import GROUP, column_slices
 
 
 def attribute_loss(logits: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-    """Sum over groups of the mean loss over the rows where a group is known.
+    """Sum over groups of the loss of the rows where a group is known, divided by the number of all rows: a group counts
+    for as much as it is labelled.
 
     Exclusive groups: ``-log sum of softmax over the admissible values`` (Jin & Ghahramani, "Learning with multiple
-    labels", NIPS 2002). Sets: binary cross-entropy over the known values, averaged over rows, summed over values.
+    labels", NIPS 2002). Sets: binary cross-entropy over the known values, summed over them.
 
     Args:
         logits, target, mask: each ``[N, C]``, as :meth:`Annotations.arrays` gives them.
@@ -49,6 +50,13 @@ def identity_loss(embedding: Tensor, identity: Tensor, temperature: float = 0.1)
     pairs = positive.sum(1)
     per_row = -(log_probability * positive).sum(1) / pairs.clamp_min(1)
     return per_row[pairs > 0].mean() if bool((pairs > 0).any()) else embedding.sum() * 0.0
+
+
+def quality_loss(logits: Tensor, quality: Tensor, counted: Tensor) -> Tensor:
+    """Mean binary cross-entropy of ``logits [N]`` for ``quality [N]``, of the rows that are ``counted`` (``bool [N]``);
+    0 where none is."""
+    each = F.binary_cross_entropy_with_logits(logits.float(), quality, reduction="none")
+    return (each * counted).sum() / counted.sum().clamp_min(1)
 
 
 def text_loss(logits: Tensor, words: Tensor, pad: int, smoothing: float) -> Tensor:

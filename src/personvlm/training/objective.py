@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
@@ -12,11 +10,12 @@ from personvlm.data.transform import Transform
 from personvlm.language.tokenizer import Tokenizer
 from personvlm.models.prefix import slots
 from personvlm.schema.groups import column_slices, columns
-from personvlm.training.augment import CUT_HIDES, augment
+from personvlm.training.augment import augment, hidden_by_cut
 from personvlm.training.budget import Pace
 from personvlm.training.captions import text_batch
 from personvlm.training.dataset import TrainingSet
-from personvlm.training.losses import attribute_loss, identity_loss, text_loss
+from personvlm.training.losses import attribute_loss, identity_loss, quality_loss, text_loss
+from personvlm.training.mixing import crossed, mixed
 from personvlm.training.recipe import Recipe
 
 
@@ -48,25 +47,28 @@ class EdgeObjective:
         generator = torch.Generator().manual_seed(recipe.seed * 7_919 + step)
         seen = augment(batch.images, (phase.height, phase.width), recipe.augment, self.transform, generator)
         target, mask = after_cut(batch.target, batch.mask, seen.cut)
-        pixels, plain = mixed(seen.pixels, self.mix, generator)
-        mask, identity = mask * plain[:, None], torch.where(plain, batch.identity, -1)
+        pixels, target, mask, own = crossed(seen.pixels, target, mask, 0.0 if phase.text else recipe.crossed,
+                                            ~seen.cut, generator)  # fmt: skip
+        pixels, plain = mixed(pixels, self.mix, generator)
+        mask, plain = mask * plain[:, None], plain & own
+        identity = torch.where(plain, batch.identity, -1)
         prefix = torch.zeros(len(batch.rows), len(slots()), dtype=torch.int64)
         words = torch.zeros(len(batch.rows), 1, dtype=torch.int64)
         if phase.text:
             annotations = [self.data.samples[row].annotations for row in batch.rows]
             prefix, words = text_batch(annotations, self.tokenizer, (recipe.seed, step), recipe.random_text,
                                        self.max_words, recipe.attribute_prefix)  # fmt: skip
-        share = slice(self.accelerator.process_index, None, self.accelerator.num_processes)
+        share = process_share(recipe.batch, self.accelerator)
         target, mask, words, prefix, identity, plain, quality = (
             x[share].to(device) for x in (target, mask, words, prefix, identity, plain, seen.quality)
         )
-        self.visible = ~(seen.cut[share, None] & hidden_by_cut())
+        self.visible = ~(seen.cut[share][:, None] & hidden_by_cut())
         pixels = pixels[share].to(device, memory_format=torch.channels_last)
         out, logits = model(pixels, prefix, words[:, :-1])
         losses = {
             "attributes": attribute_loss(out.logits, target, mask),
             "identity": identity_loss(out.embedding, identity),
-            "quality": nn.functional.binary_cross_entropy_with_logits(out.quality.float()[plain], quality[plain]),
+            "quality": quality_loss(out.quality, quality, plain),
         }  # fmt: skip
         total = (losses["attributes"] + recipe.weight_identity * losses["identity"]
                  + recipe.weight_quality * losses["quality"])  # fmt: skip
@@ -76,41 +78,21 @@ class EdgeObjective:
         return {"loss": total, **losses}
 
 
-@functools.cache
-def hidden_by_cut() -> Tensor:
-    """``bool [C]``: the columns of groups that a crop cut below the waist no longer shows."""
-    hidden = torch.zeros(len(columns()), dtype=torch.bool)
-    for name in CUT_HIDES:
-        hidden[column_slices()[name]] = True
-    return hidden
+def process_share(count: int, accelerator: Accelerator) -> Tensor:
+    """``int64``: the rows of a batch of ``count`` that this process looks at. The two pictures of a person, which stand
+    side by side, stay together where there are enough: apart, nobody would be there to be known again."""
+    rows = torch.arange(count)
+    unit = 2 if count >= 2 * accelerator.num_processes else 1
+    return rows[rows // unit % accelerator.num_processes == accelerator.process_index]
 
 
 def after_cut(target: Tensor, mask: Tensor, cut: Tensor) -> tuple[Tensor, Tensor]:
-    """Labels ``[N, C]`` of what augmentation has cut off (``bool [N]``) become unknown, and ``visibility`` known."""
+    """Labels ``[N, C]`` of what augmentation has cut off (``bool [N]``) become unknown, and ``visibility`` known: what
+    nothing was cut off shows what its label says, all of the person where there is none."""
     visibility = column_slices()["visibility"]
+    open_ = (cut | (mask[:, visibility] == 0).all(1))[:, None]
     mask = torch.where(cut[:, None] & hidden_by_cut(), torch.zeros_like(mask), mask)
     target = target.clone()
-    target[:, visibility] = torch.stack([(~cut).float(), cut.float()], 1)
+    target[:, visibility] = torch.where(open_, torch.stack([~cut, cut], 1).float(), target[:, visibility])
     mask[:, visibility] = 1.0
     return target, mask
-
-
-def mixed(pixels: Tensor, share: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Lay another crop of the batch over each of a random ``share`` of crops ``[N, 3, H, W]``, at a random strength.
-
-    Source: Zhang et al., "mixup", ICLR 2018; without labels, as pictures on which nobody has learned anything by heart
-    and a student can be taught a function: Beyer et al., "Knowledge distillation: a good teacher is patient and
-    consistent", CVPR 2022.
-
-    Returns:
-        The crops, and which are as they were (``bool [N]``); always at least one.
-    """
-    count = len(pixels)
-    plain = torch.rand(count, generator=generator) >= share
-    plain[0] = True
-    if share <= 0.0:
-        return pixels, plain
-    over = torch.randperm(count, generator=generator)
-    strength = torch.rand(count, generator=generator) * ~plain
-    strength = strength[:, None, None, None]
-    return pixels * (1.0 - strength) + pixels[over] * strength, plain

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from personvlm.base.errors import InputError
@@ -12,6 +14,9 @@ from personvlm.data.splits import Part
 from personvlm.data.transform import Augment
 
 FILE = "recipe.json"
+PRECISIONS = ("bf16", "fp16", "no")
+_ORDER = MappingProxyType({"phases": -1, "vision": 0, "steps": 2})
+"""Of settings that are about one another: ``steps`` scales the phases that the others have left."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,37 @@ class Phase:
         if len(cells) != 3 or words != ("text" if plus else "") or min(cells) < 1:
             raise ValueError(f"{text!r} is no phase; write STEPSxHEIGHTxWIDTH or STEPSxHEIGHTxWIDTH+text")
         steps, height, width = cells
+        if min(height, width) < 32:
+            raise ValueError(f"{text!r}: height and width must be 32 at least, as a cell of the encoder's grid")
         return cls(steps, height, width, bool(plus))
+
+
+def check_numbers(settings: Any, *, least: Mapping[str, float] = MappingProxyType({}),
+                  most: Mapping[str, float] = MappingProxyType({}), prefix: str = "") -> None:  # fmt: skip
+    """Refuse numbers of a dataclass that no training can be done with.
+
+    Args:
+        settings: whose fields that are numbers are looked at.
+        least, most: by field; from 0 to 4e9 (what a seed may be) where nothing is said.
+        prefix: what the command line puts before a name.
+
+    Raises:
+        InputError: one of them is out of range, or not a number.
+    """
+    for each in fields(settings):
+        value, low, high = getattr(settings, each.name), least.get(each.name, 0), most.get(each.name, 4e9)
+        if type(value) in (int, float) and not low <= value <= high:
+            raise InputError(f"{prefix}{each.name}={value}: must be from {low:g} to {high:g}")
+
+
+def check_precision(name: str) -> None:
+    """Refuse what training cannot compute in.
+
+    Raises:
+        InputError: it is none of bf16, fp16 and no.
+    """
+    if name not in PRECISIONS:
+        raise InputError(f"precision={name}: legal: {', '.join(PRECISIONS)}")
 
 
 @dataclass(frozen=True)
@@ -62,6 +97,8 @@ class Recipe:
         rendered: how many drawn people are added to the data.
         vision: False trains the decoder alone, on frozen eyes, in the text phases only.
         random_text: share of text rows whose attributes are drawn at random instead of read from labels.
+        crossed: share of crops that get the legs of another one, and what its labels say of them, before the text
+            phases (:func:`personvlm.training.mixing.crossed`).
         encoder: what edge sees with, a name of :func:`personvlm.models.encoder.build_encoder`; a model to go on from
             keeps its own.
         left_out: a part of the people that are not trained on, as in ``1/2`` (:class:`personvlm.data.splits.Part`):
@@ -91,6 +128,7 @@ class Recipe:
     vision: bool = True
     random_text: float = 0.3
     attribute_prefix: bool = True
+    crossed: float = 0.0
     encoder: str = "efficientnet_lite0"
     left_out: str = ""
     precision: str = "bf16"
@@ -102,6 +140,13 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.left_out:
             Part.parse(self.left_out)
+        if not self.phases:
+            raise InputError("a recipe without a phase; vision=false keeps those with +text alone, so name one, as in "
+                             "phases=450x256x128+text")  # fmt: skip
+        check_numbers(self, least={"batch": 1, "evaluate_every": 1, "clip": 1e-6},
+                      most={"ema": 1, "label_smoothing": 1, "crossed": 1})  # fmt: skip
+        check_numbers(self.augment, prefix="augment.")
+        check_precision(self.precision)
 
     @property
     def steps(self) -> int:
@@ -117,7 +162,7 @@ class Recipe:
         return self.phases[-1]
 
     def with_settings(self, settings: dict[str, str]) -> Recipe:
-        """A copy with ``name=value`` settings as the command line gives them, in their order.
+        """A copy with ``name=value`` settings as the command line gives them, in whatever order.
 
         ``steps=N`` scales the phases, ``phases=A,B`` sets them (:meth:`Phase.parse`), ``augment.NAME=V`` sets a
         strength of :class:`~personvlm.data.transform.Augment`.
@@ -128,14 +173,17 @@ class Recipe:
         recipe = self
         kinds = {f.name: type(getattr(self, f.name)) for f in fields(self)}
         strengths = {f"augment.{f.name}" for f in fields(Augment)}
-        for name, text in settings.items():
+        for name, text in sorted(settings.items(), key=lambda item: _ORDER.get(item[0], 1)):
             try:
                 if name == "steps":
+                    if int(text) < len(recipe.phases):
+                        raise ValueError(f"there are {len(recipe.phases)} phases, and each takes a step")
                     ratio = int(text) / recipe.steps
                     counts = [max(1, round(phase.steps * ratio)) for phase in recipe.phases]
-                    counts[-1] += int(text) - sum(counts)
+                    left = int(text) - sum(counts)
+                    counts[-1 if counts[-1] + left > 0 else counts.index(max(counts))] += left
                     pairs = zip(recipe.phases, counts, strict=True)
-                    recipe = replace(recipe, phases=tuple(replace(phase, steps=max(1, n)) for phase, n in pairs))
+                    recipe = replace(recipe, phases=tuple(replace(phase, steps=n) for phase, n in pairs))
                 elif name == "phases":
                     recipe = replace(recipe, phases=tuple(Phase.parse(phase) for phase in text.split(",")))
                 elif name in strengths:
@@ -166,9 +214,17 @@ class Recipe:
 
     @classmethod
     def load(cls, directory: Path) -> Recipe:
-        """Read ``recipe.json`` from ``directory``."""
-        raw: dict[str, Any] = json.loads((directory / FILE).read_text())
-        raw["phases"] = tuple(Phase(**phase) for phase in raw["phases"])
-        raw["source_weight"] = tuple((name, weight) for name, weight in raw["source_weight"])
-        raw["augment"] = Augment(**raw["augment"])
-        return cls(**raw)
+        """Read ``recipe.json`` from ``directory``.
+
+        Raises:
+            InputError: the file is absent or does not hold a recipe of edge.
+        """
+        path = directory / FILE
+        try:
+            raw: dict[str, Any] = json.loads(path.read_text("utf-8"))
+            raw["phases"] = tuple(Phase(**phase) for phase in raw["phases"])
+            raw["source_weight"] = tuple((name, weight) for name, weight in raw["source_weight"])
+            raw["augment"] = Augment(**raw["augment"])
+            return cls(**raw)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise InputError(f"{path}: not the recipe of a run of edge ({error}); take another folder") from error

@@ -24,6 +24,7 @@ from personvlm.language.vocabulary import PersonVocabulary
 from personvlm.models.codes import round_large
 from personvlm.models.config import EdgeConfig
 from personvlm.models.edge import EdgeVLM
+from personvlm.models.pair import paired
 from personvlm.schema.groups import column_slices
 from personvlm.training.appearance import fit_appearance
 from personvlm.training.budget import Budget, Pace
@@ -34,7 +35,7 @@ from personvlm.training.distill import Distillation, DistillObjective, Teachers,
 from personvlm.training.drawn import drawn_people
 from personvlm.training.looks import Looks
 from personvlm.training.loop import Objective, finish, make_accelerator, train
-from personvlm.training.objective import EdgeObjective
+from personvlm.training.objective import EdgeObjective, process_share
 from personvlm.training.origin import Source, check_origin, data_source, weights_source
 from personvlm.training.recipe import Recipe
 from personvlm.training.validate import headline, logits_of
@@ -48,10 +49,27 @@ WORDS_FROM = 6000
 
 @dataclass(frozen=True)
 class Start:
-    """Where weights come from: a folder of ImageNet weights for the encoder, or a whole model to go on from."""
+    """Where weights come from: a folder of ImageNet weights for the encoder, or a whole model to go on from.
+
+    Attributes:
+        beside: a second model, whose eyes look too from here on (:mod:`personvlm.models.pair`).
+    """
 
     encoder: Path | None = None
     model: Path | None = None
+    beside: Path | None = None
+
+    def load(self) -> EdgeVLM | None:
+        """The model to go on from, without an appearance layer, which is fitted anew to what becomes of it; None where
+        there is none.
+
+        Raises:
+            InputError: a folder does not hold a model; or the two are no pair.
+        """
+        if self.model is None:
+            return None
+        model = EdgeVLM.load(self.model).with_appearance(None)
+        return model if self.beside is None else paired(model, EdgeVLM.load(self.beside))
 
 
 @dataclass(frozen=True)
@@ -99,35 +117,42 @@ def train_edge(data: Path, out: Path, recipe: Recipe, start: Start, *, cache: Pa
     Raises:
         InputError: the data, the start, or what stands in ``out`` does not fit.
     """
+    if recipe.crossed and distillation is not None and (distillation.whole or distillation.looks):
+        raise InputError("crossed crops show nobody whom others have seen whole: take teachers that look at each crop, "
+                         "or crossed=0")  # fmt: skip
     train_samples, val_samples = read_training(data)
-    if start.model is not None:
-        recipe = replace(recipe, encoder=EdgeConfig.load(start.model).encoder)
-    out.mkdir(parents=True, exist_ok=True)
-    _check_same_run(out, recipe, {
+    begun = start.load()
+    if begun is not None:
+        recipe = replace(recipe, encoder=begun.config.encoder)
+    sources = {
         "data": data_source(data, train_samples, val_samples),
         "encoder": weights_source(start.encoder, "random"),
         "model": weights_source(start.model, "none"),
+        **({} if start.beside is None else {"beside": weights_source(start.beside, "none")}),
         **({} if budget is None else {"budget": Source(f"{budget.name} {budget.clock}")}),
-        **({} if distillation is None else {"distillation": Source(f"{distillation}, {len(unlabelled)} unlabelled")}),
-    })  # fmt: skip
+        **({} if distillation is None else distillation.sources(unlabelled)),
+    }  # fmt: skip
+    accelerator = make_accelerator(recipe)
     size = recipe.phases[-1]
     transform, tokenizer = Transform(height=size.height, width=size.width), domain_vocabulary()
     cache = cache or out / "cache"
-    train_samples += drawn_people(cache, recipe.rendered, recipe.seed, quiet)
-    if recipe.left_out:
-        part = Part.parse(recipe.left_out)
-        train_samples = [sample for sample in train_samples if not part.holds(sample)]
-        if not train_samples:
-            raise InputError(f"{data}: nobody is left to train on without part {recipe.left_out} of the people")
-    training = TrainingSet([*train_samples, *unlabelled], transform, cache, recipe.source_weight,
-                           recipe.identity_power, quiet)  # fmt: skip
-    validation = TrainingSet(val_samples, transform, cache, quiet=quiet)
+    with accelerator.main_process_first():  # writes, draws and decodes what the others find
+        out.mkdir(parents=True, exist_ok=True)
+        _check_same_run(out, recipe, sources, accelerator.is_main_process)
+        train_samples += drawn_people(cache, recipe.rendered, recipe.seed, quiet)
+        if recipe.left_out:
+            part = Part.parse(recipe.left_out)
+            train_samples = [sample for sample in train_samples if not part.holds(sample)]
+            if not train_samples:
+                raise InputError(f"{data}: nobody is left to train on without part {recipe.left_out} of the people")
+        training = TrainingSet([*train_samples, *unlabelled], transform, cache, recipe.source_weight,
+                               recipe.identity_power, quiet)  # fmt: skip
+        validation = TrainingSet(val_samples, transform, cache, quiet=quiet)
     torch.manual_seed(recipe.seed)
     model = initial_model(EdgeConfig(len(tokenizer), encoder=recipe.encoder, height=size.height,
-                                     width=size.width), start, training, transform)
+                                     width=size.width), begun or start.encoder, training, transform)
     if not recipe.vision:
         model.freeze_eyes()
-    accelerator = make_accelerator(recipe)
     loop, pace = recipe, Pace(recipe.steps)
     if budget is not None:
         loop, pace = budget.fitted(recipe, len(training.samples), torch.get_num_threads())
@@ -138,10 +163,11 @@ def train_edge(data: Path, out: Path, recipe: Recipe, start: Start, *, cache: Pa
         teachers = Teachers(distillation.teachers, accelerator.device)
         if not distillation.whole and any(part is not None for _, _, part in teachers.models):
             raise InputError("teachers that left people out are asked about those alone, which takes --whole")
-        share = slice(accelerator.process_index, None, accelerator.num_processes)
+        share: NDArray[np.int64] = process_share(recipe.batch, accelerator).numpy()
 
         def rows(step: int) -> NDArray[np.int64]:
-            return training.rows(recipe.batch, recipe.seed, step)[share]
+            chosen: NDArray[np.int64] = training.rows(recipe.batch, recipe.seed, step)[share]
+            return chosen
 
         def whole(step: int) -> tuple[Tensor, Tensor]:
             assert logits is not None
@@ -149,8 +175,9 @@ def train_edge(data: Path, out: Path, recipe: Recipe, start: Start, *, cache: Pa
             visible[:, column_slices()["visibility"]] = False  # of the whole picture, which the student does not get
             return logits[torch.from_numpy(rows(step))], visible
 
-        looks = Looks(distillation.looks, training, cache, quiet) if distillation.looks else None
-        logits = whole_logits(teachers, training, transform, cache, quiet) if distillation.whole else None
+        with accelerator.main_process_first():
+            looks = Looks(distillation.looks, training, cache, quiet) if distillation.looks else None
+            logits = whole_logits(teachers, training, transform, cache, quiet) if distillation.whole else None
         objective = DistillObjective(edge, teachers, distillation, transform,
                                      None if looks is None else lambda step: looks.similarity(rows(step)),
                                      None if logits is None else whole)  # fmt: skip
@@ -166,7 +193,7 @@ def train_edge(data: Path, out: Path, recipe: Recipe, start: Start, *, cache: Pa
     average = train(model, objective, loop, out, evaluate=evaluate, accelerator=accelerator, pace=pace, quiet=quiet)
     if accelerator.is_main_process:
         judge.load_state_dict(average)
-        round_large(judge.encoder)
+        round_large(judge)
         fit_appearance(judge.eval(), train_samples, transform, quiet=quiet)
         judge.config = judge.config.told_apart(*judge.weight_bytes())
         judge.save(out)
@@ -180,26 +207,29 @@ def train_edge(data: Path, out: Path, recipe: Recipe, start: Start, *, cache: Pa
     return Trained(val_samples, taught_values([sample.annotations for sample in train_samples]))
 
 
-def initial_model(config: EdgeConfig, start: Start, data: TrainingSet, transform: Transform) -> EdgeVLM:
-    """A model to begin with, in the memory layout that convolutions are fastest in."""
-    if start.model is not None:
-        model = EdgeVLM.load(start.model).with_appearance(None)  # it is fitted anew to what the model becomes
+def initial_model(config: EdgeConfig, begun: EdgeVLM | Path | None, data: TrainingSet,
+                  transform: Transform) -> EdgeVLM:  # fmt: skip
+    """A model to begin with, in the memory layout that convolutions are fastest in: one to go on from, one with the
+    encoder's weights from a folder, or one that knows nothing."""
+    if isinstance(begun, EdgeVLM):
+        model = begun
         if model.config.vocabulary != config.vocabulary:
-            raise InputError(f"{start.model}: its vocabulary has {model.config.vocabulary} words, this version's "
-                             f"{config.vocabulary}; start from ImageNet weights instead")  # fmt: skip
+            raise InputError(f"the model to go on from has a vocabulary of {model.config.vocabulary} words, this "
+                             f"version one of {config.vocabulary}; start from ImageNet weights instead")  # fmt: skip
     else:
         model = EdgeVLM(config)
-        if start.encoder is not None:
-            model.encoder.load_pretrained(start.encoder)
+        if begun is not None:
+            model.encoder.load_pretrained(begun)
             rows = np.random.default_rng(0).permutation(len(data.samples))[:128]
             model.encoder.restore_batch_norm(torch.from_numpy(transform.normalize(data.pixels[np.sort(rows)])))
     channels_last: EdgeVLM = model.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return channels_last
 
 
-def _check_same_run(out: Path, recipe: Recipe, sources: dict[str, Source]) -> None:
+def _check_same_run(out: Path, recipe: Recipe, sources: dict[str, Source], write: bool) -> None:
     """A run is only continued under the recipe and with the data and weights that it was begun with."""
     if (out / "recipe.json").is_file() and Recipe.load(out) != recipe:
         raise InputError(f"{out}: holds a run with another recipe; take another --out, or remove it")
-    check_origin(out, sources)
-    recipe.save(out)
+    check_origin(out, sources, write)
+    if write:
+        recipe.save(out)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from personvlm.base.errors import InputError
 from personvlm.models.presets import TRANSFORMS, StageConfig, preset
 from personvlm.models.vision import VisionEncoder
-from personvlm.training.recipe import FILE, Phase, Recipe
+from personvlm.training.recipe import FILE, Phase, Recipe, check_numbers, check_precision
 
 SMALLEST_SCALED = 32
 """Crops per step of the study's smallest batch."""
@@ -59,6 +59,11 @@ class StageRecipe:
     max_vocab_size: int = 5000
     checkpoint_minutes: float = 4.0
     trained_ends: bool = True
+
+    def __post_init__(self) -> None:
+        check_numbers(self, least={"epochs": 1, "batch_size": 1, "clip": 1e-6, "min_freq": 1, "max_vocab_size": 1},
+                      most={"label_smoothing": 1})  # fmt: skip
+        check_precision(self.precision)
 
     @classmethod
     def of(cls, stage: str) -> StageRecipe:
@@ -167,8 +172,9 @@ def with_encoder(config: StageConfig, encoder: str) -> StageConfig:
 
 
 def _kinds(cls: type) -> dict[str, str]:
-    """Settable fields and the names of their types."""
-    return {each.name: str(each.type) for each in fields(cls) if each.name not in ("kind", "schema_version")}
+    """Settable fields and the names of their types. How many words there are, the tokenizer says."""
+    fixed = ("kind", "schema_version", "vocabulary")
+    return {each.name: str(each.type) for each in fields(cls) if each.name not in fixed}
 
 
 def _truth(text: str) -> bool:

@@ -100,7 +100,7 @@ class Found:
         if self.loaded is not None:
             return self.loaded
         captions = list(data.corpus())
-        realised = len(captions) < len(data)
+        realised = not all(data.given)
         texts = [*captions, *domain_corpus()] if realised else captions
         if self.tokenizer == BPE:
             return DomainBPE.from_corpus(texts, recipe.max_vocab_size)

@@ -9,10 +9,11 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from personvlm.base.errors import InputError
+from personvlm.training.checkpoint import save_tensors
 
 BEST = "best.safetensors"
 
@@ -46,7 +47,7 @@ class EarlyStopping:
             if self.best is None or figures[self.metric] < self.best:
                 self.best, self.since = figures[self.metric], 0
                 part = self.path.with_suffix(".part")
-                save_file({name: tensor.detach().cpu().contiguous() for name, tensor in average.items()}, part)
+                save_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in average.items()}, part)
                 os.replace(part, self.path)
             else:
                 self.since += 1

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from personvlm.base.errors import InputError
 from personvlm.data.lines import read_lines
+from personvlm.data.own import DATASET
 from personvlm.data.readers import read_msp60k, read_samples
 from personvlm.data.sample import Sample
-from personvlm.data.sources import read_training
+from personvlm.data.sources import check_apart, read_training
 from personvlm.data.splits import split_by_identity
 from personvlm.data.transform import Transform, swap_sides
 from personvlm.language.normalise import normalise
@@ -40,14 +41,13 @@ def read_study(data: Path, images: Path | None = None) -> tuple[list[Sample], li
     elif (data / "train.jsonl").is_file() and (known := _format(data / "train.jsonl")):
         train, val = (read_samples(data / f"{part}.jsonl", known, images) for part in ("train", "val"))
     else:
+        if images is not None:
+            raise InputError(f"--images {images}: is for files in MSP60K's or PETA's format; in the project's own, "
+                             f"paths start from what {DATASET} beside them says, else from their folder")  # fmt: skip
         train, val = read_training(data)
     if not train or not val:
         raise InputError(f"{data}: too few samples to train on some and validate on others")
-    people = [{(sample.source, sample.identity) for sample in part if sample.identity} for part in (train, val)]
-    if shared := sorted(str(identity) for _, identity in people[0] & people[1]):
-        raise InputError(f"{data}: {len(shared)} people or tracks are in both train.jsonl and val.jsonl, as "
-                         f"{', '.join(shared[:3])}; validation would only test memory. Put both into one file: one "
-                         "file is split by track")  # fmt: skip
+    check_apart(data, train, val)
     return train, val
 
 
