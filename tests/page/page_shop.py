@@ -6,6 +6,7 @@ import json
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,13 @@ def serious(page: Any, axe: str, *rules: str) -> list[str]:
             for each in found["violations"] if each["impact"] != "minor" for node in each["nodes"]]  # fmt: skip
 
 
+def somebody(like: Described, track: int, camera: str, *, at: float | None = None, **more: Any) -> Described:
+    """A new person of now, or of ``at``, who looks like another."""
+    request, now = like.request, time.time() if at is None else at
+    made = type(request).build(camera, track, "new_track", now, request.crop, **more)
+    return like.model_copy(update={"request": made, "described_at": now})
+
+
 class Shop:
     """A server that runs over a store and a queue in ``folder``."""
 
@@ -52,7 +60,8 @@ class Shop:
         queue.close()
         given = {"store": self.store_url, "queue": self.queue_url, **settings}
         describers = given.pop("describers", None) or [StandIn()]
-        self.running = Running(ServerSettings(port=free_port(), **given), describers)
+        self._start = lambda port: Running(ServerSettings(port=port, **given), describers)
+        self.running = self._start(free_port())
         self.url = self.running.url
 
     def __enter__(self) -> Shop:
@@ -62,6 +71,19 @@ class Shop:
     def __exit__(self, *problem: object) -> None:
         self.running.app.state.feed.close()
         self.running.__exit__(*problem)
+
+    def restart(self, meanwhile: Callable[[], None]) -> None:
+        """End the server, and start another at the same address."""
+        self.__exit__()
+        meanwhile()
+        self.running = self._start(self.running.port)
+        self.running.__enter__()
+
+    def cut(self) -> None:
+        """End the live feeds that are open; their readers may come again."""
+        feed = self.running.app.state.feed
+        for queue in list(feed._listeners):
+            feed._task.get_loop().call_soon_threadsafe(queue.put_nowait, None)
 
     def view(self, name: str) -> str:
         """Address of a view of the page."""
@@ -86,3 +108,8 @@ class Shop:
             store.add(described)
             if judged:
                 Alerts(store).observe(described)
+
+    def erase(self, people: list[str]) -> None:
+        """As the command line does, in another connection."""
+        with Store.open(self.store_url) as store:
+            store.erase(people, actor="test", reason="asked to")

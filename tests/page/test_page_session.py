@@ -103,7 +103,7 @@ def test_a_session_that_ends_asks_again(page: Any, closed: Shop, secrets: dict[s
     sign_in(page, closed, secrets["boss"])
     page.locator(".card").first.wait_for()
     closed.running.app.state.sessions._open.clear()
-    page.get_by_role("link", name="Cameras").click()
+    page.evaluate("location.hash = '#/cameras'")  # the feed may find out first, and the links are gone then
     page.get_by_text("The session has ended. Sign in again.").wait_for()
 
 
@@ -117,3 +117,50 @@ def test_nothing_on_the_page_is_inline_or_from_elsewhere(page: Any, closed: Shop
     page.evaluate("""() => { const bad = document.createElement("script"); bad.textContent = "window.bad = 1";
                      document.head.append(bad); }""")
     assert page.evaluate("window.bad") is None
+
+
+def test_who_is_not_signed_in_is_asked_wherever_they_go(page: Any, closed: Shop) -> None:
+    page.expected.append("401")
+    page.goto(closed.view("search"))
+    page.get_by_label("Token").wait_for()
+    page.get_by_role("link", name="PersonVLM").click()
+    until(page, "location.hash === '#/live'")
+    page.get_by_label("Token").wait_for()
+    assert page.get_by_role("heading", level=1).inner_text() == "Sign in"
+
+
+def test_who_could_not_sign_out_is_not_told_that_they_did(page: Any, closed: Shop, secrets: dict[str, Any]) -> None:
+    sign_in(page, closed, secrets["boss"])
+    page.locator(".card").first.wait_for()
+    page.expected.append("ERR_FAILED")
+    page.route("**/v1/session", lambda route: route.abort())
+    page.get_by_role("button", name="Sign out").click()
+    page.locator("#said", has_text="The server does not answer.").wait_for()
+    assert page.get_by_label("Token").count() == 0
+    assert len(page.context.cookies()) == 1
+
+
+def test_a_page_whose_session_another_window_ended_says_so(page: Any, closed: Shop, secrets: dict[str, Any]) -> None:
+    sign_in(page, closed, secrets["boss"])
+    page.locator(".card").first.wait_for()
+    page.goto(closed.view("rules"))
+    page.get_by_role("button", name="Let blue-top rest").wait_for()
+    other = page.context.new_page()
+    other.goto(closed.view("cameras"))
+    other.get_by_role("button", name="Sign out").click()
+    other.get_by_label("Token").fill(secrets["boss"])
+    other.get_by_role("button", name="Sign in").click()
+    other.get_by_role("heading", name="Cameras").wait_for()
+    page.expected.append("403")
+    page.get_by_role("button", name="Let blue-top rest").click()
+    page.locator("#said", has_text="signed in anew. Load this page again.").wait_for()
+
+
+def test_a_feed_that_is_refused_since_the_session_ended_asks_again(page: Any, closed: Shop,
+                                                                   secrets: dict[str, Any]) -> None:  # fmt: skip
+    sign_in(page, closed, secrets["boss"])
+    page.locator("span.live", has_text="Live").wait_for()
+    page.locator(".card").first.wait_for()
+    closed.running.app.state.sessions._open.clear()
+    closed.cut()
+    page.get_by_text("The session has ended. Sign in again.").wait_for()

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from page_shop import Shop, until
+from page_shop import Shop, somebody, until
 
 from personvlm.schema import Described
 
@@ -292,19 +292,33 @@ def test_how_long_a_camera_keeps_people_is_said_there(page: Any, shop: Shop) -> 
     assert (kept["gate"]["keep_days"], kept["gate"]["keep_crops"], kept["hall"]["keep_days"]) == (30, False, None)
 
 
+def alarming(shop: Shop, walk: list[tuple[int, Described]], track: int, camera: str) -> Described:
+    """Somebody whom a rule fits, at any time of day."""
+    known = {alert["person"] for alert in shop.get("/v1/alerts?rule=blue-top")["alerts"]}
+    like = next(event for _, event in walk if event.request.person in known and event.request.others)
+    fresh = somebody(like, track, camera)
+    return fresh.model_copy(update={"request": fresh.request.model_copy(update={"others": like.request.others})})
+
+
 def test_an_alert_appears_by_itself(page: Any, shop: Shop, walk: list[tuple[int, Described]]) -> None:
     page.goto(shop.view("alerts"))
     page.locator(".alert").first.wait_for()
-    known = shop.get("/v1/alerts")["alerts"][0]
-    like = next(event for _, event in walk if event.request.person == known["person"] and event.request.others)
-    fresh = somebody(like, 4003, "roof")
-    fresh = fresh.model_copy(update={"request": fresh.request.model_copy(update={"others": like.request.others})})
-    shop.add([fresh], judged=True)
+    shop.add([alarming(shop, walk, 4003, "roof")], judged=True)
     page.locator(".alert", has_text="roof").wait_for(timeout=10_000)
 
 
-def somebody(like: Described, track: int, camera: str) -> Described:
-    """A new person of now who looks like another."""
-    request = like.request
-    made = type(request).build(camera, track, "new_track", time.time(), request.crop)
-    return like.model_copy(update={"request": made, "described_at": time.time()})
+@pytest.mark.parametrize(("view", "card"), [("alerts", ".alert"), ("live", ".card")])
+def test_who_comes_before_the_feed_begins_is_shown(page: Any, shop: Shop, walk: list[tuple[int, Described]],
+                                                   view: str, card: str) -> None:  # fmt: skip
+    """The list is read, somebody comes, and only then does the server begin to tell of who comes."""
+    camera = f"between-{view}"
+    fresh = alarming(shop, walk, 4010 + len(view), camera)
+
+    def late(route: Any) -> None:
+        page.locator(card).first.wait_for()
+        shop.add([fresh], judged=True)
+        route.continue_()
+
+    page.route("**/v1/events/stream*", late, times=1)
+    page.goto(shop.view(view))
+    page.locator(card, has_text=camera).wait_for(timeout=10_000)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,6 +17,7 @@ from serving import StandIn, free_port
 from stored import Site, described, filled
 
 from personvlm.server.settings import ServerSettings
+from personvlm.server.tokens import TokenFile, create, revoke
 from personvlm.store import Store
 
 
@@ -57,6 +59,22 @@ def test_the_live_feed(site: Site) -> None:
     assert site.get("/v1/events/stream", headers={"last-event-id": "x"}).status_code == 422
 
 
+def test_who_is_erased_is_told_to_whoever_shows_them(site: Site) -> None:
+    """However they were erased: here by another process that has the database, as the command line does."""
+    hall, thread = live(site, 2, camera="hall")
+    time.sleep(0.2)
+    here, there = described(30), described(31, camera="hall")
+    with Store.open(site.store_url) as store:
+        store.add([there])
+        until_told = time.monotonic() + 10
+        while not hall and time.monotonic() < until_told:
+            time.sleep(0.05)
+        store.erase([here.request.person, there.request.person], actor="test", reason="asked to")
+    thread.join(20)
+    assert [each.get("track") for each in hall] == [31, None]
+    assert hall[1] == {"people": [here.request.person, there.request.person]}
+
+
 def test_feeds_that_open_together_hear_each_event_once(site: Site) -> None:
     feed, looks = site.server.app.state.feed, site.server.app.state.services.settled
     look = looks.upto
@@ -72,6 +90,30 @@ def test_feeds_that_open_together_hear_each_event_once(site: Site) -> None:
         assert [each["track"] for each in found] == [20, 21, 22]
     feed.close()
     assert site.get("/v1/events/stream").status_code == 503, "it has ended for good"
+
+
+@pytest.mark.parametrize("by", ["token", "session"])
+def test_a_revoked_token_hears_nothing_more(serve: Callable[..., Any], tmp_path: Path, by: str) -> None:
+    url, _ = filled(tmp_path)
+    file = tmp_path / "tokens.json"
+    secret, kept = create("somebody", ["read"])
+    TokenFile(file).save(kept)
+    server = serve(store=url, token_file=file)
+    with httpx.Client(base_url=server.url, timeout=20) as client:
+        bearer = {"authorization": f"Bearer {secret}"}
+        if by == "token":
+            client.headers.update(bearer)
+        else:
+            client.post("/v1/session", headers=bearer).raise_for_status()
+        with client.stream("GET", "/v1/events/stream") as answer:
+            lines = answer.iter_lines()
+            next(lines)
+            revoke(TokenFile(file), kept.id)
+            time.sleep(2.5)
+            with Store.open(url) as store:
+                store.add([described(20)])
+            assert not [line for line in lines if line.startswith("data:")], "it ends, and does not wait for a beat"
+        assert client.get("/v1/events").status_code == 401
 
 
 @pytest.fixture(scope="module")

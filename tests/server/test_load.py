@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from load import over_http
 from serving import StandIn, jpeg
+
+pytestmark = pytest.mark.alone
 
 Serve = Callable[..., Any]
 PICTURES = [jpeg(seed=seed) for seed in range(8)]

@@ -13,6 +13,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import urlsplit
@@ -35,7 +36,7 @@ SESSION_S = 12 * 3600.0
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 _MOST_SESSIONS = 10_000
-_RECHECK_S = 1.0
+RECHECK_S = 1.0
 _log = logging.getLogger("personvlm.server")
 
 
@@ -109,7 +110,10 @@ class Rates:
 
 
 class Access:
-    """Lets requests through to ``app`` with ``scope["state"]["principal"]`` set, or answers 401, 403, 421 or 429."""
+    """Lets requests through to ``app`` with ``scope["state"]["principal"]`` set, or answers 401, 403, 421 or 429.
+
+    ``scope["state"]["still"]()`` tells whether it would do so now: what is answered for hours asks again.
+    """
 
     def __init__(self, app: ASGIApp, settings: ServerSettings, tokens: Tokens | None, sessions: Sessions) -> None:
         self._app, self._settings, self._tokens, self._sessions = app, settings, tokens, sessions
@@ -127,6 +131,7 @@ class Access:
             if route is None:  # what has no scope is not there, whatever the routes behind may think of it
                 raise _nothing(scope)
             scope["state"]["principal"] = await self._admit(scope, SCOPE[route])
+            scope["state"]["still"] = partial(self._still, Headers(scope=scope), SCOPE[route])
         except Problem as problem:
             await answer(scope["path"], problem)(scope, receive, send)
             return
@@ -159,6 +164,15 @@ class Access:
                           "as POST /v1/session gave it")  # fmt: skip
         return principal
 
+    async def _still(self, headers: Headers, wanted: str) -> bool:
+        if self._tokens is None:
+            return True
+        try:
+            principal = await self._who(headers)
+        except Problem:  # nobody knows who is asking; the client comes again
+            return False
+        return principal is not None and (wanted in (PUBLIC, ANY) or wanted in principal.scopes)
+
     async def _who(self, headers: Headers) -> Principal | None:
         assert self._tokens is not None
         kind, _, token = headers.get("authorization", "").partition(" ")
@@ -176,8 +190,8 @@ class Access:
         """Looked up once in a while only: a token that is revoked ends that much later."""
         assert self._tokens is not None
         digest, now = _digest(token), time.monotonic()
-        known, at = self._checked.get(digest, (None, -_RECHECK_S))
-        if known is None or now - at >= _RECHECK_S or known.over(time.time()):
+        known, at = self._checked.get(digest, (None, -RECHECK_S))
+        if known is None or now - at >= RECHECK_S or known.over(time.time()):
             known = await looked_up(check, token, self._tokens)
             self._checked.pop(digest, None)
             if known is not None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
@@ -13,6 +15,7 @@ from fastapi.responses import Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from personvlm.schema import Described
+from personvlm.server.access import RECHECK_S
 from personvlm.server.languages import SPEAKS
 from personvlm.server.people import Camera, Limit
 from personvlm.server.problems import Json, Problem
@@ -34,22 +37,33 @@ _LARGEST = 2**62
 Number = Annotated[int, Query(ge=0, le=_LARGEST, description="`next` of the part before, or a number of an event.")]
 
 
+@dataclass(frozen=True)
+class Erasure:
+    """People who were erased: whoever shows them is to stop that."""
+
+    people: tuple[str, ...]
+
+
+New = tuple[int, Described] | Erasure | None
+"""An event with its number, or who is gone, or None: there is nothing more for this reader."""
+
+
 class Feed:
     """Looks for what is new in the store, once for all who listen, and only while somebody does."""
 
     def __init__(self, service: Services) -> None:
         self._service = service
-        self._listeners: set[asyncio.Queue[tuple[int, Described] | None]] = set()
+        self._listeners: set[asyncio.Queue[New]] = set()
         self._task: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
         self._closed = False
 
     @contextlib.asynccontextmanager
-    async def listen(self) -> AsyncIterator[asyncio.Queue[tuple[int, Described] | None]]:
-        """A queue of (number, event); None at its end says that its reader was too slow."""
+    async def listen(self) -> AsyncIterator[asyncio.Queue[New]]:
+        """A queue of what is new; None at its end says that its reader was too slow."""
         if len(self._listeners) >= MOST:
             raise Problem(429, "too_many_feeds", f"{MOST} feeds are open already", headers={"Retry-After": "10"})
-        queue: asyncio.Queue[tuple[int, Described] | None] = asyncio.Queue(_WAITING + 1)
+        queue: asyncio.Queue[New] = asyncio.Queue(_WAITING + 1)
         self._listeners.add(queue)
         try:
             await self._start()
@@ -62,8 +76,9 @@ class Feed:
         async with self._starting:
             if self._task is None or self._task.done():
                 last = await run_in_threadpool(self._service.settled.upto)
+                audited = await run_in_threadpool(self._service.store.last_audited)
                 if not self._closed:
-                    self._task = asyncio.create_task(self._poll(last))
+                    self._task = asyncio.create_task(self._poll(last, audited[0] if audited else 0))
         if self._closed:
             raise Problem(503, "closing", "the server ends", headers={"Retry-After": "5"})
 
@@ -76,8 +91,9 @@ class Feed:
             if not queue.full():
                 queue.put_nowait(None)
 
-    async def _poll(self, sent: int) -> None:
-        """Everything that follows number ``sent``, once nothing can come before it any more."""
+    async def _poll(self, sent: int, audited: int) -> None:
+        """Everything that follows number ``sent``, once nothing can come before it any more, and who was erased since
+        row ``audited`` of the audit."""
         while self._listeners:
             await asyncio.sleep(POLL_S)
             with contextlib.suppress(Exception):  # a database that is away comes back, and nothing was passed over
@@ -86,8 +102,13 @@ class Feed:
                     for each in part:
                         self._pass_on(each)
                     sent = part[-1][0]
+                while rows := await run_in_threadpool(self._service.store.audited, audited, _PART):
+                    audited = rows[-1].id
+                    for row in rows:
+                        if row.action == "erase":
+                            self._pass_on(Erasure(tuple(row.detail["people"])))
 
-    def _pass_on(self, each: tuple[int, Described]) -> None:
+    def _pass_on(self, each: New) -> None:
         for queue in list(self._listeners):
             if queue.qsize() < _WAITING:
                 queue.put_nowait(each)
@@ -123,8 +144,11 @@ def events(request: Request, after: Number = 0, camera: Camera = None, limit: Li
     return Json({"events": found, "next": after})
 
 
-_STREAM: Any = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}},
-                      "description": "`id`: the number, `event`: `described`, `data`: an Event in JSON."}}  # fmt: skip
+_STREAM: Any = {200: {
+    "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    "description": "`id`: the number, `event`: `described`, `data`: an Event in JSON. And `event`: `erased`, `data`: "
+                   '`{"people": [ids]}`, who must not be shown any longer.',
+}}  # fmt: skip
 
 
 @router.get("/v1/events/stream", response_class=Response, responses=_STREAM, dependencies=SPEAKS,
@@ -151,14 +175,27 @@ async def stream(request: Request, camera: Camera = None, after: Annotated[int |
                 for last, each in part:
                     if camera is None or each.request.camera in camera:
                         yield _line(last, each, service)
+            beat = asked = time.monotonic()
             while True:
-                try:
-                    new = await asyncio.wait_for(queue.get(), BEAT_S)
-                except asyncio.TimeoutError:
-                    yield ": still here\n\n"
-                    continue
+                new: New = None
+                with contextlib.suppress(asyncio.TimeoutError):
+                    new = await asyncio.wait_for(queue.get(), RECHECK_S)
+                    if new is None:
+                        return
+                now = time.monotonic()
+                if now - asked >= RECHECK_S:
+                    asked = now
+                    if not await request.state.still():  # a token that was revoked, a session that is over
+                        return
                 if new is None:
-                    return
+                    if now - beat >= BEAT_S:
+                        beat = now
+                        yield ": still here\n\n"
+                    continue
+                beat = now
+                if isinstance(new, Erasure):
+                    yield f"event: erased\ndata: {json.dumps({'people': new.people})}\n\n"
+                    continue
                 number, described = new
                 if number > last and (camera is None or described.request.camera in camera):
                     yield _line(number, described, service)

@@ -64,7 +64,7 @@ def fetch_picture(url: str, settings: ServerSettings, end: float | None = None) 
     left = end - time.monotonic()
     if left <= 0:
         raise _slow(settings)
-    connection = _connection(parts.scheme, name, port, found[0], min(_CONNECT_S, left))
+    connection = _connection(parts.scheme, name, port, found, min(_CONNECT_S, left))
     try:
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         with _cut_off(connection, end):

@@ -24,7 +24,7 @@ class ServerSettings:
         model: folder of a model; None: the one that ships.
         token_file: file with tokens (``personvlm token create --file``). With a store, its table counts too.
         gender, age: False: nobody can get it from this server, whatever they ask for.
-        blur: cameras whose crops are blurred where the face is, before anybody sees them; ``*`` is every camera.
+        blur: cameras whose crops are blurred where the head usually is, before anybody sees them; ``*``: all.
         hide: cameras whose crops are never shown; ``*`` is every camera.
         fetch_urls: pictures may be named by public http(s) addresses.
         fetch_from: hosts (``nvr.local``, ``10.0.0.7:5000``) that pictures may be fetched from although they are not

@@ -32,19 +32,21 @@ export default async function alerts(root, { query, signal }) {
   const state = query.get("state") ?? "";
   const rule = query.get("rule");
   const place = h("div", { class: "results" }, loading());
+  const news = h("div", { role: "status" });
   const select = choice(STATES, state, () => {
     const next = new URLSearchParams(query);
     if (select.value) next.set("state", select.value); else next.delete("state");
     location.hash = `#/alerts?${next}`;
   });
   replace(root, heading("Alerts", h("div", { class: "tools" }, field("state", "Show", select),
-    h("a", { class: "button", href: "#/rules" }, "Rules"))), place);
+    h("a", { class: "button", href: "#/rules" }, "Rules"))), news, place);
 
   async function act(alert, what, done) {
     const card = place.querySelector(`[data-alert="${alert.id}"]`);
     try {
       const changed = await post(`/v1/alerts/${alert.id}/${what}`);
       const made = one(changed);
+      known.set(changed.id, changed.state);
       card?.replaceWith(made);
       say(done);
       (made.querySelector("button") ?? made.querySelector("a"))?.focus();
@@ -64,6 +66,7 @@ export default async function alerts(root, { query, signal }) {
   }
 
   let last = "";
+  let known = new Map();  // the state of each that is shown
   let parts = 1;
 
   const part = (after) => get("/v1/alerts", { state, rule, limit: PART, after }, signal);
@@ -88,12 +91,26 @@ export default async function alerts(root, { query, signal }) {
     place.querySelectorAll(".card")[first]?.querySelector("a")?.focus();
   }
 
+  // Whoever is at one of them is not disturbed, and told.
+  async function look() {
+    if (!place.contains(document.activeElement)) { await show(); return; }
+    const found = await all().catch(() => ({ alerts: [] }));
+    if (!signal.aborted && !news.firstChild && found.alerts.some((alert) => known.get(alert.id) !== alert.state)) {
+      replace(news, h("span", { class: "note" }, "There is something new."), " ", h("button", { type: "button", onclick: async () => {
+        await show();
+        place.querySelector("a")?.focus();
+      } }, "Show it"));
+    }
+  }
+
   async function show() {
+    replace(news);
     await attempt(place, async () => {
       const found = await all();
       const now = JSON.stringify([found.next === null, ...found.alerts.map((alert) => [alert.id, alert.state, alert.seen_at])]);
       if (signal.aborted || (now === last && place.querySelector(".card"))) return;
       last = now;
+      known = new Map(found.alerts.map((alert) => [alert.id, alert.state]));
       if (!found.alerts.length) {
         replace(place, empty(state || rule ? "No alert is like that" : "No alert is open", "An alert is raised when somebody fits a rule.",
           h("a", { class: "button", href: "#/rules" }, "Make a rule")));
@@ -107,13 +124,13 @@ export default async function alerts(root, { query, signal }) {
   }
   await show();
 
-  // What is described may raise an alert. Whoever is at one of them is not disturbed.
+  // What is described may raise an alert. Where people come all the time, nothing waits for a pause.
   let due = 0;
-  const again = () => {
-    clearTimeout(due);
-    due = setTimeout(() => (place.contains(document.activeElement) ? again() : show()), 1500);
-  };
-  const stop = feed({}, again, (state) => { if (state === "gap") again(); });
+  const again = () => { due ||= setTimeout(() => { due = 0; look(); }, 1500); };
+  place.addEventListener("focusout", () => setTimeout(() => {
+    if (news.firstChild && !signal.aborted && !place.contains(document.activeElement) && !news.contains(document.activeElement)) show();
+  }));
+  const stop = feed({}, again, (state) => { if (state === "gap") again(); }, again);
   signal.addEventListener("abort", () => { stop(); clearTimeout(due); });
   if (signal.aborted) stop();
 }

@@ -16,8 +16,15 @@ function address(path, query = {}) {
       if (each !== null && each !== undefined && each !== "") asked.append(name, each);
     }
   }
-  return asked.size ? `${path}?${asked}` : path;
+  const text = asked.toString();  // its size is not known to every browser that knows the rest
+  return text ? `${path}?${text}` : path;
 }
+
+export const unreachable = () => new Problem(0, "unreachable",
+  "The server does not answer. Is it running, and is this machine connected?");
+
+// Of the sentences about people: the server's choice among the languages that the browser asks for.
+export const sentences = { lang: "en" };
 
 async function call(method, path, { body, token, signal } = {}) {
   const headers = { Accept: "application/json" };
@@ -31,15 +38,17 @@ async function call(method, path, { body, token, signal } = {}) {
                                  body: body === undefined || form ? body : JSON.stringify(body) });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Problem(0, "unreachable", "The server does not answer. Is it running, and is this machine connected?");
+    throw unreachable();
   }
+  sentences.lang = answer.headers.get("Content-Language") ?? sentences.lang;
   if (answer.status === 204) return null;
   const text = await answer.text();
   let found = null;
   try { found = JSON.parse(text); } catch { /* told below */ }
   if (answer.ok && found !== null) return found;
   if (answer.status === 401 && !token) window.dispatchEvent(new CustomEvent("signed-out"));
-  throw new Problem(answer.status, found?.code ?? "answer", found?.detail ?? `The server answered ${answer.status}.`,
+  const detail = found?.code === "csrf" ? "Another window of this browser has signed in anew. Load this page again." : found?.detail;
+  throw new Problem(answer.status, found?.code ?? "answer", detail ?? `The server answered ${answer.status}.`,
     found?.scope ?? null);
 }
 
@@ -80,19 +89,34 @@ export async function signOut() {
 
 // ---- the live feed
 
-// A page that nobody sees lets go of it: a browser has few connections to one server. Seen again, it is told of the gap.
-export function feed(query, onEvent, onState) {
+const AGAIN_MS = 10_000;
+
+// A page that nobody sees lets go of it: a browser has few connections to one server. "gap" says that something may have
+// been missed, who came or who was erased, also between what a view has read and the feed's beginning: look anew.
+export function feed(query, onEvent, onState, onErased) {
   let source = null;
+  let due = 0;
   const open = () => {
-    source = new EventSource(address("/v1/events/stream", query));
-    source.addEventListener("open", () => onState("live"));
-    source.addEventListener("error", () => onState(source?.readyState === EventSource.CLOSED ? "closed" : "waiting"));
-    source.addEventListener("described", (message) => onEvent(JSON.parse(message.data)));
+    const mine = new EventSource(address("/v1/events/stream", query));
+    source = mine;
+    mine.addEventListener("open", () => {
+      onState("live");
+      onState("gap");
+    });
+    mine.addEventListener("error", () => {
+      if (mine !== source) return;
+      if (mine.readyState !== EventSource.CLOSED) { onState("waiting"); return; }
+      onState("closed");  // the browser gives up on what is refused, though a server that starts again refuses for a while
+      get("/v1/session").catch(() => {});  // whose session has ended is asked to sign in
+      due = setTimeout(open, AGAIN_MS);
+    });
+    mine.addEventListener("described", (message) => onEvent(JSON.parse(message.data)));
+    mine.addEventListener("erased", (message) => onErased(JSON.parse(message.data).people));
   };
-  const close = () => { source?.close(); source = null; };
+  const close = () => { clearTimeout(due); source?.close(); source = null; };
   const turn = () => {
     if (document.hidden) close();
-    else if (!source) { open(); onState("gap"); }
+    else if (!source) open();
   };
   document.addEventListener("visibilitychange", turn);
   if (!document.hidden) open();

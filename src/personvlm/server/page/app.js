@@ -1,7 +1,7 @@
 // Starts the page: who one is, which view the address names, and moving between views.
 
-import { may, me, signIn, signOut, whoAmI } from "./api.js";
-import { h, replace, say } from "./dom.js";
+import { may, me, signIn, signOut, unreachable, whoAmI } from "./api.js";
+import { age, h, replace, say } from "./dom.js";
 import { live } from "./live.js";
 import { attempt, empty, failed, field, heading } from "./parts.js";
 
@@ -39,7 +39,12 @@ function navigation(current) {
 }
 
 async function leaveSession() {
-  await signOut().catch((error) => say(error.message, "bad"));
+  try {
+    await signOut();
+  } catch (error) {  // the session goes on: a form to sign in would say that it does not
+    if (error.status !== 401) say(error.message, "bad");
+    return;
+  }
   login();
 }
 
@@ -69,11 +74,12 @@ function login(problem = "") {
 }
 
 async function show() {
+  if (!me.scopes.length) { login(); return; }
   leave.abort();
   leave = new AbortController();
   const { signal } = leave;
   const [name, rest, query] = place();
-  const view = VIEWS[name];
+  const view = Object.hasOwn(VIEWS, name) ? VIEWS[name] : null;
   navigation(name === "person" ? "" : name);
   document.title = `${view?.title ?? "Not found"} · PersonVLM`;
   const root = h("div", { class: `view ${name}` });
@@ -86,7 +92,7 @@ async function show() {
     replace(root, heading(view.title), failed({ code: "scope_missing", message: `This needs a token with the scope “${view.scope}”.` }));
   } else {
     await attempt(root, async () => {
-      const open = view.show ?? (await import(view.module)).default;
+      const open = view.show ?? (await import(view.module).catch(() => { throw unreachable(); })).default;
       if (!signal.aborted) await open(root, { rest, query, signal });
     });
   }
@@ -97,10 +103,13 @@ async function show() {
 
 window.addEventListener("signed-out", () => login(me.token ? "The session has ended. Sign in again." : ""));
 window.addEventListener("hashchange", () => {
-  if (location.hash === "#main") { main.focus(); return; }  // the skip link
   document.activeElement?.blur();
   moved = true;
   show();
+});
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();  // the address names a view; one that is loaded again must find it
+  main.focus();
 });
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest?.("input, textarea, select, [contenteditable], dialog");
@@ -111,6 +120,7 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+setInterval(age, 10_000);
 attempt(main, async () => {
   await whoAmI();
   await show();

@@ -1,7 +1,7 @@
 // Who searched, looked at, exported and erased what; and whether that record is whole.
 
 import { get } from "./api.js";
-import { count, h, replace, when } from "./dom.js";
+import { count, h, replace, say, when } from "./dom.js";
 import { attempt, empty, heading, loading } from "./parts.js";
 
 const PART = 100;
@@ -22,7 +22,7 @@ export default async function audit(root, { signal }) {
   const place = h("div", {}, loading());
   const body = h("tbody");
   let before = NEWEST;
-  const more = h("button", { type: "button", onclick: () => attempt(place, load) }, "Show older");
+  const more = h("button", { type: "button", onclick: () => older() }, "Show older");
 
   async function load() {
     const { entries, next } = await get("/v1/audit", { before, limit: PART }, signal);
@@ -30,6 +30,16 @@ export default async function audit(root, { signal }) {
     body.append(...entries.map(row));
     before = next;
     more.hidden = entries.length < PART || next <= 1;
+  }
+
+  async function older() {
+    more.disabled = true;
+    try {
+      await load();
+    } catch (error) {
+      if (error.name !== "AbortError") say(error.message, "bad");
+    }
+    more.disabled = false;
   }
 
   async function verify() {

@@ -1,13 +1,13 @@
 // Cameras, and whether the service is well.
 
 import { get, may, put } from "./api.js";
-import { ago, h, replace, say, when } from "./dom.js";
+import { ago, count, h, replace, say, when } from "./dom.js";
 import { attempt, empty, field, heading, loading } from "./parts.js";
 
-const SHOWN = { shown: "Pictures are shown", blurred: "Faces are blurred", hidden: "Pictures are hidden" };
+const SHOWN = { shown: "Pictures are shown", blurred: "Pictures are coarse where a head usually is", hidden: "Pictures are hidden" };
 
 function kept(camera) {
-  const days = (number) => (number === null ? "for ever" : `${number} days`);
+  const days = (number) => (number === null ? "for ever" : count(number, "day"));
   const people = days(camera.keep_days);
   if (!camera.keep_crops) return `People are kept ${people}, pictures are not`;
   const pictures = days(camera.crop_days ?? camera.keep_days);
@@ -26,15 +26,15 @@ function keeping(camera, place, saved) {
     try {
       await put(`/v1/cameras/${encodeURIComponent(camera.name)}`, { keep_days: number(people), crop_days: number(pictures), keep_crops: crops.checked });
       say(`What ${camera.name} saw is kept as you said. Who is older is erased within the hour.`);
-      saved();
+      saved(place);
     } catch (error) { say(error.message, "bad"); }
   } }, field(`people-${place}`, "People, days", people), field(`pictures-${place}`, "Pictures, days", pictures),
   h("p", { class: "check" }, crops, h("label", { for: crops.id }, "Keep pictures of people to come")), h("button", {}, "Save")));
 }
 
 async function health(place, signal) {
-  const answer = await fetch("/readyz", { signal }).then((each) => each.json());
-  const version = await get("/healthz", {}, signal);
+  const version = await get("/healthz", {}, signal);  // first: where nobody answers it says so
+  const answer = await fetch("/readyz", { signal }).then((each) => each.json());  // what is not ready has parts, too
   const rows = Object.entries(answer.parts);
   replace(place, h("dl", { class: "facts" }, rows.map(([part, state]) => h("div", {}, h("dt", {}, part.charAt(0).toUpperCase() + part.slice(1)),
     h("dd", { class: state === "ok" ? "good" : "bad" }, state === "ok" ? "Well" : `Not well: ${state}`))),
@@ -57,8 +57,18 @@ export default async function cameras(root, { signal }) {
       h("p", {}, h("strong", {}, camera.people.toLocaleString()), ` ${camera.people === 1 ? "person" : "people"}`),
       h("p", {}, camera.last_seen === null ? "Nobody was seen yet" : ["Last one ", when(camera.last_seen, ago(camera.last_seen))]),
       h("p", { class: "soft" }, kept(camera)), h("p", { class: "soft" }, SHOWN[camera.crops] ?? camera.crops),
-      may("admin") ? keeping(camera, place, show) : null))));
+      may("admin") ? keeping(camera, place, saved) : null))));
   });
+  async function saved(number) {
+    await show();
+    place.querySelectorAll("summary")[number]?.focus();
+  }
+
   await show();
+  const timer = setInterval(() => {  // a camera that is quiet must not look as if it had seen somebody just now
+    if (!document.hidden && !place.contains(document.activeElement) && !place.querySelector("details[open]")) show();
+  }, 30_000);
+  signal.addEventListener("abort", () => clearInterval(timer));
+  if (signal.aborted) clearInterval(timer);
   await attempt(state, () => health(state, signal));
 }

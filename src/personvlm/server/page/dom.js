@@ -46,15 +46,38 @@ export function sentence(text) {
 }
 
 const DAY = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short" });
+const DATE = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
+
+function clock(date) {
+  const now = new Date();
+  if (date.toDateString() === now.toDateString()) return CLOCK.format(date);
+  return `${(date.getFullYear() === now.getFullYear() ? DAY : DATE).format(date)}, ${CLOCK.format(date)}`;
+}
 
 export function when(seconds, text = null) {
   if (seconds === null || seconds === undefined) return h("span", {}, "never");
   const date = new Date(seconds * 1000);
-  const today = date.toDateString() === new Date().toDateString();
-  const clock = today ? CLOCK.format(date) : `${DAY.format(date)}, ${CLOCK.format(date)}`;
-  return h("time", { datetime: date.toISOString(), title: FULL.format(date) }, text ?? clock);
+  return h("time", { datetime: date.toISOString(), title: FULL.format(date), "data-clock": text === null },
+    text ?? clock(date));
+}
+
+const STILL_S = 120;
+
+// That somebody, of whom nothing says that they left, is there; for as long as that can be said.
+export function there({ final, time }, text) {
+  const until = time + STILL_S;
+  return !final && Date.now() / 1000 < until ? h("span", { "data-until": until }, text) : null;
+}
+
+// A view stays open past midnight, and longer than somebody is there.
+export function age() {
+  for (const each of document.querySelectorAll("time[data-clock]")) {
+    const text = clock(new Date(each.dateTime));
+    if (each.textContent !== text) each.textContent = text;
+  }
+  for (const each of document.querySelectorAll("[data-until]")) if (Date.now() / 1000 >= Number(each.dataset.until)) each.remove();
 }
 
 export function lasted(seconds) {

@@ -15,10 +15,13 @@ export async function live(root, { query, signal }) {
   const pause = h("button", { type: "button", "aria-pressed": "false", onclick: () => hold(!paused) }, "Pause");
   const told = h("p", { class: "unseen", role: "status" });
   let paused = false;
-  let held = [];
+  const held = new Map();  // the latest of each person who came meanwhile
+  const gone = new Set();  // who was erased while the list was read
+  let connection = "waiting";
   let fresh = 0;
   let ready = false;
   let missed = false;
+  let loads = 0;
 
   function shown() {
     if (list.isConnected || !list.children.length) return;
@@ -29,7 +32,7 @@ export async function live(root, { query, signal }) {
     const old = list.querySelector(`[data-person="${CSS.escape(event.person)}"]`);
     if (old && Number(old.dataset.revision) > event.revision) return;
     if (old?.contains(document.activeElement)) {  // who reads it keeps the focus
-      held.push(event);
+      keep(event);
       return;
     }
     const made = card(event);
@@ -42,20 +45,45 @@ export async function live(root, { query, signal }) {
   }
 
   function arrived(event) {
-    if (paused || !ready) { held.push(event); if (paused) waiting(); } else put(event);
+    if (paused || !ready) { keep(event); if (paused) waiting(); } else put(event);
   }
 
-  const waiting = () => { pause.textContent = held.length ? `Go on (${held.length} new)` : "Go on"; };
+  function keep(event) {
+    if (held.get(event.person)?.revision > event.revision) return;
+    held.delete(event.person);  // who is described again comes last
+    held.set(event.person, event);
+  }
+
+  function release() {
+    const events = [...held.values()].slice(-MOST);
+    held.clear();
+    events.forEach(put);
+  }
+
+  const waiting = () => { pause.textContent = held.size ? `Go on (${held.size} new)` : "Go on"; };
 
   function hold(now) {
     paused = now;
     pause.setAttribute("aria-pressed", String(paused));
-    mark(paused ? "paused" : "live");
+    shows(paused ? "paused" : connection);
     if (paused) { waiting(); return; }
     pause.textContent = "Pause";
     if (missed) load();
     missed = false;
-    for (const event of held.splice(0)) put(event);
+    release();
+  }
+
+  // Also while it is paused: whoever was erased is not shown any longer.
+  function forget(people) {
+    for (const person of people) {
+      held.delete(person);
+      gone.add(person);
+      const old = list.querySelector(`[data-person="${CSS.escape(person)}"]`);
+      if (old?.contains(document.activeElement)) pause.focus();
+      old?.remove();
+    }
+    if (paused) waiting();
+    else if (list.isConnected && !list.children.length) load();
   }
 
   function mark(name) {
@@ -64,43 +92,52 @@ export async function live(root, { query, signal }) {
       if (!paused) load();
       return;
     }
-    if (paused && name !== "paused") return;
+    connection = name;
+    if (!paused) shows(name);
+  }
+
+  function shows(name) {
     state.className = `live ${name}`;
     state.textContent = STATES[name];
     told.className = name === "closed" ? "note" : "unseen";
-    if (name === "closed") replace(told, "The live feed was refused. ", h("a", { href: "" }, "Load the page again"), ".");
+    replace(told, name === "closed" ? "The live feed was refused. It is tried again by itself." : null);
   }
 
   // A line for those who do not see the cards come, not more often than they can hear it.
   const timer = setInterval(() => {
     if (fresh && !document.hidden) told.textContent = `${count(fresh, "new person", "new people")} since ${new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}`;
     fresh = 0;
-    if (!paused && held.length && !list.contains(document.activeElement)) for (const event of held.splice(0)) put(event);
+    if (!paused && ready && held.size && !list.contains(document.activeElement)) release();
   }, 10000);
   signal.addEventListener("abort", () => clearInterval(timer));
 
   const choose = h("div");
   replace(root, heading("Live", state, h("div", { class: "tools" }, choose, pause)), told, place);
-  const stop = feed({ camera }, arrived, mark);
+  const stop = feed({ camera }, arrived, mark, forget);
   signal.addEventListener("abort", stop);
   cameraChoice(camera, (event) => {
     location.hash = event.target.value ? `#/live?camera=${encodeURIComponent(event.target.value)}` : "#/live";
   }, signal).then((select) => replace(choose, field("camera", "Camera", select)), () => {});
 
   const load = () => attempt(place, async () => {
+    ready = false;  // what comes from now on is newer than the answer
+    gone.clear();
+    const mine = ++loads;
     const { people } = await get("/v1/people", { camera, limit: 24 }, signal);
-    if (signal.aborted) return;
-    replace(list, people.map((event) => {
+    if (signal.aborted || mine !== loads) return;
+    const reads = list.contains(document.activeElement) ? document.activeElement.closest(".card").dataset.person : null;
+    replace(list, people.filter((event) => !gone.has(event.person)).map((event) => {
       const made = card(event);
       made.dataset.revision = event.revision;
       return made;
     }));
     ready = true;
-    for (const event of held.splice(0)) put(event);
+    release();
     if (list.children.length) replace(place, list);
     else replace(place, empty(camera ? `Nobody was seen by ${camera}` : "Nobody was seen yet",
       "People appear here as soon as they are described. Start a camera with ",
       h("code", {}, "personvlm run SOURCE --store URL")));
+    if (reads) list.querySelector(`[data-person="${reads}"] a`)?.focus({ preventScroll: true });
   });
   await load();
   if (signal.aborted) stop();

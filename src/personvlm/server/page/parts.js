@@ -1,7 +1,7 @@
 // Parts that several views are made of: states, pictures, cards of people, choices, a question before what is final.
 
-import { get } from "./api.js";
-import { h, label, lasted, sentence, sure, when } from "./dom.js";
+import { get, sentences } from "./api.js";
+import { h, label, lasted, sentence, sure, there, when } from "./dom.js";
 
 export function heading(title, ...more) {
   return h("div", { class: "heading" }, h("h1", { tabindex: "-1" }, title), ...more);
@@ -43,9 +43,12 @@ export function crop(url, { alt = "", lazy = true } = {}) {
   if (!url) return none("No picture");
   const image = h("img", { class: "crop", src: url, alt, loading: lazy ? "lazy" : null, decoding: "async",
                            width: 128, height: 256 });
-  image.addEventListener("error", () => image.replaceWith(none("Picture is gone")), { once: true });
+  image.addEventListener("error", () => image.replaceWith(none("Picture cannot be shown")), { once: true });
   return image;
 }
+
+// The language of a sentence, for voices that read it out; what stands in place of none is the page's own.
+export const speaks = (event) => (event.text ? sentences.lang : null);
 
 export const personLink = (id, text, more = {}) => h("a", { href: `#/person/${id}`, ...more }, text);
 
@@ -57,8 +60,8 @@ export function card(event, ...more) {
     h("div", { class: "body" },
       h("p", { class: "meta" }, h("span", { class: "camera" }, event.camera), " ", when(event.time),
         stayed >= 1 ? h("span", {}, `for ${lasted(stayed)}`) : null,
-        !event.final && Date.now() / 1000 - event.time < 120 ? h("span", {}, "still there") : null),
-      h("h2", { class: "sentence" }, personLink(event.person, sentence(event.text), { class: "stretch" })),
+        there(event, "still there")),
+      h("h2", { class: "sentence", lang: speaks(event) }, personLink(event.person, sentence(event.text), { class: "stretch" })),
       ...more));
 }
 
@@ -70,7 +73,8 @@ export function reasons(list) {
 
 // What the description asserts instead of what was asked for.
 function other(term, said) {
-  const instead = said.filter((value) => !term.includes(value));
+  const asked = term.split(/^not |: | or | and /);
+  const instead = said.filter((value) => !asked.includes(value));
   return instead.length ? h("span", { class: "soft" }, instead.join(", ")) : null;
 }
 

@@ -2,8 +2,8 @@
 
 import { get, may, post, remove } from "./api.js";
 import { attributes, vocabulary } from "./corrections.js";
-import { h, label, lasted, percent, replace, say, sentence, sure, when } from "./dom.js";
-import { ask, attempt, card, crop, empty, field, heading, loading, personLink } from "./parts.js";
+import { h, label, lasted, percent, replace, say, sentence, sure, there, when } from "./dom.js";
+import { ask, attempt, card, crop, empty, field, heading, loading, personLink, speaks } from "./parts.js";
 
 const WHY = { new_track: "first seen", track_update: "seen better", reid_request: "looked at again", backfill: "described later" };
 
@@ -31,7 +31,7 @@ function story(events, id) {
       h("p", { class: "meta" }, h("span", { class: "camera" }, event.camera), " ", when(event.time),
         h("span", {}, event.corrected.length ? `put right: ${event.corrected.map(label).join(", ")}`
           : event.final ? "has left" : WHY[event.trigger] ?? event.trigger)),
-      h("p", { class: "sentence" }, event.person === id ? text : personLink(event.person, text))));
+      h("p", { class: "sentence", lang: speaks(event) }, event.person === id ? text : personLink(event.person, text))));
   }));
 }
 
@@ -134,9 +134,9 @@ export default async function view(root, { rest: id, signal }) {
     replace(root,
       heading(title, h("div", { class: "tools" }, may("erase") ? h("button", { type: "button", class: "danger", onclick: () => erase(root, person, linked) }, "Erase …") : null)),
       h("div", { class: "portrait" }, pictures(person, found.story), h("div", {},
-        h("p", { class: "sentence large" }, sentence(person.text)),
+        h("p", { class: "sentence large", lang: speaks(person) }, sentence(person.text)),
         h("p", { class: "meta" }, when(first), last - first >= 1 ? h("span", {}, `seen for ${lasted(last - first)}`) : null,
-          h("span", {}, person.final ? "has left" : "may still be there"), h("span", {}, `quality ${percent(person.quality)}`),
+          person.final ? h("span", {}, "has left") : there(person, "may still be there"), h("span", {}, `quality ${percent(person.quality)}`),
           h("span", {}, person.model)),
         attributes(found, known, again))),
       h("section", {}, h("h2", {}, "Story"), story([...found.story, ...linked], id)),

@@ -12,7 +12,7 @@ function outcome(run) {
     run.interval && run.interval[1] - run.interval[0] < 0.9 ? ` (${percent(run.interval[0])} to ${percent(run.interval[1])}).` : ".");
   return h("div", {},
     h("p", { class: "outcome" }, h("strong", {}, count(run.count, "alert")), ` would have been raised, among ${count(run.people, "person", "people")} who were seen.`,
-      run.per_day === null ? "" : ` That is ${run.per_day >= 10 ? Math.round(run.per_day) : run.per_day.toFixed(1)} a day.`),
+      run.per_day === null ? "" : ` That is ${run.per_day >= 10 ? Math.round(run.per_day) : run.count && run.per_day < 0.05 ? "less than 0.1" : run.per_day.toFixed(1)} a day.`),
     precision,
     run.missed >= 0.5 ? h("p", { class: "soft" }, `About ${count(Math.round(run.missed), "person who fits is", "people who fit are")} not certain enough for it.`) : null,
     !run.people ? h("p", { class: "note" }, "Nobody was seen in this time: choose a longer one.")
@@ -30,7 +30,7 @@ function short(sentence) {
   return words.join("-");
 }
 
-function maker(saved, channels) {
+function maker(saved, channels, names) {
   const words = h("input", { type: "text", maxlength: "500", autocomplete: "off", placeholder: "somebody in a red jacket with a backpack, at night" });
   const text = h("textarea", { rows: "2", maxlength: "2000", spellcheck: "false", autocapitalize: "off" });
   const span = choice(SPANS, "604800");
@@ -46,6 +46,7 @@ function maker(saved, channels) {
     may("admin") ? h("div", { class: "row" }, field("name", "Name", name, "Small letters, digits, - and _"), save) : h("p", { class: "soft" }, "Saving needs a token with the scope “admin”."),
     may("admin") && told.length ? h("fieldset", {}, h("legend", {}, "Who is told"), told) : null);
   let tried = "";
+  let proposed = "";
 
   function wrong(place, error) {
     replace(place, h("p", { class: "problem" }, error.message));
@@ -60,7 +61,7 @@ function maker(saved, channels) {
       const made = await post("/v1/rules/compile", { words: words.value, timezone: Intl.DateTimeFormat().resolvedOptions().timeZone });
       text.value = made.rule;
       compiled.hidden = false;
-      if (!name.value) name.value = short(words.value);
+      if (!name.value || name.value === proposed) name.value = proposed = short(words.value);  // unless somebody wrote one
       const left = made.ignored.length ? [`Not understood, and left out: ${made.ignored.map((word) => `“${word}”`).join(", ")}`] : [];
       replace(note, [...left, ...(made.notes ?? [])].map((text) => h("p", { class: "note" }, text)));
       await tryIt();
@@ -84,12 +85,15 @@ function maker(saved, channels) {
       return;
     }
     if (text.value !== tried) { await tryIt(); if (text.value !== tried) return; }
+    if (names().includes(name.value) && await ask(`Replace the rule ${name.value}?`,
+      h("p", {}, "There is a rule of this name already. What it says and whom it tells is gone then."), "Replace") === null) return;
     try {
       const chosen = told.map((each) => each.querySelector("input")).filter((box) => box.checked).map((box) => box.value);
       await put(`/v1/rules/${name.value}`, { rule: text.value, words: words.value || null, channels: chosen, enabled: true });
       say(`The rule ${name.value} is in force.`);
-      words.value = name.value = "";
+      words.value = name.value = proposed = "";
       compiled.hidden = true;
+      words.focus();
       saved();
     } catch (error) { say(error.message, "bad"); }
   }
@@ -100,6 +104,7 @@ function maker(saved, channels) {
 
 export default async function rules(root, { signal }) {
   const place = h("div", {}, loading());
+  let names = [];
 
   async function change(rule, work, done) {
     try {
@@ -107,6 +112,7 @@ export default async function rules(root, { signal }) {
       say(done);
     } catch (error) { say(error.message, "bad"); }
     await show();
+    (place.querySelector(`[data-rule="${rule.name}"] button`) ?? document.getElementById("in-force"))?.focus();
   }
 
   const toggle = (rule) => change(rule, () => put(`/v1/rules/${rule.name}`, { rule: rule.rule, words: rule.words, channels: rule.channels, enabled: !rule.enabled }),
@@ -117,7 +123,7 @@ export default async function rules(root, { signal }) {
     if (yes) change(rule, () => remove(`/v1/rules/${rule.name}`), `The rule ${rule.name} is removed.`);
   }
 
-  const one = (rule) => h("li", { class: "rule" },
+  const one = (rule) => h("li", { class: "rule", "data-rule": rule.name },
     h("div", {}, h("h3", {}, h("a", { href: `#/alerts?rule=${rule.name}` }, rule.name), rule.enabled ? null : h("span", { class: "soft" }, " rests")),
       rule.words ? h("p", {}, `“${rule.words}”`) : null, h("code", {}, rule.rule),
       rule.channels.length ? h("p", { class: "soft" }, `tells ${rule.channels.join(", ")}`) : null),
@@ -129,6 +135,7 @@ export default async function rules(root, { signal }) {
     await attempt(place, async () => {
       const found = await get("/v1/rules", {}, signal);
       if (signal.aborted) return;
+      names = found.rules.map((rule) => rule.name);
       replace(place, found.rules.length ? h("ul", { class: "rules" }, found.rules.map(one))
         : empty("No rule is in force", "Say above, in your own words, whom you want to be told about."));
     });
@@ -137,7 +144,7 @@ export default async function rules(root, { signal }) {
   const { channels } = await get("/v1/channels", {}, signal).catch(() => ({ channels: [] }));
   if (signal.aborted) return;
   replace(root, heading("Rules", h("div", { class: "tools" }, h("a", { class: "button", href: "#/alerts" }, "Alerts"))),
-    may("search") ? maker(show, channels) : null, h("section", {}, h("h2", {}, "In force"), place));
+    may("search") ? maker(show, channels, () => names) : null, h("section", {}, h("h2", { id: "in-force", tabindex: "-1" }, "In force"), place));
   await show();
 }
 

@@ -1,7 +1,7 @@
 // People found in plain words, with the reason for each part of the question, narrowed by facets.
 
 import { get, upload } from "./api.js";
-import { count, h, label, replace, sure } from "./dom.js";
+import { count, h, label, replace, say, sure } from "./dom.js";
 import { PERIODS, attempt, cameraChoice, card, choice, empty, field, heading, loading, readable, reasons, since } from "./parts.js";
 
 const EXAMPLES = ["woman in a red coat", "man with a backpack and no hat", "somebody in a black jacket and blue jeans"];
@@ -71,7 +71,7 @@ export default async function search(root, { query, signal }) {
     byPicture && picture ? `${picture.name} is looked for, and whoever fits the words.` : "A picture of one person. It is sent to this server, and not kept.")));
 
   function go(changes) {
-    const next = address(query, { q: box.value.trim(), period: period.value, camera: camera?.value ?? "", ...changes });
+    const next = address(query, { q: box.value.trim(), period: period.value, camera: camera?.value ?? query.get("camera"), ...changes });
     if (next === location.hash) run(); else location.hash = next;
   }
 
@@ -90,16 +90,22 @@ export default async function search(root, { query, signal }) {
     return byPicture ? upload("/v1/search", wanted, "image", picture, signal) : get("/v1/search", wanted, signal);
   };
 
+  let shown = 0;
+
   async function more(list, button) {
     button.disabled = true;
-    await attempt(button.parentElement, async () => {
-      const next = await ask(list.children.length);
+    try {
+      const next = await ask(shown);
       const first = list.children.length;
-      list.append(...next.hits.map(hit));
-      button.disabled = false;
+      shown += next.hits.length;
+      const known = new Set([...list.children].map((each) => each.dataset.person));  // who came since moves others on
+      list.append(...next.hits.filter(({ person }) => !known.has(person.person)).map(hit));
       if (next.hits.length < PART) button.remove();
       list.children[first]?.querySelector("a")?.focus();
-    });
+    } catch (error) {
+      if (error.name !== "AbortError") say(error.message, "bad");
+    }
+    button.disabled = false;
   }
 
   const hit = (each) => card(each.person, each.reasons.length ? reasons(each.reasons) : null,
@@ -122,6 +128,7 @@ export default async function search(root, { query, signal }) {
           asked || query.size ? "Say less about the person, or choose a longer time and all cameras." : "Nobody is stored yet.", asked ? examples : null));
         return;
       }
+      shown = found.hits.length;
       const list = h("div", { class: "cards" }, found.hits.map(hit));
       const button = h("button", { type: "button", onclick: () => more(list, button) }, "Show more");
       const total = byPicture ? "Whoever looks like the picture, the most alike first" : found.likely === null ? "People whose text has these words"
