@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from personvlm.base.errors import InputError
 from personvlm.data.sample import Sample
 from personvlm.data.transform import Transform
 from personvlm.evaluation.compress import Crops, Form, compare, labelled_crops, rendered_crops
@@ -99,3 +100,5 @@ def test_crops_are_the_same_every_time(tmp_path: Path) -> None:
     everyone = labelled_crops(transform, samples, 99)
     assert everyone.captions[5] == "The image shows a child."
     assert "male" in everyone.captions[0] or "man" in everyone.captions[0]
+    with pytest.raises(InputError, match="no pictures to compare on"):
+        labelled_crops(transform, [], 4)

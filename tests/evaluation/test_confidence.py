@@ -17,7 +17,7 @@ from personvlm.evaluation.confidence_plots import plot_confidence
 from personvlm.evaluation.confidence_tables import confidence_tables
 from personvlm.evaluation.evaluate import evaluate
 from personvlm.metrics.calibration import brier_skill, expected_calibration_error
-from personvlm.schema import GROUP, Annotations, Attribute, PersonDescription
+from personvlm.schema import GROUP, Annotations, Attribute, Known, PersonDescription
 
 PEOPLE = 1500
 
@@ -186,3 +186,11 @@ def test_evaluate_asks_for_the_precision_first_and_shows_what_was_said(stated):
     assert plain["calibration"] is not None
     given = evaluate(None, samples, predictions=[item.text for item in said], resamples=20)
     assert given["calibration"] is None
+
+
+def test_where_labels_name_one_color_and_rule_out_none_risk_is_that_of_the_color(tmp_path):
+    known = [Annotations({"upper.color": Known(frozenset({"blue" if row % 4 else "red"}))}) for row in range(40)]
+    samples = [Sample(tmp_path / f"{row}.jpg", known[row], identity=str(row)) for row in range(40)]
+    group = score_calibration([told(upper_color={"red": 0.4})] * 40, samples, resamples=2)["groups"]["upper.color"]
+    assert group["risk_coverage"]["threshold"] == [0.4]
+    assert group["risk_coverage"]["risk"] == [0.75]

@@ -124,3 +124,9 @@ def test_confusion_shows_what_was_said_where_what_was_labelled():
     assert table["values"] == ["black", "white", "blue", UNSAID]
     assert table["weights"] == [[1, 0, 1, 0], [0, 1, 0, 0], [0, 0, 0, 1]]
     assert set(score_confusion(said, samples)) == {"upper.color"}
+
+
+def test_texts_that_are_wrong_throughout_have_an_f1_of_zero():
+    said = [{"gender": ("female",)}] * 6
+    samples = [sample(str(row), gender="male") for row in range(6)]
+    assert score_statements(stated(said), Truth.of(samples))["F1"] == {"value": 0.0, "interval": [0.0, 0.0]}

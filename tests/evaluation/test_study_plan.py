@@ -10,6 +10,7 @@ from study_folders import write_people
 from personvlm.base.errors import InputError
 from personvlm.evaluation.study_ablations import ABLATIONS, ablation_entries, parse_ablations
 from personvlm.evaluation.study_plan import announced, held_out, parse_models, parse_settings, planned, spread
+from personvlm.evaluation.study_score import Said, read_said, write_said
 from personvlm.training.budget import NOMINAL, Budget, Pace, parse_budgets, validated_on
 from personvlm.training.recipe import Phase, Recipe
 
@@ -132,3 +133,10 @@ def test_validation_looks_at_everybody_first(tmp_path: Path, monkeypatch: pytest
     assert len({sample.identity for sample in validated_on(samples)}) == 4
     monkeypatch.setattr("personvlm.training.budget.VALIDATED", 100)
     assert validated_on(samples) == samples
+
+
+def test_what_was_said_is_kept_whatever_a_picture_is_called(tmp_path: Path) -> None:
+    said = [Said(name, "A man.", "A man.", 1.5, 6) for name in ("a\u2028b.jpg", "a\x85b.jpg", "caf\udce9.jpg")]
+    write_said(said, tmp_path / "described.jsonl")
+    assert read_said(tmp_path / "described.jsonl") == said
+    assert read_said(tmp_path / "nothing.jsonl") == []

@@ -6,6 +6,8 @@ import pytest
 from personvlm.metrics.facts import (
     best_thresholds,
     confusion,
+    expected_thresholds,
+    harmonic_mean,
     identity_weights,
     instance_f1,
     instance_metrics,
@@ -146,3 +148,38 @@ def test_shapes_that_do_not_fit_are_named():
         mean_accuracy([[1], [0]], [[1, 0]])
     with pytest.raises(ValueError, match="one per sample"):
         label_metrics([[1], [0]], [[1], [0]], weights=[1.0])
+
+
+def test_f1_of_nothing_right_is_zero_and_of_nothing_known_is_not_defined():
+    found = harmonic_mean([0.0, 0.5, np.nan], [0.0, 1.0, 1.0])
+    assert found[:2] == pytest.approx([0.0, 2 / 3])
+    assert np.isnan(found[2])
+
+
+def test_expected_thresholds_find_the_best_where_probabilities_are_true() -> None:
+    rng = np.random.default_rng(3)
+    prior = np.array([0.02, 0.05, 0.1, 0.3, 0.5, 0.8])
+    probability = 1 / (1 + np.exp(-(np.log(prior / (1 - prior)) + 2 * rng.normal(size=(20_000, 6)))))
+    target = rng.random(probability.shape) < probability
+
+    def reached(thresholds: np.ndarray, f1: float) -> float:
+        predicted = probability >= thresholds
+        accuracy = np.mean(label_metrics(target, predicted).balanced_accuracy)
+        return float(accuracy + f1 * instance_metrics(target, predicted).f1)
+
+    for f1 in (0.0, 1.0, 3.0):
+        thresholds = expected_thresholds(probability, f1=f1)
+        best = reached(thresholds, f1)
+        for share in (0.5, 0.7, 1.4, 2.0):
+            assert reached(np.minimum(share * thresholds, 1.0), f1) < best, (f1, share)
+        assert reached(np.full(6, 0.5), f1) < best
+    # mA alone: the prior. F1 alone: one cut for all labels, half of the F1 that is reached.
+    assert expected_thresholds(probability, f1=0.0) == pytest.approx(probability.mean(0))
+    alone = expected_thresholds(probability, f1=1e6)
+    assert alone == pytest.approx(np.full(6, alone[0]), rel=1e-3)
+    assert 0.2 < alone[0] < 0.5
+
+
+def test_expected_thresholds_of_what_never_comes_are_thresholds() -> None:
+    found = expected_thresholds([[0.0, 1.0], [0.0, 1.0]])
+    assert np.all((found > 0) & (found < 1))

@@ -26,3 +26,7 @@ def test_more_candidates_than_k_are_not_found_for_free():
     assert recall_at(np.eye(3), (5,)).tolist() == [[1.0]] * 3
     with pytest.raises(ValueError, match="square"):
         recall_at(np.zeros((2, 3)))
+
+
+def test_nan_finds_nobody():
+    assert recall_at([[np.nan, 0.1], [0.1, np.nan]], [1]).tolist() == [[0.0], [0.0]]

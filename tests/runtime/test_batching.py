@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+import sys
 import threading
 import time
 from typing import Any
@@ -17,9 +18,12 @@ from personvlm.runtime.batching import BatchEngine
 from personvlm.runtime.batching_metrics import Timing
 from personvlm.runtime.batching_queue import (
     BatchSettings,
+    ClosedError,
     Priority,
     QueueFullError,
 )
+
+pytestmark = pytest.mark.alone
 
 
 def test_a_lone_request_leaves_at_once() -> None:
@@ -197,3 +201,25 @@ def test_an_observer_sees_times_and_cannot_break_the_worker(caplog: pytest.LogCa
 def test_no_workers_no_engine() -> None:
     with pytest.raises(InputError, match="at least one worker"):
         BatchEngine([])
+
+
+def test_a_callback_can_neither_end_a_worker_nor_wait_for_it(caplog: pytest.LogCaptureFixture) -> None:
+    go = threading.Event()
+    engine = BatchEngine([lambda items: [go.wait(10), *items][1:]], BatchSettings(batch=1))
+    first, second, third = (engine.submit(number) for number in range(3))
+    first.add_done_callback(lambda _: sys.exit())
+    second.add_done_callback(lambda _: engine.close())
+    go.set()
+    assert [each.result(10) for each in (first, second, third)] == [0, 1, 2], "closing answers what waits"
+    assert "wanted to end the thread" in caplog.text
+    with pytest.raises(ClosedError):
+        engine.submit(3)
+    engine.close()
+
+
+def test_an_endless_window_waits_for_a_full_batch() -> None:
+    with BatchEngine([lambda items: items], BatchSettings(batch=2, eager=False, window_ms=float("inf"))) as engine:
+        first = engine.submit(1)
+        with pytest.raises(TimeoutError):
+            first.result(0.1)
+        assert [engine.submit(2).result(10), first.result(10)] == [2, 1]

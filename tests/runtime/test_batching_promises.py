@@ -55,7 +55,7 @@ def pink(transform: Transform) -> bytes:
 @pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.accept)])
 def test_one_percent_of_poison(count: int, folder: Path) -> None:
     describer = fragile(folder if count < 1_000 else None)
-    good = jpegs(None, describer.transform, 25)
+    good = jpegs(None, 25)
     expected = [describer.describe(jpeg)[0].text for jpeg in good]
     poison = [pink(describer.transform), b"no picture"]
     rng = np.random.default_rng(7)
@@ -83,7 +83,7 @@ def shipped_engines(**settings: Any) -> Callable[[Callable[[Timing], None]], Bat
 @pytest.mark.accept
 def test_at_80_percent_of_capacity_for_a_minute() -> None:
     make = shipped_engines(queue=1_000, when_full="refuse")
-    asks = [Ask(jpeg) for jpeg in jpegs(None, Describer.load().transform, 64)]
+    asks = [Ask(jpeg) for jpeg in jpegs(None, 64)]
     capacity = saturate(make, asks, 10.0, finish=to_json)
     load = offer(make, asks, arrivals(0.8 * capacity["per_s"], 60.0, SEED), finish=to_json)
     assert load.answered == load.sent
@@ -93,7 +93,7 @@ def test_at_80_percent_of_capacity_for_a_minute() -> None:
 @pytest.mark.accept
 def test_a_lone_request_waits_less_than_two_milliseconds() -> None:
     waits: list[Timing] = []
-    asks = [Ask(jpeg) for jpeg in jpegs(None, Describer.load().transform, 50)]
+    asks = [Ask(jpeg) for jpeg in jpegs(None, 50)]
     with shipped_engines()(waits.append) as engine:
         for ask in asks:
             asked: Future[PersonDescription] = engine.submit(ask)

@@ -12,11 +12,12 @@ from PIL import Image
 
 from personvlm.base.errors import InputError
 from personvlm.base.images import decode
-from personvlm.data.transform import Transform
 from personvlm.runtime import bench_hardware
 from personvlm.runtime.batching import BatchSettings
 from personvlm.runtime.bench import Bench, BenchSettings, jpegs
 from personvlm.runtime.bench_report import plot, quiet_note, tables, targets
+
+pytestmark = pytest.mark.alone
 
 
 @pytest.fixture(scope="module")
@@ -131,11 +132,11 @@ def test_a_busy_machine_is_told() -> None:
 def test_pictures_of_a_folder(tmp_path: Path) -> None:
     for index in range(10):
         Image.fromarray(np.full((90, 40, 3), 20 * index, np.uint8)).save(tmp_path / f"{index}.png")
-    found = [decode(jpeg) for jpeg in jpegs(tmp_path, Transform(), 5)]
+    found = [decode(jpeg) for jpeg in jpegs(tmp_path, 5)]
     assert [image.shape for image in found] == [(256, 128, 3)] * 5
     assert [round(float(image[128, 64].mean()) / 20) for image in found] == [0, 2, 4, 6, 8], "from all over the folder"
     with pytest.raises(InputError, match="no pictures"):
-        jpegs(tmp_path / "absent", Transform(), 5)
+        jpegs(tmp_path / "absent", 5)
 
 
 def test_energy_and_memory_from_what_the_system_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

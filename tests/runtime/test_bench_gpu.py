@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 torch = pytest.importorskip("torch", reason="this part of the benchmark needs the train extra")
 
@@ -32,7 +34,7 @@ SMALL = replace(PRESETS["stage4"], vocabulary=300, dim=32, layers=2, heads=4, ff
 @pytest.fixture(scope="module")
 def gpu(folder: Path) -> dict[str, Any]:
     describer, result = Describer.load(folder, threads=1), {}
-    bench = GpuBench(describer, folder, jpegs(None, Transform(64, 32), 6), None, result, "cpu", "float32", SMALL, 5,
+    bench = GpuBench(describer, folder, jpegs(None, 6), None, result, "cpu", "float32", SMALL, 5,
                      (1, 4))  # fmt: skip
     for step in bench.steps(2, 0.0):
         step()
@@ -51,9 +53,15 @@ def test_every_size_from_pictures_and_from_jpegs(gpu: dict[str, Any]) -> None:
     assert gpu["memory"] == {"edge": None, "stage 4": None}
 
 
+def small(jpeg: bytes) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(Transform(64, 32).fit(decode(jpeg))).save(stream, "JPEG", quality=90)
+    return stream.getvalue()
+
+
 def test_a_compressed_stage_brings_its_drafts(gpu: dict[str, Any], folder: Path, tmp_path: Path) -> None:
     assert (gpu["drafts"], gpu["words_per_step"]) == (False, 1.0)
-    given, describer = jpegs(None, Transform(64, 32), 3), Describer.load(folder, threads=1)
+    given, describer = [small(jpeg) for jpeg in jpegs(None, 3)], Describer.load(folder, threads=1)
     stage = TorchStage(save(lively_stage("cross", vocabulary()), tmp_path))
     said = stage.generate(stage.fit([decode(jpeg) for jpeg in given]), max_new=20, ignore_end=True)
     NgramTable.count([[stage.tokenizer.bos_id, *row.ids] for row in said], order=6, least=1).save(tmp_path)

@@ -16,6 +16,8 @@ from personvlm.runtime.batching_metrics import Timing
 from personvlm.runtime.batching_queue import BatchSettings
 from personvlm.runtime.bench_load import arrivals, largest, offer, quantiles, saturate
 
+pytestmark = pytest.mark.alone
+
 Observe = Callable[[Timing], None]
 
 

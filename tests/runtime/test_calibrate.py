@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -90,6 +92,20 @@ def test_precisions_out_of_reach_and_old_files_are_refused(fitted: Calibration) 
             fitted.at_precision(wrong)
     with pytest.raises(InputError, match="personvlm calibrate"):
         Calibration.plain(TAUGHT).at_precision(0.9)
+
+
+@pytest.mark.parametrize("change", [
+    {"shift": [0.0]}, {"scale": ["x"] * len(columns())}, {"scale": [float("nan")] * len(columns())},
+    {"track": float("inf")}, {"taught": {"gender": ["other"]}}, {"confident": {}}, {"confident": None},
+    {"confident": {"gender": {"male": 0.5}}}, {"likely": []}, {"benchmark": None},
+])  # fmt: skip
+def test_a_file_that_would_break_a_description_is_refused_by_name(fitted: Calibration, tmp_path: Path,
+                                                                  change: dict[str, Any]) -> None:  # fmt: skip
+    fitted.save(tmp_path)
+    whole = json.loads((tmp_path / "calibration.json").read_text())
+    (tmp_path / "calibration.json").write_text(json.dumps({**whole, **change}))
+    with pytest.raises(InputError, match=r"calibration\.json: not a calibration"):
+        Calibration.load(tmp_path)
 
 
 def test_a_file_keeps_everything(fitted: Calibration, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,38 @@ def test_likelihood_of_texts(describer: Describer, people: People) -> None:
     assert (together > 0).all()
     with pytest.raises(InputError, match="one text per picture"):
         describer.score(people[:2], texts[:1])
+
+
+def test_of_a_text_that_the_model_cannot_hold_the_beginning_counts(describer: Describer, people: People) -> None:
+    words = ["black"] * (3 * describer.max_words)
+    held = " ".join(words[: describer.max_words])
+    short, longer, longest = (" ".join(words[:count]) for count in (describer.max_words, 2 * describer.max_words, None))
+    scores = [describer.score(people[:1], [text])[0] for text in (longer, longest)]
+    assert len(held) == len(short)
+    assert scores[0] == scores[1]
+    assert scores[0] == pytest.approx(describer.score(people[:1], [short])[0], rel=0.1), "which has an end as well"
+
+
+@pytest.mark.parametrize("wrong", [
+    {"temperature": float("nan")}, {"temperature": float("inf")}, {"top_k": 0}, {"top_p": 0.0}, {"top_p": float("nan")},
+    {"top_p": 1.5}, {"seed": -1},
+])  # fmt: skip
+def test_sampling_that_chooses_no_word_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=next(iter(wrong))):
+        Sampling(**{"temperature": 1.0, **wrong})
+
+
+def test_options_that_mean_nothing_are_refused(describer: Describer, people: People) -> None:
+    with pytest.raises(InputError, match="legal: confident, all"):
+        describer.describe(people[:1], say="never")  # type: ignore[arg-type]
+    for batch in (0, -1):
+        calls: list[Callable[[], object]] = [
+            partial(describer.embed, people), partial(describer.describe, people),
+            partial(describer.score, people, [""] * len(people)),
+        ]  # fmt: skip
+        for call in calls:
+            with pytest.raises(InputError, match="batch must be at least 1"):
+                call(batch=batch)  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize("name", ["config.json", "vision.onnx", "decoder.onnx", "calibration.json", "transform.json",

@@ -98,9 +98,10 @@ def test_names_mean_what_ships_unless_a_folder_is_called_so(tmp_path: Path, monk
     monkeypatch.chdir(tmp_path)
     assert model_folder(None) == model_folder("edge") == model_folder(Path("edge")) == shipped()
     assert model_folder("nano") == shipped("nano")
-    assert model_folder("./nano") == Path("nano")
+    with pytest.raises(InputError, match="no such folder"):  # a path is no name
+        model_folder("./nano")
     (tmp_path / "nano").mkdir()
-    assert model_folder("nano") == Path("nano")
+    assert model_folder("nano") == model_folder("./nano") == Path("nano")
     with pytest.raises(InputError, match="edge, nano"):
         Describer.load("pico")
 

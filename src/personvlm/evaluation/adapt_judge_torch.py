@@ -47,7 +47,9 @@ class Judging:
 
 def judging_of(new: Looked, reference: Looked, old: Floats, groups: Sequence[str], drawn: bool) -> Judging:
     """One's own pictures and those of the reference set, with the labels of ``groups`` alone; see :class:`Judging`."""
-    looked = new.joined(reference)
+    # Somebody of the same name is somebody else there.
+    looked = new.joined(replace(reference, samples=tuple(replace(sample, source=f"{sample.source}, reference")
+                                                         for sample in reference.samples)))  # fmt: skip
     weights = looked.weights
     mine, theirs = weights[: len(new)].sum(), weights[len(new) :].sum()
     weights[len(new) :] *= min(1.0, mine / max(1e-9, theirs))  # a calibration is for one's own cameras first

@@ -40,7 +40,7 @@ from personvlm.training.adapt_eyes import LEAST_CROPS, Eyes, cross_tuned, stitch
 from personvlm.training.adapt_look import Looked, Shown, look
 from personvlm.training.adapt_own import OwnFit, fit_own
 from personvlm.training.adapt_own import heads as own_heads
-from personvlm.training.adapt_versions import copy_model, keep
+from personvlm.training.adapt_versions import copy_model, keep, whole_or_nothing
 from personvlm.training.captions import taught_values
 from personvlm.training.drawn import drawn_people
 
@@ -125,17 +125,19 @@ def adapt(source: Path, samples: Sequence[Sample], out: Path, reference: Sequenc
     after_taught = {**before.taught, **{name: taught[name] for name in learned_from}}
     six = six_groups(logits, judged, before, after_taught, settled, samples, judging)
     final = calibrated(logits, judged, before, after_taught, settled, np.ones(len(logits), bool))
-    version = _write(source, out, model, heads, final, own_heads(own, words, model.config.grid), tried is not None)
-    result = {
-        "from": str(source), "model": version, "personvlm": __version__,
+    result: dict[str, Any] = {
+        "from": str(source), "model": "", "personvlm": __version__,
         "data": {"crops": len(samples), "people": int(new.people.max()) + 1},
         "reference": {"what": "drawn people" if reference is None else "labelled pictures", "crops": len(judging),
                       "people": int(judge_on.people.max()) + 1},
         "eyes": told_eyes, "six": six, "groups": {name: report[name] for name in groups}, "own": own_told,
-        "seconds": round(time.perf_counter() - began, 1),
     }  # fmt: skip
-    (out / REPORT).write_text(to_json(result, indent=1) + "\n", "utf-8")
-    keep(source, out)
+    learned_heads = own_heads(own, words, model.config.grid)
+    with whole_or_nothing(out):
+        result["model"] = _write(source, out, model, heads, final, learned_heads, tried is not None)
+        result["seconds"] = round(time.perf_counter() - began, 1)
+        (out / REPORT).write_text(to_json(result, indent=1) + "\n", "utf-8")
+        keep(source, out)
     return result
 
 

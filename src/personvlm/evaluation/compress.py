@@ -14,6 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from personvlm.base.errors import InputError
 from personvlm.base.images import decode
 from personvlm.data.rendered import rendered_samples
 from personvlm.data.sample import Sample
@@ -81,7 +82,13 @@ class Crops:
 
 def labelled_crops(transform: Transform, samples: Sequence[Sample], count: int) -> Crops:
     """At most ``count`` of the samples, drawn at random but always the same; a sample without a caption is given the
-    sentence of its labels."""
+    sentence of its labels.
+
+    Raises:
+        InputError: there are no samples, or a picture cannot be read.
+    """
+    if not samples:
+        raise InputError("no pictures to compare on: the data file has no line with a picture")
     order = np.random.default_rng(0).permutation(len(samples))[:count]
     chosen = [samples[index] for index in sorted(order.tolist())]
     captions = [next(filter(None, map(normalise, sample.captions)), "") or

@@ -48,6 +48,7 @@ class Claims:
             that are labelled everywhere, the one probability of a bag.
         settled: ``[N]``, whether the label is one outcome to compare with, not several admissible values.
         weights: ``[N]``, 0 where the label cannot tell; a person's weights sum to 1.
+        yes_or_no: whether the claim is that something is there, so that a low confidence is an answer too (bag).
     """
 
     confidence: Floats
@@ -56,6 +57,7 @@ class Claims:
     target: Floats
     settled: Bools
     weights: Floats
+    yes_or_no: bool = False
 
     @classmethod
     def of(cls, group: str, descriptions: Sequence[PersonDescription], samples: Sequence[Sample]) -> Claims:
@@ -73,7 +75,8 @@ class Claims:
         confidence = np.array([0.0 if value is None else value for value in claimed])
         settled = np.ones(len(samples), bool)
         if group == "bag":
-            return cls(confidence, right, confidence[:, None], right[:, None].astype(np.float64), settled, weights)
+            return cls(confidence, right, confidence[:, None], right[:, None].astype(np.float64), settled, weights,
+                       yes_or_no=True)  # fmt: skip
         probability = np.array([[item.scores.get(home, {}).get(value, 0.0) for value in GROUP[home].columns]
                                 for item in descriptions])  # fmt: skip
         arrays = [sample.annotations.arrays() for sample in samples]
@@ -89,7 +92,7 @@ class Claims:
     @property
     def answer(self) -> tuple[Floats, Bools]:
         """Confidence in the answer, and whether it is right: of a bag, that there is one or that there is none."""
-        if self.target.shape[1] > 1:
+        if not self.yes_or_no:
             return self.confidence, self.right
         return np.maximum(self.confidence, 1.0 - self.confidence), self.right == (self.confidence >= 0.5)
 

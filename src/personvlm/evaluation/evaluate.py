@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from personvlm.base.errors import InputError
 from personvlm.base.images import decode
+from personvlm.data.lines import missing_images
 from personvlm.data.sample import Sample
 from personvlm.evaluation.baselines import Training
 from personvlm.evaluation.confidence import score_calibration, score_precision
@@ -287,7 +288,8 @@ def _training(describer: Describes | None, everybody: Sequence[Sample],
               everything: Sequence[PersonDescription] | None, given: tuple[str, Sequence[Sample]] | None,
               protocol: Name, batch: int, progress: Callable[[str], None], track: Track) -> Training:  # fmt: skip
     """Where the nearest caption is looked for. By embedding where the describer gives them: among training pictures,
-    or among the described ones; else by labels, among all that there are."""
+    or among the described ones; else (MSP60K's captions may come without pictures) by labels, among all that there
+    are."""
     if given is None:
         pool = everybody if everything is None else everybody[: len(everything)]
         vectors = None if everything is None or not all(item.embedding for item in everything) else np.array(
@@ -295,7 +297,7 @@ def _training(describer: Describes | None, everybody: Sequence[Sample],
         )  # fmt: skip
         return Training("the other people of the same file", pool, captions_for(pool, protocol), vectors, same=True)
     name, pool = given
-    if not isinstance(describer, Embeds):
+    if not isinstance(describer, Embeds) or missing_images(sample.image for sample in pool):
         return Training(name, pool, captions_for(pool, protocol))
     pool = one_per_person(pool, TRAINING_PICTURES)
     progress(f"embedding {len(pool)} training pictures")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from personvlm.data.sample import Sample
 from personvlm.evaluation.figures import number, with_intervals
 from personvlm.evaluation.truth import left_open
-from personvlm.metrics.facts import instance_metrics, label_metrics, nanmean, ratio
+from personvlm.metrics.facts import harmonic_mean, instance_metrics, label_metrics, nanmean, ratio
 from personvlm.metrics.intervals import bootstrap_interval, sums_per_identity
 from personvlm.schema import GROUP, PersonDescription, Values, values_of
 from personvlm.schema.groups import columns
@@ -129,4 +129,4 @@ def _instance_cells(targets: NDArray[np.bool_], predictions: NDArray[np.bool_], 
 
 def _instance_f1_of_sums(totals: Floats) -> Floats:
     precision, recall = ratio(totals[:, 0], totals[:, 2]), ratio(totals[:, 1], totals[:, 2])
-    return ratio(2 * precision * recall, precision + recall)
+    return harmonic_mean(precision, recall)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from personvlm.data.sample import Sample
 from personvlm.evaluation.figures import with_intervals
 from personvlm.evaluation.truth import COLUMNS, Bools, Truth, as_columns, labelled_values, of_group, relations
-from personvlm.metrics.facts import confusion, identity_weights, nanmean, ratio
+from personvlm.metrics.facts import confusion, harmonic_mean, identity_weights, nanmean, ratio
 from personvlm.metrics.intervals import sums_per_identity
 from personvlm.schema import GROUPS, NONE, OTHER, Values
 
@@ -53,7 +53,7 @@ def score_statements(statements: Bools, truth: Truth, *, resamples: int = 1000) 
         cells, instance, rates, said = np.split(totals, edges, axis=1)
         precision, recall = ratio(instance[:, 0], instance[:, 2]), ratio(instance[:, 1], instance[:, 2])
         return np.stack([
-            _mean_accuracy(cells, frequent), ratio(2 * precision * recall, precision + recall), precision, recall,
+            _mean_accuracy(cells, frequent), harmonic_mean(precision, recall), precision, recall,
             ratio(rates[:, 0], rates[:, 1]), ratio(rates[:, 2], rates[:, 3]), ratio(said[:, 0], said[:, 1]),
         ], axis=1)  # fmt: skip
 

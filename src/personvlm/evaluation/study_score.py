@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from personvlm.data.lines import read_lines, to_json
 from personvlm.data.sample import Sample
 from personvlm.evaluation.facts import values_of_annotations
 from personvlm.evaluation.protocols import clean
@@ -46,15 +47,13 @@ def reference_of(sample: Sample) -> str:
 
 def read_said(path: Path) -> list[Said]:
     """The lines of a file; none where it is not there."""
-    if not path.is_file():
-        return []
-    return [Said(**json.loads(line)) for line in path.read_text("utf-8").splitlines()]
+    return [Said(**row) for _, row in read_lines(path, ())] if path.is_file() else []
 
 
 def write_said(said: Sequence[Said], path: Path) -> None:
     """All lines or none."""
     part = path.with_suffix(".part")
-    part.write_text("".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in said), "utf-8")
+    part.write_text("".join(to_json(asdict(one)) + "\n" for one in said), "utf-8")
     os.replace(part, path)
 
 

@@ -115,8 +115,7 @@ def instance_metrics(
         return float((weight * np.nan_to_num(ratio(hits, (cells & below).sum(1)))).sum() / total)
 
     accuracy, precision, recall = mean(target | predicted), mean(predicted), mean(target)
-    f1 = 2 * precision * recall / (precision + recall) if precision + recall > 0 else 0.0
-    return InstanceMetrics(accuracy, precision, recall, f1)
+    return InstanceMetrics(accuracy, precision, recall, float(harmonic_mean(precision, recall)))
 
 
 def instance_f1(
@@ -162,11 +161,47 @@ def best_thresholds(
     return np.array([_best_cut(probability[:, i], target[:, i], mask[:, i], balance) for i in range(target.shape[1])])
 
 
+def expected_thresholds(probabilities: ArrayLike, *, f1: float = 1.0) -> Floats:
+    """Per label, the threshold with the most mA + ``f1`` · instance F1 to be expected where probabilities are true.
+
+    To predict a label at probability ``p`` adds ``p / P - (1 - p) / (N - P)`` to twice the label's balanced accuracy,
+    with ``P`` of ``N`` samples that have it, and about ``(2 p - F) / n`` to twice the F1 ``F``, with ``n`` labels per
+    sample; where the sum is 0 lies the threshold. No label is looked at: a cut that is fitted to each label's few
+    positives fits their chance (docs/experiments.md). After Koyejo et al. 2015, "Consistent multilabel classification".
+
+    Args:
+        probabilities: ``[N, L]``, calibrated.
+        f1: what a point of F1 is worth, in points of mA.
+
+    Returns:
+        ``[L]``: predict where ``p >= t``.
+    """
+    probability = np.asarray(probabilities, np.float64)
+    samples, labels = probability.shape
+    prior = np.clip(probability.mean(0), 0.5 / samples, 1 - 0.5 / samples)
+    positives = max(float(prior.sum()), 1e-9)
+    accuracy, share = 1 / labels, f1 / positives
+    above, below = accuracy / prior, accuracy / (1 - prior)
+    expected = 0.5
+    for _ in range(10):  # the best threshold depends on the F1 that is reached with it
+        thresholds = (below + share * expected) / (above + below + 2 * share)
+        predicted = probability >= thresholds
+        expected = 2 * float(probability[predicted].sum()) / max(float(predicted.sum() + probability.sum()), 1e-9)
+    return np.asarray(thresholds, np.float64)
+
+
 def ratio(above: ArrayLike, below: ArrayLike) -> Floats:
     """``above / below``, NaN where ``below`` is 0."""
     above, below = np.asarray(above, np.float64), np.asarray(below, np.float64)
     result: Floats = np.full(np.broadcast_shapes(above.shape, below.shape), np.nan)
     np.divide(above, below, out=result, where=below > 0)
+    return result
+
+
+def harmonic_mean(precision: ArrayLike, recall: ArrayLike) -> Floats:
+    """F1 of precisions and recalls: 0 where both are 0, since all was wrong then; NaN where either is NaN."""
+    precision, recall = np.asarray(precision, np.float64), np.asarray(recall, np.float64)
+    result: Floats = np.where(precision + recall == 0, 0.0, ratio(2 * precision * recall, precision + recall))
     return result
 
 

@@ -18,9 +18,11 @@ def recall_at(similarity: ArrayLike, ks: Sequence[int] = (1, 5, 10)) -> Floats:
         ks: the ranks.
 
     Equal similarities are in random order, and the expectation over that order is taken: a similarity that is the same
-    for everybody scores k / Q, which is what it deserves. Counting ties as found would give it 1.
+    for everybody scores k / Q, which is what it deserves. Counting ties as found would give it 1. NaN is like
+    nothing at all.
     """
     matrix = np.asarray(similarity, np.float64)
+    matrix = np.where(np.isnan(matrix), -np.inf, matrix)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f"similarity must be square, one candidate per query, but has shape {matrix.shape}")
     own = np.diagonal(matrix)[:, None]

@@ -33,7 +33,7 @@ from personvlm.runtime.batching_queue import (
     RequestTimeoutError,
     ShedError,
 )
-from personvlm.runtime.batching_work import Deadlines, Work, isolated
+from personvlm.runtime.batching_work import Deadlines, Work, isolated, outcome_of
 
 _POLL_S = 0.005  # how often a coroutine looks for room: a batch takes longer than this
 _log = logging.getLogger(__name__)
@@ -141,9 +141,9 @@ class BatchEngine(Generic[Item, Answer]):
                     failed.set_exception(error)
                     asked.append(failed)
                 while len(asked) >= ahead:
-                    yield _outcome(asked.popleft())
+                    yield outcome_of(asked.popleft())
             while asked:
-                yield _outcome(asked.popleft())
+                yield outcome_of(asked.popleft())
         finally:  # nobody reads on
             for future in asked:
                 future.cancel()
@@ -168,7 +168,8 @@ class BatchEngine(Generic[Item, Answer]):
     def close(self, *, drain: bool = True, timeout_s: float | None = None) -> None:
         """Take no more requests, answer those that wait (``drain``) or fail them, and end the workers.
 
-        What still waits or runs after ``timeout_s`` fails with :class:`ClosedError`. Closing twice does no harm.
+        What still waits or runs after ``timeout_s`` fails with :class:`ClosedError`. Closing twice does no harm. Called
+        by a worker, in a callback for example, this returns at once: what comes next waits for that worker too.
         """
         end = None if timeout_s is None else time.perf_counter() + timeout_s
         left: list[Request[Item, Answer]] = []
@@ -180,7 +181,10 @@ class BatchEngine(Generic[Item, Answer]):
             self._room.notify_all()
         for request in left:
             self._settle(request, "abandoned", error=ClosedError("the batch engine was closed before its turn came"))
-        for thread in set(self._workers) - {threading.current_thread()}:
+        if threading.current_thread() in self._workers:
+            threading.Thread(target=partial(self.close, drain=drain, timeout_s=timeout_s), daemon=True).start()
+            return
+        for thread in self._workers:
             thread.join(None if end is None else max(0.0, end - time.perf_counter()))
         with self._lock:
             left = [*self._queue.take(len(self._queue)), *self._running]
@@ -265,10 +269,13 @@ class BatchEngine(Generic[Item, Answer]):
             self._ended["cancelled" if cancelled else outcome] += 1
         if cancelled:
             return True
-        if error is not None:
-            request.future.set_exception(error)
-        else:
-            request.future.set_result(answer)  # type: ignore[arg-type]
+        try:
+            if error is not None:
+                request.future.set_exception(error)
+            else:
+                request.future.set_result(answer)  # type: ignore[arg-type]
+        except SystemExit:  # of a callback; futures log every other error of one themselves
+            _log.exception("a callback of a request wanted to end the thread that answers; it goes on")
         return True
 
     # What the threads do.
@@ -340,10 +347,3 @@ class BatchEngine(Generic[Item, Answer]):
 
     def _at_exit(self) -> None:
         self.close(drain=False, timeout_s=1.0)
-
-
-def _outcome(future: Future[Any]) -> Any:
-    try:
-        return future.result()
-    except Exception as error:
-        return error

@@ -7,6 +7,7 @@ from collections.abc import Hashable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import IntEnum
+from threading import TIMEOUT_MAX
 from typing import Any, Generic, Literal, TypeVar
 
 from personvlm.base.errors import InputError, PersonVLMError
@@ -77,7 +78,8 @@ class BatchSettings:
     preparers: int = 0
 
     def __post_init__(self) -> None:
-        if self.batch < 1 or self.queue < 1 or min(self.window_ms, self.patience_s, self.preparers) < 0:
+        times = (self.window_ms, self.patience_s, self.preparers)
+        if self.batch < 1 or self.queue < 1 or not all(each >= 0 for each in times):  # NaN is not either
             raise InputError(f"{self}: batch and queue must be at least 1, times and preparers not negative")
         if self.when_full not in ("block", "refuse", "shed"):
             raise InputError(f"when_full is {self.when_full!r}; legal: block, refuse, shed")
@@ -158,4 +160,4 @@ class RequestQueue(Generic[Item, Answer]):
             return None
         if self._settings.eager or len(self) >= self._settings.batch:
             return 0.0
-        return max(0.0, oldest + self._settings.window_ms / 1000 - now)
+        return max(0.0, oldest + min(self._settings.window_ms / 1000, TIMEOUT_MAX) - now)

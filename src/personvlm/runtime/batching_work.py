@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from heapq import heappop, heappush
 from typing import Any, Generic, TypeVar
 
@@ -44,6 +45,14 @@ def isolated(work: Work[Answer], items: list[Any]) -> Iterator[tuple[int, Answer
                 parts += [part[half:], part[:half]]
         else:
             yield from ((index, answer, None) for index, answer in zip(part, answers, strict=True))
+
+
+def outcome_of(future: Future[Any]) -> Any:
+    """The answer, once it is there, or the exception in its place."""
+    try:
+        return future.result()
+    except Exception as error:
+        return error
 
 
 class Deadlines(Generic[Thing]):

@@ -36,6 +36,7 @@ from personvlm.runtime.engine import Engine, available_cores
 from personvlm.schema import PersonDescription
 
 SEED = 20_260
+CROP = Transform(256, 128)
 LIMIT_MS = 500.0
 """A camera is carried while 99 of 100 descriptions come within this time of their event."""
 
@@ -74,7 +75,7 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.describer = Describer.load(self.settings.model)
-        self.jpegs = jpegs(self.settings.pictures, self.describer.transform, self._times(96, 8))
+        self.jpegs = jpegs(self.settings.pictures, self._times(96, 8))
         self._elsewhere, self._began = bench_hardware.Elsewhere(), time.perf_counter()
         source = str(self.settings.pictures) if self.settings.pictures else "rendered people"
         self.result = {
@@ -288,8 +289,8 @@ def stages(describer: Describer, pictures: Sequence[bytes], count: int) -> dict[
     return {name: quantiles(values) for name, values in rows.items()}
 
 
-def jpegs(folder: Path | None, transform: Transform, most: int) -> list[bytes]:
-    """JPEGs of the model's input size (256×128 as it ships), quality 90: rendered people, or a folder's pictures.
+def jpegs(folder: Path | None, most: int) -> list[bytes]:
+    """JPEGs of 256×128, whatever the model makes of that, quality 90: rendered people, or a folder's pictures.
 
     Raises:
         InputError: the folder holds no picture, or one that cannot be read.
@@ -306,7 +307,7 @@ def jpegs(folder: Path | None, transform: Transform, most: int) -> list[bytes]:
     encoded = []
     for image in images:
         stream = io.BytesIO()
-        Image.fromarray(transform.fit(image)).save(stream, "JPEG", quality=90)
+        Image.fromarray(CROP.fit(image)).save(stream, "JPEG", quality=90)
         encoded.append(stream.getvalue())
     return encoded
 

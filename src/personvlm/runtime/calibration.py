@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, lru_cache
@@ -79,7 +80,27 @@ class Calibration:
             raise InputError(f"{path}: not a calibration ({error}); calibrate the model again") from error
         if len(loaded.scale) != len(columns()) or set(loaded.taught) - set(GROUP):
             raise InputError(f"{path}: made for another schema ({len(loaded.scale)} columns, not {len(columns())})")
+        if problem := loaded._problem():
+            raise InputError(f"{path}: not a calibration ({problem}); calibrate the model again")
         return loaded
+
+    def _problem(self) -> str:
+        """What :meth:`probabilities` or :meth:`decide` would stumble over; empty where nothing is wrong."""
+        if not all(map(_finite, (*self.scale, *self.shift, self.track))) or len(self.shift) != len(self.scale):
+            return f"scale and shift must be {len(self.scale)} numbers each, and track one"
+        if not isinstance(self.benchmark, Mapping):
+            return "benchmark must be thresholds by label"
+        for name, values in self.taught.items():
+            if not set(values) & set(GROUP[name].columns):
+                return f"no value of {name} is taught"
+            parts = {"confident": (self.confident, GROUP[name].values), "likely": (self.likely, GROUP[name].columns)}
+            for part, (thresholds, needed) in parts.items():
+                given = thresholds.get(name) if isinstance(thresholds, Mapping) else None
+                if part == "likely" and GROUP[name].kind == "exclusive":
+                    continue
+                if not isinstance(given, Mapping) or not all(_finite(given.get(value)) for value in needed):
+                    return f"{part} has no threshold for a value of {name}"
+        return ""
 
     def at_precision(self, precision: float) -> Calibration:
         """A calibration whose ``confident`` states only what holds at ``precision``.
@@ -200,6 +221,10 @@ def _layout() -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
     exclusive = [GROUP[name].kind == "exclusive" for name in slices]
     starts = np.array([where.start for where in slices.values()])
     return starts, np.repeat(np.arange(len(sizes)), sizes), np.repeat(exclusive, sizes)
+
+
+def _finite(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _lines(value: object, depth: int = 2, indent: str = "") -> str:

@@ -51,7 +51,8 @@ def compress(directory: Path, out: Path, texts: Sequence[str], *, keep_vocabular
         The model in float32 before its weights were rounded, pruned if it was to be.
 
     Raises:
-        InputError: the folder holds no stage, or one whose vocabulary cannot be pruned; or ``out`` is ``directory``.
+        InputError: the folder holds no stage, or one whose vocabulary cannot be pruned; or ``out`` is ``directory``, or
+            holds weights.
     """
     _refuse_to_replace(directory, out)
     loaded = load(directory)
@@ -90,8 +91,6 @@ def write_edge(directory: Path, out: Path, graphs: Graphs, form: FormName, pixel
         InputError: ``out`` is ``directory``, or holds weights.
     """
     _refuse_to_replace(directory, out)
-    if (out / WEIGHTS).exists():
-        raise InputError(f"{out / WEIGHTS}: another model is there; give another folder")
     copy_files(directory, out, _LEFT)
     if form in SEES_OTHERWISE:
         EdgeConfig.load(directory).told_apart(form.encode()).save(out)
@@ -101,6 +100,8 @@ def write_edge(directory: Path, out: Path, graphs: Graphs, form: FormName, pixel
 def _refuse_to_replace(directory: Path, out: Path) -> None:
     if out.resolve() == directory.resolve():
         raise InputError(f"{out}: the model would be written over; give another folder")
+    if (out / WEIGHTS).exists():
+        raise InputError(f"{out / WEIGHTS}: another model is there; give another folder")
 
 
 def save_weights(model: PersonVLM, path: Path, weights: Weights) -> None:

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from personvlm.base.errors import InputError
+from personvlm.base.folders import check_there
 from personvlm.base.images import decode
 from personvlm.data.transform import Transform
 from personvlm.language.languages import ENGLISH, language, result_in_language
@@ -74,9 +75,6 @@ class Describer:
             InputError: the folder lacks a file, or one is broken; the message names it.
         """
         directory = model_folder(path)
-        if not directory.is_dir():
-            raise InputError(f"{directory}: no such folder; a model is a folder with {_NEEDED}, or one that ships: "
-                             f"{', '.join(SHIPPED)}")  # fmt: skip
         config = EdgeConfig.load(directory)
         chosen = choose_backend(directory, backend, threads, precision)
         describer = cls(chosen.engine, Transform.load(directory), load_tokenizer(directory),
@@ -120,8 +118,6 @@ class Describer:
         Args:
             names: what each input is called in results and errors; paths are called by themselves.
         """
-        if batch < 1:
-            raise InputError(f"batch must be at least 1, not {batch}")
         spoken = language(lang)
         if spoken != ENGLISH and candidates > 1:
             raise InputError("candidates are what the model says, which is English: leave out lang or candidates")
@@ -129,7 +125,7 @@ class Describer:
         pictures = _listed(inputs)
         if names is not None and len(names) != len(pictures):
             raise InputError(f"{len(names)} names for {len(pictures)} pictures: give one name per picture")
-        for start in range(0, len(pictures), batch):
+        for start in _starts(len(pictures), batch):
             began = time.perf_counter()
             group = pictures[start : start + batch]
             called = [names[start + i] if names is not None else _name(p, start + i) for i, p in enumerate(group)]
@@ -249,8 +245,10 @@ class Describer:
         """The calibration that decides what is said.
 
         Raises:
-            InputError: the precision cannot be asked for, or everything is to be said at once.
+            InputError: the precision cannot be asked for, or everything is to be said at once; or ``say`` is neither.
         """
+        if say not in get_args(Say):
+            raise InputError(f"say is {say!r}; legal: {', '.join(get_args(Say))}")
         if min_precision is None:
             return self.calibration
         if say == "all":
@@ -261,20 +259,22 @@ class Describer:
         """Negative log-likelihood per character ``[N]`` of given texts, one per picture, in nats.
 
         The decoder sees what it sees when it describes under ``--say all``: visual tokens and the decided attributes.
+        Of a text of more words than the model can write (:attr:`max_words`) the beginning is scored.
         """
         if len(inputs) != len(texts):
             raise InputError(f"{len(texts)} texts for {len(inputs)} pictures: give one text per picture")
         parts = [np.zeros(0)]
-        for start in range(0, len(inputs), batch):
+        for start in _starts(len(inputs), batch):
             seen = self.engine.encode(self.pixels([self._read(item) for item in inputs[start : start + batch]]))
             rows = self.calibration.probabilities(seen.logits)
             values = [_worth_saying(self.calibration.decide(self.calibration.scores(row), "all")) for row in rows]
-            parts.append(score(self.engine, seen.tokens, values, texts[start : start + batch], self.tokenizer))
+            parts.append(score(self.engine, seen.tokens, values, texts[start : start + batch], self.tokenizer,
+                               self.max_words))  # fmt: skip
         return np.concatenate(parts)
 
     def embed(self, inputs: Sequence[Picture], *, batch: int = 16) -> NDArray[np.float32]:
         """Appearance vectors ``[N, E]``, L2-normalised, without the cost of a text."""
-        groups = [inputs[start : start + batch] for start in range(0, len(inputs), batch)]
+        groups = [inputs[start : start + batch] for start in _starts(len(inputs), batch)]
         parts = [self.engine.encode(self.pixels([self._read(item) for item in group])).embedding for group in groups]
         return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
 
@@ -292,11 +292,16 @@ def shipped(name: str = SHIPPED[0]) -> Path:
 
 def model_folder(model: str | Path | None) -> Path:
     """The folder that is meant: one of :data:`SHIPPED` by its name, unless a folder here is called so; the first of
-    them by default."""
-    if model is None:
-        return shipped()
-    by_name = str(model) in SHIPPED and not Path(model).is_dir()
-    return shipped(str(model)) if by_name else Path(model)
+    them by default.
+
+    Raises:
+        InputError: there is no such folder.
+    """
+    directory = shipped() if model is None else Path(model)
+    if not directory.is_dir() and str(model) in SHIPPED:
+        directory = shipped(str(model))
+    check_there(directory, f"a model is a folder with {_NEEDED}, or one that ships: {', '.join(SHIPPED)}")
+    return directory
 
 
 def _metrics(directory: Path) -> dict[str, Any]:
@@ -310,6 +315,13 @@ def _metrics(directory: Path) -> dict[str, Any]:
         raise InputError(f"{path}: not what `personvlm evaluate` measured ({error}); take it from where the model came "
                          "from, or remove it") from None  # fmt: skip
     return metrics
+
+
+def _starts(count: int, batch: int) -> range:
+    """Where each batch begins."""
+    if batch < 1:
+        raise InputError(f"batch must be at least 1, not {batch}")
+    return range(0, count, batch)
 
 
 def _listed(inputs: Picture | Iterable[Picture]) -> list[Picture]:

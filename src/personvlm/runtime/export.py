@@ -102,20 +102,19 @@ def shorten(model: onnx.ModelProto) -> None:
 
 
 def halve(model: onnx.ModelProto, least: int = 64, kind: int = TensorProto.FLOAT16) -> None:
-    """Store float32 weights of at least ``least`` elements as float16, or bfloat16, followed by a cast to float32; the
-    weights of convolutions that lie on 8-bit grids as their codes.
+    """Store float32 weights of at least ``least`` elements as float16, or bfloat16, followed by a cast to float32;
+    those that lie on 8-bit grids, by rows or by columns, as their codes.
 
     Scales of 8-bit codes stay as they are: they may lie below what float16 can hold.
     """
     scales = {node.input[1] for node in model.graph.node if node.op_type in ("QuantizeLinear", "DequantizeLinear")}
     scales |= {tensor.name for tensor in model.graph.initializer if tensor.name.endswith(SCALES)}
-    convolved = {node.input[1] for node in model.graph.node if node.op_type == "Conv"}
     made: list[onnx.NodeProto] = []
     for tensor in list(model.graph.initializer):
         if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < least or tensor.name in scales:
             continue
         name, values = tensor.name, numpy_helper.to_array(tensor)
-        codes = exactly_coded(values) if name in convolved else None
+        codes = _codes(values)
         if codes is not None:
             made += store_codes(model, tensor, codes)
             continue
@@ -124,6 +123,16 @@ def halve(model: onnx.ModelProto, least: int = 64, kind: int = TensorProto.FLOAT
         made.append(helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT, name=f"{name}.cast"))
     for node in reversed(made):
         model.graph.node.insert(0, node)
+
+
+def _codes(values: NDArray[np.float32]) -> Codes | None:
+    """Codes of a weight, output channels in front, or behind, as the decoder's graph has them."""
+    if values.ndim < 2:
+        return None
+    codes = exactly_coded(values)
+    if codes is None and values.ndim == 2 and (turned := exactly_coded(values.T)) is not None:
+        codes = Codes(np.ascontiguousarray(turned.codes.T), np.ascontiguousarray(turned.scales.T))
+    return codes
 
 
 SCALES = ".scales"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from personvlm.base.errors import InputError
 from personvlm.language.constraint import Constraint, masks
 from personvlm.language.quality import well_formed
 from personvlm.language.realiser import realise
@@ -29,12 +31,21 @@ asked: they took half of what Python does for a description."""
 
 @dataclass(frozen=True)
 class Sampling:
-    """How to choose a word. Temperature 0 is greedy; otherwise top-k, then nucleus (Holtzman et al., ICLR 2020)."""
+    """How to choose a word. Temperature 0 is greedy; otherwise top-k, then nucleus (Holtzman et al., ICLR 2020).
+
+    Raises:
+        InputError: a number with which no word can be chosen.
+    """
 
     temperature: float = 0.0
     top_k: int = 40
     top_p: float = 0.92
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.temperature) and self.top_k >= 1 and 0 < self.top_p <= 1 and self.seed >= 0):
+            raise InputError(f"{self}: temperature must be a number, top_k at least 1, top_p above 0 and at most 1, "
+                             "seed not negative")  # fmt: skip
 
 
 VARIED = Sampling(temperature=1.2, top_p=0.95)
@@ -257,11 +268,18 @@ def choose(logits: Floats, sampling: Sampling, draw: float | NDArray[np.float64]
     return words
 
 
-def score(engine: Engine, tokens: Floats, values: Sequence[Values], texts: Sequence[str],
-          tokenizer: Tokenizer) -> NDArray[np.float64]:  # fmt: skip
-    """Negative log-likelihood per character ``[N]`` of given texts: nats, no smoothing, no constraint."""
+def score(engine: Engine, tokens: Floats, values: Sequence[Values], texts: Sequence[str], tokenizer: Tokenizer,
+          max_words: int | None = None) -> NDArray[np.float64]:  # fmt: skip
+    """Negative log-likelihood per character ``[N]`` of given texts: nats, no smoothing, no constraint.
+
+    Args:
+        max_words: of a longer text its beginning is scored, so many words of it: the decoder has no places for more.
+    """
     cache = engine.begin(tokens, np.stack([encode_values(item) for item in values]))
-    rows = [tokenizer.encode(text, ends=True) for text in texts]
+    whole = [tokenizer.encode(text, ends=True) for text in texts]
+    rows = [row if max_words is None else row[: max_words + 1] for row in whole]
+    characters = [len(text if len(row) == len(full) else tokenizer.decode(row))
+                  for text, row, full in zip(texts, rows, whole, strict=True)]  # fmt: skip
     length = max(len(row) for row in rows)
     words = np.array([row + [tokenizer.pad_id] * (length - len(row)) for row in rows], np.int64)
     logits = engine.extend(cache, words[:, :-1], [0] * len(rows)).astype(np.float64)
@@ -269,5 +287,5 @@ def score(engine: Engine, tokens: Floats, values: Sequence[Values], texts: Seque
     normaliser = peak[..., 0] + np.log(np.exp(logits - peak).sum(2))
     chance = np.take_along_axis(logits, words[:, 1:, None], 2)[..., 0] - normaliser
     given = np.arange(1, length) < np.array([len(row) for row in rows])[:, None]
-    result: NDArray[np.float64] = -np.where(given, chance, 0.0).sum(1) / [max(1, len(text)) for text in texts]
+    result: NDArray[np.float64] = -np.where(given, chance, 0.0).sum(1) / [max(1, count) for count in characters]
     return result
