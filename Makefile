@@ -61,8 +61,10 @@ dev: $(VENV)/.dev
 demo: install
 	@$(BIN)/personvlm demo $(if $(STAY),--stay)
 
+# A process per core, up to four; what measures time comes after them, with the machine to itself.
 test: dev
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not accept and not alone"
+	$(BIN)/python -m pytest -m alone
 
 accept: dev
 	$(BIN)/python -m pytest -m accept

@@ -30,6 +30,8 @@ from docs_snippets import (
     snippets,
 )  # fmt: skip
 
+pytestmark = pytest.mark.alone
+
 ALL = [snippet for page in PAGES for snippet in snippets(page)]
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
 SHIPPED = (ROOT / "src" / "personvlm" / "weights" / "edge").is_dir()

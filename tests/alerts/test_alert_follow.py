@@ -244,3 +244,24 @@ def test_intervals_are_those_of_coins() -> None:
     assert share_interval([0.5] * 100) == (0.4, 0.6)  # Binomial(100, 1/2): quantiles 40 and 60
     low, high = share_interval([0.9] * 2000)
     assert (round(low, 3), round(high, 3)) == (0.887, 0.913)
+
+
+def test_an_alert_that_another_one_follows_ends(make: Callable[..., Any]) -> None:
+    """Nothing is heard of it any more, so that whoever looks after it would wait for ever for the person to leave."""
+    rules = make(text='upper.color == "red", in 1 of 1 crops, once per person per 10m')
+    rules.observe(described(1), described(1, 2, first=NIGHT, time=NIGHT + 700),
+                  described(1, 3, first=NIGHT, time=NIGHT + 800, final=True))  # fmt: skip
+    first, second = rules.alerts()
+    assert (first.ended, first.state, first.seen_at) == (True, "updated", NIGHT)
+    assert (second.ended, second.seen_at) == (True, NIGHT + 800)
+
+
+def test_an_acknowledged_alert_that_another_one_follows_is_closed(tmp_path: Path) -> None:
+    rules = InStore(tmp_path, text='upper.color == "red", in 1 of 1 crops, once per camera per 10m')
+    (raised,) = rules.observe(described(1))
+    Alerts(rules.place).acknowledge(raised.id, "anna")
+    assert len(rules.observe(described(2, time=NIGHT + 700))) == 1
+    assert not rules.observe(described(1, 2, first=NIGHT, time=NIGHT + 710))
+    first, second = rules.alerts()
+    assert (first.state, first.closed_at) == ("closed", NIGHT + 710)
+    assert (second.state, second.ended) == ("updated", False)

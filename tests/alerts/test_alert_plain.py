@@ -21,6 +21,7 @@ JACKET = 'upper.color == "red" && upper.garment == "jacket"'
         ("a person carrying a suitcase or a backpack", 'any of ["suitcase", "backpack"] in carrying'),
         ("woman in a red or orange coat",
          'gender == "female" && any of ["red", "orange"] in upper.color && upper.garment == "coat"'),
+        ("somebody in a non-red coat", 'upper.color != "red" && upper.garment == "coat"'),
         ("someone not wearing a coat", 'upper.garment != "coat"'),
         ("somebody carrying no bag", '!("bag" in carrying)'),
         ("at least three people in black jackets within 5 minutes at the back door",

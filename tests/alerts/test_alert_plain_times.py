@@ -50,6 +50,10 @@ def conditions(sentence: str) -> str:
         ("on friday evenings", "day in [fri] && time in 18:00-22:00"),
         ("on saturday nights",
          "(day in [sat] && time in 22:00-00:00 || day in [sun] && time in 00:00-06:00)"),
+        ("on fridays between 10 pm and 4 am",
+         "(day in [fri] && time in 22:00-00:00 || day in [sat] && time in 00:00-04:00)"),
+        ("at night on weekends",
+         "(day in [sat, sun] && time in 22:00-00:00 || day in [mon, sun] && time in 00:00-06:00)"),
         ("at night or on weekends", "(time in 22:00-06:00 || day in [sat, sun])"),
         ("on fridays after 22:00", "time in 22:00-00:00 && day in [fri]"),
     ],
@@ -152,6 +156,7 @@ def test_how_sure_it_must_be(words: str) -> None:
     assert str(compile_words(f"a jacket, {words}").rule) == f"{JACKET} && confidence >= 0.8"
 
 
-@pytest.mark.parametrize("words", ["for longer than 2 minutes", ", for more than 2 minutes", ", at least 2 minutes"])
+@pytest.mark.parametrize("words", ["for longer than 2 minutes", ", for more than 2 minutes", ", at least 2 minutes",
+                                   "for 2 minutes", "loitering for 2 minutes"])  # fmt: skip
 def test_how_long_somebody_must_stay(words: str) -> None:
     assert conditions(f"a jacket{words if words.startswith(',') else f' {words}'}") == "seen >= 2m"

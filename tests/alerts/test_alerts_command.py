@@ -83,6 +83,8 @@ def test_from_a_rule_to_its_delivery(run: Run) -> None:
     assert run("rules").startswith("No rules")
     run("remove", "red", status=1)
     run("remove-channel", "hook")
+    run("add", "gat", 'upper.color == "red" && camera in ["gate", "gat"]')
+    assert run.err == "personvlm: warning: no camera is called 'gat' so far; there are gate\n"
 
 
 def test_a_dry_run_tells_what_would_have_been(run: Run) -> None:
@@ -133,6 +135,8 @@ def test_what_is_wrong_is_said(run: Run) -> None:
     assert "no name" in run.err
     run("add", "phone", '"smoking" in activity')
     assert "not taught 'smoking'" in run.err
+    run("add", "gate", 'upper.color == "red" && camera == "gate"')
+    assert not run.err, "rules may come before people"
     run("ack", "nonsense", status=1)
     assert "no id" in run.err
     run("dry-run", RED, "--timezone", "Mars/Olympus", status=1)

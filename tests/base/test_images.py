@@ -236,3 +236,21 @@ def test_threads_that_decode_leave_warnings_as_they_were() -> None:
     assert warnings.filters == before
     with pytest.warns(UserWarning, match="still heard"):
         warnings.warn("still heard", stacklevel=1)
+
+
+def tiff(*entries: tuple[int, int, int, bytes]) -> bytes:
+    """EXIF data of (tag, type, count, value of at most 4 bytes)."""
+    rows = b"".join(struct.pack("<HHI", *entry[:3]) + entry[3].ljust(4, b"\0") for entry in sorted(entries))
+    return b"Exif\0\0II*\0" + struct.pack("<IH", 8, len(entries)) + rows + bytes(4)
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("odd", [(0x0100, 2, 4, b"abc"), (0x011A, 2, 4, b"abc"), (0x0111, 2, 4, b"abc")])
+def test_a_turned_picture_with_another_odd_tag_is_turned(format: str, odd: tuple[int, int, int, bytes]) -> None:
+    exif = tiff((0x0112, 3, 1, struct.pack("<H", 6)), odd)
+    assert near(decode(encoded(photo(), format, exif=exif)), np.rot90(np.asarray(photo()), 3))
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+def test_damaged_exif_spoils_no_picture(format: str) -> None:
+    assert near(decode(encoded(photo(), format, exif=b"Exif\0\0garbage")), np.asarray(photo()))

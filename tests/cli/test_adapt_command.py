@@ -11,7 +11,7 @@ from PIL import Image
 
 from personvlm.data.rendered import rendered_samples
 from personvlm.runtime.describer import shipped
-from personvlm.training.adapt_versions import model_files
+from personvlm.training.adapt_versions import keep, model_files
 
 pytest.importorskip("torch", reason="adapting needs the train extra")
 pytestmark = pytest.mark.skipif(not shipped().is_dir(), reason="this checkout has no shipped weights")
@@ -140,3 +140,16 @@ def test_options_that_do_not_fit(run: Run, tmp_path: Path) -> None:
     status, _, err = run("adapt", "--undo", str(tmp_path))
     assert status == 1
     assert "keeps no versions" in err
+
+
+def test_the_way_back_takes_no_other_options_and_answers_in_json(run: Run, tmp_path: Path) -> None:
+    for place, text in (("old", "1"), ("mine", "2")):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "config.json").write_text(text)
+    keep(tmp_path / "old", tmp_path / "mine")
+    for option in (("--heads",), ("--own", "words.json"), ("--root", "."), ("--reference", "others.jsonl")):
+        assert run("adapt", "--undo", str(tmp_path / "mine"), *option)[0] == 2
+    for option, version in (("--undo", "before"), ("--redo", "after")):
+        status, printed, err = run("adapt", option, str(tmp_path / "mine"), "--json")
+        assert (status, err) == (0, "")
+        assert json.loads(printed) == {"model": str((tmp_path / "mine").resolve()), "in_use": version}

@@ -75,8 +75,8 @@ def test_options_that_do_not_fit_are_refused_before_any_work(
     assert run(*common, "--gallery", "2")[0] == 2
     assert run(*common, "--out", "somewhere")[0] == 2
     status, _, err = run(*common, "--min-precision", "0.2")
-    assert status == 1
-    assert "0.5 to 0.99" in err
+    assert status == 2
+    assert "greater than or equal to 0.5" in err
     texts = data.with_name("texts.jsonl")
     texts.write_text("\n".join(json.dumps({"id": row, "text": "The image shows a man."}) for row in range(6)))
     status, _, err = run(*common, "--min-precision", "0.9", "--predictions", str(texts))

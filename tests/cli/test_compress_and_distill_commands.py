@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +13,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="these commands need the train extra")
 
 from lively_stages import lively_stage, save, tiny_gpt2_tokenizer, vocabulary  # noqa: E402
+from personvlm.data.transform import Transform  # noqa: E402
+from personvlm.models.appearance import Appearance  # noqa: E402
+from personvlm.models.config import EdgeConfig  # noqa: E402
+from personvlm.models.edge import EdgeVLM  # noqa: E402
 from personvlm.runtime.stage_engine import StageEngine  # noqa: E402
 
 Run = Callable[..., tuple[int, str, str]]
@@ -60,6 +66,8 @@ def test_compress_refuses_what_it_cannot_do(run: Run, tmp_path: Path) -> None:
     status, _, _ = run("compress", words, "--out", tmp_path / "out", "--keep-vocabulary", *given)
     assert status == 0
     assert (tmp_path / "out" / "decoder.onnx").is_file()
+    status, _, err = run("compress", words, "--out", tmp_path / "out", "--keep-vocabulary", *given)
+    assert (status, "another model is there" in err) == (1, True), "which nothing is written over"
     status, printed, _ = run("export", words)
     assert status == 0
     assert "decoder.onnx" in printed
@@ -70,3 +78,37 @@ def test_distill_refuses_a_teacher_without_heads(run: Run, tmp_path: Path) -> No
     status, _, err = run("distill", tmp_path / "nowhere", "--data", tmp_path, "--out", tmp_path / "out")
     assert status == 1
     assert str(tmp_path) in err
+
+
+def test_what_nobody_labelled_is_null_and_not_nan(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from personvlm.training.run import Trained
+
+    rows = [{"name": name, "parameters": 3, "ms": 1.0, "facts": {"mean": math.nan}} for name in ("teacher", "student")]
+    monkeypatch.setattr("personvlm.training.run.train_edge", lambda *_, **__: Trained([], {}))
+    monkeypatch.setattr("personvlm.runtime.release.release", lambda *_: None)
+    monkeypatch.setattr("personvlm.training.distill.compared", lambda *_: rows)
+    command = ("distill", "teacher", "--data", tmp_path, "--out", tmp_path, "--from", tmp_path)
+    status, printed, _ = run(*command, "--json")
+    assert status == 0
+    assert [row["facts"] for row in json.loads(printed)["models"]] == [{"mean": None}] * 2
+    status, printed, _ = run(*command)
+    assert (status, "nan" in printed) == (0, False)
+
+
+def test_an_appearance_layer_that_is_fitted_anew_is_another_version(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = EdgeConfig(50, height=96, width=32, dim=48, heads=2, layers=2, ffn=96, head_dim=32, head_heads=2,
+                        embedding_dim=16)  # fmt: skip
+    EdgeVLM(config).save(tmp_path)
+    Transform(height=96, width=32).save(tmp_path)
+
+    def fitted(model: EdgeVLM, *_: object, **__: object) -> bool:
+        model.with_appearance(Appearance(config))
+        return True
+
+    monkeypatch.setattr("personvlm.training.appearance.fit_appearance", fitted)
+    monkeypatch.setattr("personvlm.data.sources.read_training", lambda data: ([], []))
+    monkeypatch.setattr("personvlm.runtime.export.export", lambda directory: {})
+    assert run("export", tmp_path, "--appearance", tmp_path)[0] == 0
+    assert re.fullmatch(r"edge-1\+[0-9a-f]{8}", EdgeConfig.load(tmp_path).title)

@@ -51,6 +51,13 @@ def test_data_prepare_stats_and_sheet(run: Run, data: Path, tmp_path: Path) -> N
     assert status == 0
     assert Path(printed.strip()) == tmp_path / "sheet.png"
     assert Image.open(tmp_path / "sheet.png").width > 4 * 32
+    status, _, err = run("data", "sheet", data, "--out", tmp_path / "sheet.jpg")
+    assert status == 1
+    assert "ends in .png" in err
+    bare.write_text("")
+    status, _, err = run("data", "stats", bare)
+    assert status == 1
+    assert "holds no pictures" in err
 
 
 @pytest.mark.parametrize("command", [["prepare", "--out", "x"], ["stats"], ["sheet"]])
@@ -65,6 +72,8 @@ def test_train_refuses_what_it_cannot_use(run: Run, tmp_path: Path) -> None:
     assert run("train", "enormous", "--data", tmp_path)[0] == 2
     assert run("train", "edge", "--data", tmp_path, "--set", "lr")[0] == 2
     assert run("train", "edge", "--data", tmp_path, "--encoder", tmp_path, "--from", tmp_path)[0] == 2
+    assert run("train", "edge", "--data", tmp_path, "--beside", tmp_path)[0] == 2
+    assert run("train", "stage1", "--data", tmp_path, "--beside", tmp_path)[0] == 2
     status, _, err = run("train", "edge", "--data", tmp_path, "--set", "hue=1")
     assert status == 1
     assert "hue" in err
@@ -127,6 +136,15 @@ def test_an_empty_validation_set_is_named(data: Path, tmp_path: Path) -> None:
         assert (out / f"{other}.jsonl").read_text()
     with pytest.raises(InputError, match="no training data"):
         read_training(tmp_path)
+
+
+def test_data_that_are_not_there_are_told_before_weights_are_fetched(run: Run, tmp_path: Path,
+                                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+    fetched: list[object] = []
+    monkeypatch.setattr("personvlm.training.imagenet.imagenet_weights", lambda *asked: fetched.append(asked))
+    status, _, err = run("train", "edge", "--data", tmp_path / "no", "--out", tmp_path / "out")
+    assert (status, fetched) == (1, [])
+    assert "no such folder; `personvlm data prepare` writes one" in err
 
 
 def test_a_study_says_how_long_and_of_what(run: Run, tmp_path: Path) -> None:

@@ -15,12 +15,15 @@ import pytest
 from PIL import Image
 
 from personvlm.base.images import ENDINGS
+from personvlm.cli.output import write
+from personvlm.schema import Attribute, DescribeResult, PersonDescription
 
 Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run(run: Run, fake_describer: object) -> Run:
+def run(run: Run, fake_describer: Any) -> Run:
+    fake_describer.own = None
     return run
 
 
@@ -138,12 +141,28 @@ def test_a_name_that_is_no_text(run: Run, picture: Path, tmp_path: Path, form: s
 def test_empty_folder_and_empty_glob_are_errors(run: Run, picture: Path, tmp_path: Path) -> None:
     folder = tmp_path / "nothing here"
     folder.mkdir()
-    status, out, _ = run("describe", str(folder), str(tmp_path / "*.webp"), str(picture), "--jsonl")
-    first, second, third = (json.loads(line) for line in out.splitlines())
+    status, out, _ = run("describe", str(folder), str(tmp_path / "*.webp"), "https://a.example/b.jpg", str(picture),
+                         "--jsonl")  # fmt: skip
+    first, second, address, third = (json.loads(line) for line in out.splitlines())
     assert status == 1
     assert "no pictures" in first["error"]
     assert "matches no files" in second["error"]
+    assert address["input"] == "https://a.example/b.jpg"
+    assert "addresses are not read" in address["error"]
     assert "text" in third
+
+
+@pytest.mark.parametrize("command", [["calibrate", "--data", "{data}"], ["export"], ["compress", "--out", "{out}"]])
+@pytest.mark.parametrize(("model", "what"), [("nosuch", "no such folder"), ("{picture}", "a file")])
+def test_a_model_that_is_no_folder_is_named(run: Run, picture: Path, tmp_path: Path, command: list[str], model: str,
+                                            what: str) -> None:  # fmt: skip
+    if command[0] in ("export", "compress"):
+        pytest.importorskip("torch", reason="needs the train extra")
+    (tmp_path / "data.jsonl").write_text(json.dumps({"image": str(picture)}))
+    places = {"picture": picture, "data": tmp_path / "data.jsonl", "out": tmp_path / "out"}
+    status, _, err = run(*(each.format(**places) for each in [*command, model]))
+    assert status == 1
+    assert f"{model.format(**places)}: {what}; a model is a folder" in err
 
 
 def test_stdin(run: Run, picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,3 +205,16 @@ def test_every_format_that_is_read_is_found_in_a_folder(run: Run, tmp_path: Path
 def test_endings_are_those_that_pillow_writes_the_format_under(tmp_path: Path, form: str, ending: str) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / f"a{ending}")
     assert Image.open(tmp_path / f"a{ending}").format == form
+
+
+def test_csv_has_columns_for_groups_of_ones_own(capsys: pytest.CaptureFixture[str]) -> None:
+    def said(**own: str) -> DescribeResult:
+        attributes = {"headwear": Attribute(value="cap", confidence=0.5)} if own["headwear"] == "none" else {}
+        mine = {name: Attribute(value=value, confidence=0.875) for name, value in own.items()}
+        return DescribeResult(input="a.jpg", description=PersonDescription(text="", attributes=attributes, own=mine))
+
+    results = [said(uniform="guard", headwear="none"), said(headwear="turban")]
+    assert write(results, "csv", ("uniform", "headwear")) == 0
+    first, second = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert (first["uniform"], first["uniform.confidence"], first["headwear"]) == ("guard", "0.875", "cap")
+    assert (second["uniform"], second["headwear"], second["headwear.confidence"]) == ("", "turban", "0.875")

@@ -206,3 +206,30 @@ def test_errors_are_one_line(captions: Path, capsys: pytest.CaptureFixture[str],
     assert (status, out) == (1, "")
     assert err.count("\n") == 1
     assert message in err
+
+
+@pytest.mark.usefixtures("described")
+def test_training_captions_without_pictures_are_searched_by_labels(
+        captions: Path, capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+    pictures(captions)
+    (captions.parent / "train.jsonl").write_text(captions.read_text().replace("images/", "elsewhere/"))
+    done = result(capsys, "--data", captions, "--format", "msp60k")
+    assert done["protocol"]["notes"]["nearest_caption"] == "nearest by labels among train.jsonl"
+
+
+@pytest.mark.usefixtures("described")
+def test_what_would_be_ignored_is_refused(captions: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pictures(captions)
+    file = predictions(tmp_path / "said.jsonl", [{"id": i, "text": "A man."} for i in range(6)])
+    for option in (("--likelihood-pools", 1), ("--plots", tmp_path / "plots")):
+        status, _, err = run(capsys, "--data", captions, "--format", "msp60k", "--predictions", file, *option)
+        assert (status, "give no --predictions" in err) == (1, True)
+        assert run(capsys, "--data", captions, "--parser", *option)[0] == 2
+
+
+def test_a_folder_that_cannot_be_made_is_said_before_anything_is_described(
+        captions: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    monkeypatch.setattr("personvlm.runtime.describer.Describer.load", lambda path=None: pytest.fail("too late"))
+    pictures(captions)
+    for option in (("--plots", captions / "plots"), ("--gallery", 1, "--out", captions)):
+        assert run(capsys, "--data", captions, "--format", "msp60k", *option)[0] == 1

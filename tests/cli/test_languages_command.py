@@ -48,7 +48,7 @@ def test_errors_are_english_and_go_on(run: Run, picture: Path, fake_describer: A
 
 def test_what_cannot_be_asked_for(run: Run, picture: Path, fake_describer: Any) -> None:
     status, _, err = run("describe", str(picture), "--lang", "pt")
-    assert status != 0
+    assert status == 2
     assert "there is en, es, de, fr, hi, zh, ja" in err
     assert run("describe", str(picture), "--lang", "de", "--candidates", "3")[0] == 2
     assert fake_describer.asked == []

@@ -114,9 +114,25 @@ from personvlm.schema import DescribeResult
 class Nobody:
     def results(self, inputs, *, names, **options):
         return (DescribeResult(input=name, error="nothing is there") for name in names)
-Describer.load = lambda path=None: Nobody()
+Describer.load = lambda *path, **options: Nobody()
 main(sys.argv[1:])
 """
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+def test_a_stream_that_was_closed_at_the_start_leads_nowhere(closed: str) -> None:
+    shell = ["sh", "-c", f'exec "$0" "$@" {closed}', sys.executable, "-c", DESCRIBES_NOTHING]
+    done = subprocess.run([*shell, "describe", "-", "--jsonl"], stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, check=False)  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout == ("" if closed == ">&-" else '{"input": "-", "error": "nothing is there"}\n')
+
+
+@pytest.mark.parametrize("given", ["a.jpg --clip", "a.jpg --num-samples 2", "--num-samples 2 --clip"])
+def test_a_demo_looks_at_one_kind_of_thing(capsys: pytest.CaptureFixture[str], tmp_path: Path, given: str) -> None:
+    assert status_of("demo", *given.split(), "--out", str(tmp_path / "out")) == 2
+    assert ("--num-samples renders" if "2" in given else "--clip is what") in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:

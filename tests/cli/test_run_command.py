@@ -92,6 +92,31 @@ def test_with_the_truth_beside_it(fake: None, capsys: pytest.CaptureFixture[str]
     out = capsys.readouterr().out.splitlines()
     assert any(line.startswith("tracks: hota ") for line in out)
     assert any(line == "links: not known of these sources" for line in out)
+    assert personvlm(SCENE, "--truth", "-q") == 0  # the figures are the answer, and -q leaves notes out
+    out, err = capsys.readouterr()
+    assert (len(out.splitlines()), err) == (6, "")
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    (["--blobs", "crops"], "--store or --queue"),
+    (["--mqtt-outbox", "o.db"], "--mqtt: give it"),
+    (["--capacity", "1", "--jsonl", "e.jsonl", "--truth"], "leave --jsonl and --truth out"),
+    (["--capacity", "1", "--store", "people.db"], "leave --store out"),
+    (["--min-precision", "0.9", "--say", "all"], "choose one"),
+    (["--min-precision", "2"], "--min-precision"),
+    (["--lang", "pt"], "there is en, es, de"),
+])  # fmt: skip
+def test_what_would_be_of_no_effect_is_not_understood(fake: None, capsys: pytest.CaptureFixture[str],
+                                                      arguments: list[str], said: str) -> None:  # fmt: skip
+    assert personvlm(SCENE, *arguments) == 2
+    out, err = capsys.readouterr()
+    assert (out, said in " ".join(err.split())) == ("", True)
+
+
+def test_how_many_cameras(fake: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("personvlm.pipeline.run_capacity.capacity", lambda *_, **__: {"cameras": 1, "fails_at": 2})
+    assert personvlm(SCENE, "--capacity", "1") == 0
+    assert capsys.readouterr().out == "1 camera; 2 are too many\n"
 
 
 def test_into_a_store_and_onto_a_queue(fake: None, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -111,6 +136,9 @@ def test_into_a_store_and_onto_a_queue(fake: None, capsys: pytest.CaptureFixture
     queue.close()
     assert personvlm(SCENE, "--queue", "x.db", "--store", "y.db") == 2
     assert "choose one" in capsys.readouterr().err
+    for option in (["--no-gender"], ["--no-age"], ["--no-crops"], ["--say", "all"], ["--min-precision", "0.9"]):
+        assert personvlm(SCENE, "--queue", "x.db", *option) == 2  # it would have been of no effect
+        assert f"{option[0]} with --queue" in capsys.readouterr().err
 
 
 def test_a_failing_source_costs_the_exit_status_only(fake: None, capsys: pytest.CaptureFixture[str],
@@ -131,6 +159,9 @@ def test_what_cannot_be_written_is_one_line(fake: None, capsys: pytest.CaptureFi
     assert "No such file or directory" in capsys.readouterr().err
     assert personvlm(SCENE, "-q", "--annotate", str(tmp_path / "no" / "out.mp4")) == 1
     assert "cannot be written" in capsys.readouterr().err
+    assert personvlm(SCENE, "-q", "--annotate", str(tmp_path / "out.avi")) == 1
+    assert "give a name that ends in .mp4" in capsys.readouterr().err
+    assert not (tmp_path / "out.avi").exists()
 
 
 @pytest.mark.parametrize("option", ["--annotate", "--jsonl"])
@@ -141,6 +172,16 @@ def test_a_source_is_not_written_over(fake: None, capsys: pytest.CaptureFixture[
     assert personvlm(str(tmp_path / "clip.gif"), option, "clip.gif") == 1
     assert "this is a source" in capsys.readouterr().err
     assert (tmp_path / "clip.gif").read_bytes() == GIF
+
+
+def test_boxes_of_a_camera_are_not_written_over(fake: None, capsys: pytest.CaptureFixture[str],
+                                                tmp_path: Path) -> None:
+    (tmp_path / "yard.txt").write_text("1,-1,1,1,9,20,1\n")
+    (tmp_path / "c.yaml").write_text(f"cameras: {{yard: {{source: '{SCENE}', detections: yard.txt}}}}")
+    for option in (["--mot", str(tmp_path)], ["--jsonl", str(tmp_path / "yard.txt")]):
+        assert personvlm(str(tmp_path / "c.yaml"), *option) == 1
+        assert "this is a source" in capsys.readouterr().err
+    assert (tmp_path / "yard.txt").read_text() == "1,-1,1,1,9,20,1\n"
 
 
 def test_without_the_extra_it_says_what_to_install() -> None:
@@ -168,7 +209,9 @@ main(["schema"])
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_an_interrupt_ends_it_in_order(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_it_in_order(tmp_path: Path, number: int) -> None:
+    """Ctrl-C, and what Docker and systemd send to stop a service."""
     long = SCENE.replace("seconds=12", "seconds=400")
     process = subprocess.Popen([sys.executable, "-m", "personvlm", "run", long, "--json", "--jsonl",
                                 str(tmp_path / "e.jsonl")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -177,7 +220,7 @@ def test_an_interrupt_ends_it_in_order(tmp_path: Path) -> None:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     printed = json.loads(out)

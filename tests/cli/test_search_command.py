@@ -133,6 +133,17 @@ def test_store_keeps_sweeps_exports_and_upgrades(store: Path, tmp_path: Path,
     assert json.loads(capsys.readouterr().out)["text"] == "A woman with a backpack."
     assert run("store", "keep", "yard", "--days", "1", "--store", str(store)) == 0
     assert "yard: 1 people" in capsys.readouterr().out
+    assert run("store", "keep", "yard", "--crop-days", "0.5", "--store", str(store)) == 0
+    assert "kept 1 days pictures 0.5 days" in capsys.readouterr().out, "what is not named stays"
+    assert run("store", "keep", "yard", "--no-crops", "--store", str(store)) == 0
+    assert run("store", "keep", "yard", "--days", "2", "--store", str(store)) == 0
+    assert "kept 2 days no pictures" in capsys.readouterr().out
+    assert run("store", "keep", "yard", "--crops", "--store", str(store)) == 0
+    assert "kept 2 days pictures 0.5 days" in capsys.readouterr().out
+    assert run("store", "keep", "yard", "--store", str(store)) == 0
+    assert "kept for ever\n" in capsys.readouterr().out
+    assert run("store", "keep", "yard", "--days", "1", "--store", str(store)) == 0
+    capsys.readouterr()
     assert run("store", "sweep", "--store", str(store)) == 0
     assert json.loads(capsys.readouterr().out)["people"] in (0, 1)  # by the clock of this machine
     assert run("store", "upgrade", "--to", "0004", "--store", str(store)) == 0
@@ -144,6 +155,7 @@ def test_store_keeps_sweeps_exports_and_upgrades(store: Path, tmp_path: Path,
     (("search", "man", "--store", "missing.db"), "no store there"),
     (("search", "man", "--store", "mysql://x/y"), "not a database that a store knows"),
     (("search", "man", "--since", "yesterday"), "is no time"),
+    (("search", "man", "--since", "1h", "--until", "2h"), "`since` is later than `until`"),
     (("search", "man", "--camera", "roof"), "no camera 'roof'"),
     (("search", "man", "--facet", "shoe"), "no facet"),
     (("search", "--like", "nobody"), "no person 'nobody'"),

@@ -167,6 +167,16 @@ def test_own_csv(tmp_path: Path) -> None:
     assert (second.identity, second.captions, second.values) == (None, (), {"carrying": (NONE,)})
 
 
+@pytest.mark.parametrize("between", [";", "\t"])
+def test_a_table_may_be_separated_as_the_office_of_the_country_does(tmp_path: Path, between: str) -> None:
+    folder_with(tmp_path, "a.jpg", "b.jpg")
+    lines = [["image", "gender", "upper.color"], ["a.jpg", "female", '"red;white"'], ["b.jpg", "", "black"]]
+    (tmp_path / "d.csv").write_text("\r\n".join(between.join(cells) for cells in lines), encoding="utf-8-sig")
+    first, second = read_samples(tmp_path / "d.csv", "personvlm")
+    assert first.values == {"gender": ("female",), "upper.color": ("white", "red")}
+    assert second.values == {"upper.color": ("black",)}
+
+
 @pytest.mark.parametrize(("text", "reason"), [
     ("image,hat\n", "line 1: unknown column 'hat'; legal: image, identity, camera, caption, gender"),
     ("identity\n", "no column 'image'"), ("image,image\n", "twice"), ("", "no column 'image'"),

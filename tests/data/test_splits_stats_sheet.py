@@ -12,6 +12,7 @@ from personvlm.base.errors import InputError
 from personvlm.data.own import read_personvlm
 from personvlm.data.sample import Sample
 from personvlm.data.sheet import caption_of, sheet
+from personvlm.data.sources import read_training
 from personvlm.data.splits import Part, prepare, split_by_identity
 from personvlm.data.stats import rows, stats
 from personvlm.data.transform import swap_sides
@@ -180,3 +181,32 @@ def test_prepare_neither_overwrites_its_source_nor_trips_over_a_file(tmp_path: P
     with pytest.raises(InputError, match="no folder can be made"):
         prepare(source, "personvlm", tmp_path / "a.png")
     assert source.read_text() == '{"image": "a.png"}\n'
+
+
+def test_sizes_are_measured_from_the_first_picture_to_the_last(tmp_path: Path) -> None:
+    for side in (20, 60):
+        Image.new("RGB", (side, side)).save(tmp_path / f"{side}.png")
+    small, large = (Sample(tmp_path / f"{side}.png", Annotations()) for side in (20, 60))
+    sizes = stats([small] * 1000 + [large] * 999)["sizes"]
+    assert sizes["measured"] <= 1000
+    assert sizes["width"] == {"min": 20, "median": sizes["width"]["median"], "max": 60}
+
+
+def test_an_empty_identity_is_none(tmp_path: Path) -> None:
+    rows = []
+    for number in range(20):
+        Image.new("RGB", (20, 40)).save(tmp_path / f"{number}.png")
+        rows.append(json.dumps({"image": f"{number}.png", "identity": ""}))
+    (tmp_path / "mine.jsonl").write_text("\n".join(rows))
+    samples = read_personvlm(tmp_path / "mine.jsonl")
+    assert {sample.identity for sample in samples} == {None}
+    assert [len(part) for part in split_by_identity(samples)] == [16, 2, 2], "not one person of twenty pictures"
+
+
+def test_a_folder_to_train_from_has_nobody_in_both_parts(folder: Path) -> None:
+    prepare(folder / "mine.jsonl", "personvlm", folder, (0.6, 0.4, 0.0))
+    assert len(read_training(folder)[0]) == 6
+    first = (folder / "train.jsonl").read_text().splitlines()[0]
+    (folder / "val.jsonl").write_text(first + "\n")
+    with pytest.raises(InputError, match=f"1 people or tracks are in both.*as {json.loads(first)['identity']};"):
+        read_training(folder)

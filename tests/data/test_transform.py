@@ -1,8 +1,12 @@
 """The transform: what the model sees of a picture."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from personvlm.base.errors import InputError
 from personvlm.data.transform import Transform
 
 
@@ -35,3 +39,17 @@ def test_a_batch_is_its_pictures_one_by_one() -> None:
     together = Transform(64, 32)(images)
     for row, image in enumerate(images):
         assert (Transform(64, 32)([image])[0] == together[row]).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("height", 0), ("width", "128"), ("height", 1.5), ("fill", 300), ("std", [1, 0, 1]), ("mean", [0.5, 0.5]),
+     ("mean", [0.5, None, 0.5]), ("channels", "rgb"), ("std", 0.5)],
+)  # fmt: skip
+def test_a_file_that_no_picture_could_be_fitted_by_is_refused(tmp_path: Path, name: str, value: object) -> None:
+    Transform(224, 112, channels="BGR").save(tmp_path)
+    assert Transform.load(tmp_path) == Transform(224, 112, channels="BGR")
+    file = tmp_path / "transform.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), name: value}))
+    with pytest.raises(InputError, match="not a transform"):
+        Transform.load(tmp_path)

@@ -139,6 +139,11 @@ def test_the_context_of_a_trace_travels_and_is_left_out_where_there_is_none() ->
     assert decode(encode(traced)) == traced
 
 
+@pytest.mark.parametrize("odd", ["", "zz", "00-12-34-01", f"00-{'g' * 32}-{'1' * 16}-01", "\0"])
+def test_a_context_of_a_trace_that_is_none_is_left_out(odd: str) -> None:
+    assert decode(message(traceparent=odd)).traceparent is None
+
+
 def test_settings_stand_in_the_address() -> None:
     url, settings = with_settings("redis://h/0?queue=a&lease_s=2.5&attempts=7", QueueSettings(depth=9))
     assert url == "redis://h/0?queue=a"

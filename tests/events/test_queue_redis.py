@@ -40,6 +40,7 @@ WHOLE: dict[str, Any] = {"id": "x", "person": "y", "revision": "1", "final": "0"
 @pytest.mark.parametrize("lane", [1, 2])
 @pytest.mark.parametrize("odd", [
     {"mesage": "{...}"}, {"id": "7", "message": "{}"}, WHOLE, {**WHOLE, "message": "{}", "revision": "first"},
+    {**WHOLE, "message": "{}", "attempts": "9" * 20}, {**WHOLE, "message": "{}", "at": "nan"},
     {**WHOLE, "message": "{}", "at": "noon"}, {**WHOLE, "message": "{}", "attempts": ""}])  # fmt: skip
 def test_an_entry_that_is_no_message_dies_alone_with_what_it_holds(
     queue: RedisQueue, odd: dict[str, str], lane: int

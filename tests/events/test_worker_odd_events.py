@@ -15,6 +15,7 @@ from queue_harness import event, eventually
 
 from personvlm.events import Lease, QueueSettings
 from personvlm.events.memory import MemoryQueue
+from personvlm.events.message import decode, encode
 from personvlm.events.worker import Worker, WorkerSettings
 from personvlm.runtime.batching import BatchEngine
 from personvlm.runtime.batching_queue import BatchSettings
@@ -85,6 +86,23 @@ def test_a_camera_whose_clock_stands_anywhere_is_described_once(tmp_path: Path, 
     with Store.open(tmp_path / "people.db", keep_crops=False) as store:
         worker = work(queue, store)
     assert (worker.counts["described"], worker.counts["repeated"], queue.stats().acked) == (7, 0, 7)
+
+
+@pytest.mark.parametrize("odd", ["\0", "zz"])
+def test_an_event_with_a_broken_trace_context_costs_no_other_an_attempt(tmp_path: Path, odd: str) -> None:
+    class Foreign(MemoryQueue):
+        """Events as another program sends them."""
+
+        def claim(self, count: int, wait_s: float = 0.0) -> list[Lease]:
+            foreign = decode(encode(event(3).model_copy(update={"traceparent": odd})))
+            return [Lease(foreign, each.attempt, each.token) if each.request.track_id == 3 else each
+                    for each in super().claim(count, wait_s)]  # fmt: skip
+
+    queue = Foreign(QueueSettings(lease_s=1.0, attempts=2))
+    queue.put([event(track) for track in range(7)])
+    with Store.open(tmp_path / "people.db", keep_crops=False) as store:
+        worker = work(queue, store)
+    assert (worker.counts["claimed"], worker.counts["described"], worker.counts["repeated"]) == (7, 7, 0)
 
 
 def test_leases_are_extended_whatever_happened_before(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

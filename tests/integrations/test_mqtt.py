@@ -60,6 +60,17 @@ def test_events_availability_and_discovery_arrive(broker: Mosquitto, listener: L
     assert state(configs["homeassistant/sensor/personvlm/gate/config"], events(listener)[0]) == "The image shows a."
 
 
+@pytest.mark.parametrize("odd", ["gate\0", "gate\n", "\x7f", "\ufffe"])
+def test_a_camera_with_an_odd_name_keeps_no_other_from_the_broker(broker: Mosquitto, listener: Listener,
+                                                                  odd: str) -> None:  # fmt: skip
+    with Publisher(Broker.parse(broker.url)) as publisher:
+        publisher.tell(record("a", camera=odd))
+        publisher.tell(record("b"))
+        assert publisher.wait(10)
+    assert listener.wait(lambda it: len(events(it)) == 2)
+    assert [event["camera"] for event in events(listener)] == [odd, "gate"]
+
+
 def test_who_comes_later_gets_the_state_and_the_discovery_but_no_people(broker: Mosquitto) -> None:
     with Publisher(Broker.parse(broker.url)) as publisher:
         publisher.tell(record("a"))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -168,3 +169,35 @@ def test_the_command(archive: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     with pytest.raises(SystemExit) as ended:
         main(["backfill", str(archive)])
     assert ended.value.code == 2
+
+
+def test_what_is_named_twice_is_counted(archive: Path, tmp_path: Path, model: TrackModel, store: Store) -> None:
+    listed = tmp_path / "list.jsonl"
+    listed.write_text(f'{{"image": "{archive}/day0/0.jpg"}}\n' * 3)
+    done = backfill(pieces(str(listed)), store, model)
+    assert (done.seen, done.known, done.described, done.failed) == (3, 2, 1, 0)
+
+
+def test_milliseconds_are_no_time(tmp_path: Path) -> None:
+    """They were stored, and nothing could list or search what was stored beside them any more."""
+    listed = tmp_path / "list.jsonl"
+    listed.write_text('{"image": "a.jpg", "time": 1700000000000}\n')
+    with pytest.raises(InputError, match=r"line 1: .*seconds since 1970, not milliseconds"):
+        list(pieces(str(listed)))
+
+
+def test_a_folder_without_pictures_is_said_and_one_that_cannot_be_read_is_counted(
+        archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    with pytest.raises(InputError, match="this folder holds no pictures"):
+        list(pieces(str(tmp_path)))
+    scan = os.scandir
+
+    def refuse(path: Any) -> Any:
+        if str(path).endswith("day0"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert [Path(each.place).name for each in pieces(str(archive))] == ["3.jpg", "4.jpg", "5.jpg", "broken.jpg", "day0"]
+    with pytest.raises(OSError, match="day0"):
+        read(str(archive / "day0"))

@@ -6,8 +6,11 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from personvlm.base.errors import InputError
 from personvlm.cli import main
 
 pytest.importorskip("supervision", reason="pip install 'personvlm[video]'")
@@ -58,3 +61,26 @@ def test_the_script_of_the_demo_is_understood(tmp_path: Path) -> None:
 
     assert not compile_words(DRAWN.alert).ignored
     assert all(parse_query(question).terms and not parse_query(question).words for question in DRAWN.questions)
+
+
+def test_a_store_that_no_demo_made_is_kept(tmp_path: Path) -> None:
+    """`personvlm demo --out .` where the examples of the documentation were followed."""
+    with Store.open(tmp_path / "people.db") as store:
+        Alerts(store).add_rule("mine", '"bag" in carrying')
+    before = (tmp_path / "people.db").read_bytes()
+    with pytest.raises(InputError, match=r"people\.db: a store that no demo made would be replaced"):
+        demo_cameras([SCENE], tmp_path, script=DRAWN, kind="scene")
+    assert (tmp_path / "people.db").read_bytes() == before
+
+
+def test_somebody_too_small_for_a_picture_has_a_card_without_one(tmp_path: Path) -> None:
+    folder = tmp_path / "far"
+    (folder / "img1").mkdir(parents=True)
+    (folder / "det").mkdir()
+    for index in range(12):
+        Image.fromarray(np.full((60, 80, 3), 90 + index, np.uint8)).save(folder / "img1" / f"{index + 1}.png")
+    lines = [f"{index + 1},-1,{20 + index},20,4,12,1" for index in range(12)]
+    (folder / "det" / "det.txt").write_text("\n".join(lines))
+    done = demo_cameras([str(folder)], tmp_path / "out", script=DRAWN, kind="cameras")
+    assert done.people == 1
+    assert "far #1" in done.report.read_text("utf-8")

@@ -18,6 +18,8 @@ from personvlm.pipeline.run_capacity import Trial, attempt, capacity
 from personvlm.schema import PersonDescription
 from personvlm.video.detectors import GivenDetector
 
+pytestmark = pytest.mark.alone
+
 
 class Slow:
     """Takes ``seconds`` for a description."""

@@ -20,6 +20,7 @@ class Gate:
 
     def __init__(self) -> None:
         self.varied, self.count = True, 0
+        self.seen: list[int] = []
         self.open = threading.Event()
         self.entered = threading.Event()
 
@@ -27,6 +28,7 @@ class Gate:
         self.entered.set()
         self.open.wait(100)
         self.count += 1
+        self.seen.append(len(crops))
         return PersonDescription(text=f"A person, answer {self.count if self.varied else 0}.")
 
     def ranked(self, crops: Any) -> tuple[Any, ...]:
@@ -142,3 +144,25 @@ def test_an_update_that_says_the_same_is_not_told(gate: Gate, varied: bool) -> N
     else:
         assert kinds == [("new", 1), ("end", 2)]
     assert describing.unchanged == (0 if varied else 2)
+
+
+def test_a_question_takes_nothing_from_what_waits(gate: Gate) -> None:
+    """It has the evidence of what was told last: an end keeps its own, and an update is still told."""
+    end = replace(occasion(1, "end", 3.0), crops=(CROP,) * 4)
+    put = [end, occasion(1, "reid"), occasion(2, "update", 4.0), occasion(2, "reid")]
+    describing, events = told(gate, put)
+    assert events == [(1, "reid", 1), (1, "end", 1), (2, "reid", 1), (2, "update", 1)]
+    assert describing.superseded == 0
+    assert gate.seen == [1, 4, 1]
+
+
+def test_words_to_a_question_do_not_keep_an_update_from_being_told(gate: Gate) -> None:
+    gate.open.set()
+    events: list[PersonEvent] = []
+    describing = Describing(gate, events.append)  # type: ignore[arg-type]
+    for kind in ("new", "reid", "update"):
+        describing.put(occasion(1, kind))  # type: ignore[arg-type]
+        describing.settle()
+        gate.varied = False  # from now on the words are others, and stay
+    describing.close()
+    assert [event.occasion.kind for event in events] == ["new", "reid", "update"]

@@ -207,6 +207,9 @@ def test_a_camera_file(tmp_path: Path) -> None:
     ("cameras: {gate: {source: a.mp4, every: 0}}", "greater than or equal to 1"), ("a: [", "cannot be read as YAML"),
     ("cameras: {gate: {source: a.mp4, tracker: magic}}", "bytetrack"),
     ("cameras: {b: {source: a.mp4}}", "a second camera called b"),
+    ("cameras: {gate: {source: a.mp4, start: 1700000000000}}", "give seconds, not milliseconds"),
+    ("cameras: {gate: {source: a.mp4, start: .nan}}", "start"), ("cameras: {gate: {source: 2024-02-30}}", "day is out"),
+    ("cameras: {gate: {source: a.mp4, live: true, late: .inf}}", "finite number"),
 ])
 def test_camera_files_that_are_wrong_are_refused(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "cameras.yaml"
@@ -215,3 +218,64 @@ def test_camera_files_that_are_wrong_are_refused(tmp_path: Path, text: str, mess
         cameras([str(path), "b.mp4"])
     with pytest.raises(InputError, match="no such file"):
         cameras([str(tmp_path / "none.yaml")])
+
+
+def test_the_people_of_a_camera_that_has_ended_have_left(tmp_path: Path) -> None:
+    """Not only when the others have ended too, which may be in days; and its clip is whole."""
+    long, short = SCENE, SCENE.replace("seconds=20", "seconds=6")
+    frames: dict[str, int] = {}
+    ends: list[tuple[str, int]] = []
+
+    def watch(status: Status) -> None:
+        frames.update({name: camera.frames for name, camera in status.cameras.items()})
+
+    def tell(event: PersonEvent) -> None:
+        if event.occasion.kind == "end":
+            ends.append((event.occasion.track.camera, frames["long"]))
+
+    chosen = {"long": Camera(source=long), "short": Camera(source=short)}
+    status = run(chosen, FakeTrackDescriber(), tell, watch=watch, annotate=tmp_path / "o.mp4")  # type: ignore[arg-type]
+    assert status.cameras["short"].present == 0
+    left = [at for camera, at in ends if camera == "short"]
+    assert left
+    assert max(left) < 80
+    for name, count in (("long", 100), ("short", 30)):
+        with av.open(str(tmp_path / f"o-{name}.mp4")) as container:
+            assert len(list(container.decode(video=0))) == count
+
+
+def test_a_detector_that_fails_on_the_way_fails_its_cameras_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    from personvlm.video.detectors import MotionDetector
+
+    def detect(self: Any, frames: Any) -> Any:
+        raise InputError("my.onnx: it cannot run")
+
+    monkeypatch.setattr(MotionDetector, "detect", detect)
+    chosen = {"bad": Camera(source=SCENE, detector="motion"), "good": Camera(source=SCENE)}
+    status = run(chosen, FakeTrackDescriber(), lambda event: None, frames=30)  # type: ignore[arg-type]
+    assert (status.cameras["bad"].state, status.cameras["bad"].error) == ("failed", "my.onnx: it cannot run")
+    assert status.cameras["good"].frames == 30
+    assert status.cameras["good"].error is None
+
+
+def test_two_cameras_of_one_name_are_refused_and_two_clips_never_share_a_file(tmp_path: Path) -> None:
+    two = SCENE.replace("cameras=1", "cameras=2")
+    with pytest.raises(InputError, match="two cameras are called rendered-2"):
+        go([two, SCENE])
+    chosen = {name: Camera(source=SCENE) for name in ("a/b", "a b")}
+    run(chosen, FakeTrackDescriber(), lambda event: None, frames=3, annotate=tmp_path / "o.mp4")  # type: ignore[arg-type]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["o-a_b-1.mp4", "o-a_b.mp4"]
+
+
+def test_a_clip_of_a_camera_that_was_away_for_a_day_goes_on(tmp_path: Path) -> None:
+    import supervision as sv
+
+    from personvlm.pipeline.run_annotate import Annotator
+    from personvlm.video.frame import Frame
+
+    clip = Annotator(tmp_path / "o.mp4")
+    for index, at in enumerate((0.0, 0.1, 86_400.0, 86_400.1)):
+        clip.add(Frame("c", index, at, np.zeros((120, 160, 3), np.uint8)), sv.Detections.empty(), {})
+    clip.close()
+    with av.open(str(tmp_path / "o.mp4")) as container:
+        assert [round(float(frame.time or 0), 1) for frame in container.decode(video=0)] == [0.0, 0.1, 60.1, 60.2]

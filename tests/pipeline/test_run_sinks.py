@@ -212,17 +212,17 @@ def test_what_is_away_is_waited_for_and_said_once(monkeypatch: pytest.MonkeyPatc
         Patience("the store", (AwayError,), notes.append, lambda: False)(lambda: int("its own fault"))
 
 
-def test_at_the_end_it_is_not_waited_for_much_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("error", "said"), [(AwayError("gone"), "gone"), (TimeoutError(), "TimeoutError")])
+def test_at_the_end_it_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch, error: Exception, said: str) -> None:
     monkeypatch.setattr("personvlm.pipeline.run_sinks._LAST", 0.2)
-
     tries: list[int] = []
 
     def do() -> None:
         tries.append(1)
-        raise AwayError("gone")
+        raise error
 
-    with pytest.raises(InputError, match="gone; what was not told yet is lost"):
-        Patience("the store", (AwayError,), lambda note: None, lambda: True)(do)
+    with pytest.raises(InputError, match=f"{said}; what was not told yet is lost"):
+        Patience("the store", (type(error),), lambda note: None, lambda: True)(do)
     assert len(tries) == 2
 
 

@@ -17,6 +17,8 @@ from personvlm.pipeline.run_truth import Referee
 from personvlm.schema import Attribute, PersonDescription
 from personvlm.video.folders import read_mot_truth
 
+pytestmark = pytest.mark.alone
+
 SCENE = "rendered:seed=5,cameras=2,people=3,seconds=30,rate=5,width=320,occlusion=0"
 
 

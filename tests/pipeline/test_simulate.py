@@ -126,6 +126,7 @@ def sleeping(workers: int, batch: int, observe: Any) -> BatchEngine[Any, Any]:
     return BatchEngine([work] * workers, BatchSettings(batch=batch, queue=1000), observe=observe)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(("workers", "load"), [(1, 0.6), (2, 0.75)])
 def test_the_prediction_for_the_real_batch_engine_is_within_a_quarter(workers: int, load: float) -> None:
     """Sleeping needs no processor, but waking up does: where others take it for a moment, the run is made again."""
@@ -166,3 +167,10 @@ def test_what_cannot_be_simulated_is_refused() -> None:
                   lambda: simulate(Arrivals.of_times(np.array([])), Pool(), TENTH)):  # fmt: skip
         with pytest.raises(InputError):
             wrong()
+
+
+def test_nobody_who_counts_is_nobody() -> None:
+    """What comes while the pipeline fills does not count: no number of workers is too small for that."""
+    arrivals = Arrivals.of_times(np.array([1.0, 2.0]))
+    with pytest.raises(InputError, match="nobody comes"):
+        workers_needed(arrivals, Pool(), TENTH, p99_ms=2000, warm_up=60.0)

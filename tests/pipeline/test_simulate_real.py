@@ -28,7 +28,7 @@ def test_the_prediction_for_the_model_is_within_a_quarter(load: float) -> None:
     """Service times are measured before and after the run, so that a machine whose speed drifts counts with both."""
     workers, batch, seconds = available_cores(), 8, 60.0
     describer = Describer.load(threads=1)
-    asks = [Ask(picture) for picture in jpegs(None, describer.transform, 64)]
+    asks = [Ask(picture) for picture in jpegs(None, 64)]
 
     def make(workers: int, batch: int, observe: Callable[[Timing], None]) -> BatchDescriber:
         return BatchDescriber([describer] * workers, BatchSettings(batch=batch, queue=2000), observe=observe)

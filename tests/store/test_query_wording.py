@@ -39,6 +39,21 @@ EXCLUDED = {
     "bareheaded woman in a red coat": ["headwear: none", "gender: female", "upper.color: red", "upper.garment: coat"],
     "man who is not hatless": ["gender: male", "not headwear: none"],
     "nobody with a hat": ["headwear: none"],
+    "non-red jacket": ["not upper.color: red", "upper.garment: jacket"],
+    "woman in a non red jacket or coat": ["gender: female", "not upper.color: red", "upper.garment: jacket or coat"],
+    "jacket in non-red": ["upper.garment: jacket", "not upper.color: red"],
+    "man in non-black": ["gender: male", "not upper.color: black", "not lower.color: black"],
+    "non-blond woman": ["not hair.color: blond", "gender: female"],
+    "man with no hat and long hair": ["gender: male", "headwear: none", "hair.length: long"],
+    "no hat and blue jeans": ["headwear: none", "lower.color: blue", "lower.garment: jeans"],
+    "no hat and black and white shoes": [
+        "headwear: none", "footwear.color: black", "footwear.color: white", "footwear.type: shoes"],
+    "no hat and gloves": ["headwear: none", "gloves: none"],
+}
+
+HAIRED = {
+    "dark haired man in blue": ["hair.color: dark", "gender: male", "upper.color: blue or lower.color: blue"],
+    "short haired woman": ["hair.length: short", "gender: female"],
 }  # fmt: skip
 
 LISTED = {
@@ -88,7 +103,7 @@ AGED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "terms"), [*EXCLUDED.items(), *LISTED.items(), *AGED.items()])
+@pytest.mark.parametrize(("text", "terms"), [*EXCLUDED.items(), *HAIRED.items(), *LISTED.items(), *AGED.items()])
 def test_what_is_asked(text: str, terms: list[str]) -> None:
     query = parse_query(text)
     assert [str(term) for term in query.terms] == terms

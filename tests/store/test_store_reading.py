@@ -132,3 +132,19 @@ def test_text_with_a_nul(crowded: Store) -> None:
     if crowded.engine.dialect.name == "postgresql":
         with pytest.raises(InputError, match="NUL"):
             crowded.latest("a\0b")
+
+
+def test_text_that_is_no_utf_8(crowded: Store) -> None:
+    """As of a command line in another encoding, or ``"\\ud800"`` in JSON."""
+    with pytest.raises(InputError, match="is no text"):
+        crowded.latest("\udcff")
+    with pytest.raises(InputError, match="is no text"):
+        crowded.people(Filters(cameras=("gate\udcff",)))
+
+
+def test_the_audit_tells_also_of_what_is_no_text(store: Store) -> None:
+    """Otherwise an erasure fails after its pictures are gone."""
+    entry = store.audit("me", "export", "a\udcff", {"out": "b\udcff.csv"})
+    assert (entry.subject, entry.detail) == (r"a\udcff", {"out": r"b\udcff.csv"})
+    assert store.audited() == [entry]
+    assert store.verify_audit() is None

@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -48,9 +49,10 @@ Connection = Callable[[Callable[[bytes], object], threading.Event], None]
 
 
 class Camera:
-    """An HTTP server on loopback whose connections are served by ``plan``, one after the other; then it refuses."""
+    """An HTTP server on loopback whose connections are served by ``plan``, one after the other, as ``kind``; then it
+    refuses. ``length`` is what it announces, as servers of files do."""
 
-    def __init__(self, plan: list[Connection]) -> None:
+    def __init__(self, plan: list[Connection], kind: str = "video/mp2t", length: int | None = None) -> None:
         self.requests = 0
         self.over = threading.Event()
         camera = self
@@ -62,7 +64,9 @@ class Camera:
                     self.send_error(404)
                     return
                 self.send_response(200)
-                self.send_header("Content-Type", "video/mp2t")
+                self.send_header("Content-Type", kind)
+                if length is not None:
+                    self.send_header("Content-Length", str(length))
                 self.end_headers()
                 with contextlib.suppress(OSError):  # the reader may leave
                     plan[camera.requests - 1](self.wfile.write, camera.over)
@@ -82,11 +86,11 @@ class Camera:
 
 
 @pytest.fixture
-def camera() -> Iterator[Callable[[list[Connection]], Camera]]:
+def camera() -> Iterator[Callable[..., Camera]]:
     made: list[Camera] = []
 
-    def make(plan: list[Connection]) -> Camera:
-        made.append(Camera(plan))
+    def make(plan: list[Connection], **more: Any) -> Camera:
+        made.append(Camera(plan, **more))
         return made[-1]
 
     yield make

@@ -242,3 +242,9 @@ def test_yolox_nano_finds_the_shoppers(yolox: Detector, videos: Path) -> None:
 def test_yolox_nano_finds_nobody_in_an_empty_room(yolox: Detector, videos: Path) -> None:
     first = next(VideoFile(videos / "one-by-one-person-detection.mp4", "room").frames())
     assert not (yolox.detect([first])[0].confidence > 0.3).any()
+
+
+def test_what_onnxruntime_refuses_is_a_fault_of_the_file(tmp_path: Path) -> None:
+    detector = OnnxDetector(tiny_yolox(tmp_path / "four.onnx", 4), person=1)
+    with pytest.raises(InputError, match=r"four\.onnx: onnxruntime cannot run it with 1 pictures at a time"):
+        detector.detect([frame(gray())])

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import itertools
 import os
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -145,3 +147,40 @@ def test_pictures_stand_upright_as_the_container_says(make_video, matrix: tuple[
     data[place : place + 36] = b"".join(value.to_bytes(4, "big", signed=True) for value in rows)
     path.write_bytes(data)
     np.testing.assert_array_equal(next(VideoFile(path, "c").frames()).image, np.rot90(plain, turns))
+
+
+def made(path: Path, times: list[float], last: float) -> Path:
+    """Frames at ``times``; the last is shown for ``last`` seconds."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
+        stream.codec_context.max_b_frames = 0  # the last packet is the last picture
+        packets = []
+        for time in times:
+            frame = av.VideoFrame.from_ndarray(np.zeros((120, 160, 3), np.uint8), format="rgb24")
+            frame.pts, frame.time_base = round(1000 * time), Fraction(1, 1000)
+            packets += stream.encode(frame)
+        packets += stream.encode()
+        packets[-1].duration = round(last / packets[-1].time_base)
+        for packet in packets:
+            container.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize(("name", "first", "last"), [("still.mp4", 0.0, 5.0), ("part-2.mkv", 3600.0, 0.1)])
+def test_a_file_is_whole_whose_last_picture_stays_or_whose_clock_goes_on(tmp_path: Path, name: str, first: float,
+                                                                         last: float) -> None:
+    """A camera that sends nothing where nothing moves; a recording in parts."""
+    path = made(tmp_path / name, [first + step / 10 for step in range(20)], last)
+    assert len(list(VideoFile(path, "c").frames())) == 20
+
+
+def test_what_nothing_here_decodes_is_refused(make_video, tmp_path: Path) -> None:
+    path = make_video()
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"zzz9").replace(b"avcC", b"zzzC"))
+    assert "coded in a way that this FFmpeg does not know; export it as H.264" in refused(path)
+
+
+def test_what_the_system_refuses_is_a_fault_of_the_input() -> None:
+    with pytest.raises(InputError, match="cannot be opened"):
+        open_sources("a" * 300 + ".mp4", "c")

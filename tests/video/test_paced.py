@@ -5,10 +5,13 @@ import time
 from collections.abc import Iterator
 
 import numpy as np
+import pytest
 
 from personvlm.video.feed import Feed
 from personvlm.video.frame import Frame
 from personvlm.video.paced import Paced
+
+pytestmark = pytest.mark.alone
 
 
 class Recording:

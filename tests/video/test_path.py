@@ -49,3 +49,14 @@ def test_one_sighting_stands_still() -> None:
     path = Path()
     path.add(0.0, walker(0.0))
     np.testing.assert_array_equal(path.expect(9.0), walker(0.0))
+
+
+def test_somebody_who_turned_and_is_narrower_for_good_is_no_longer_on_the_old_way() -> None:
+    path = Path()
+    for step in range(60):
+        time = step / 10
+        left, wide = (40 + 80 * time, 60) if time < 2 else (200, 36)
+        path.add(time, np.array([left, 50, left + wide, 150], np.float32))
+    stands = np.array([200, 50, 236, 150], np.float32)
+    np.testing.assert_allclose(path.moved(stands, 0.3), stands, atol=0.5)
+    np.testing.assert_allclose(path.expect(6.5), stands, atol=0.5)

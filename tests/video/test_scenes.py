@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from personvlm.base.errors import InputError
@@ -32,3 +35,14 @@ def test_one_camera_keeps_its_name() -> None:
 def test_settings_that_do_not_exist_are_refused(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         open_sources(text, "c")
+
+
+@pytest.mark.parametrize(("text", "given", "message"), [
+    ("rendered:people=1", {"start": 5.0}, "leave out start"),
+    ("rendered:people=1", {"detections": Path("boxes.txt")}, "leave out detections"),
+    ("rtsp://10.0.0.7/live", {"start": 5.0}, "is of now; leave out start"),
+    ("webcam:0", {"start": 5.0}, "is of now; leave out start"),
+])
+def test_what_a_source_would_ignore_is_refused(text: str, given: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        open_sources(text, "c", **given)

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from personvlm.base.errors import InputError
 from personvlm.video.feed import Feed
 from personvlm.video.frame import Frame
+from personvlm.video.sources import open_sources
 from personvlm.video.streams import Patience, Stream, hidden
 
 QUICK = Patience(silence=1.0, first_wait=0.05, longest_wait=0.2)
@@ -96,7 +98,65 @@ def test_waits_grow(camera: Any) -> None:
     assert waits[:4] == ["0.05 s", "0.1 s", "0.2 s", "0.2 s"]
 
 
+def test_a_file_that_breaks_off_is_not_read_again_from_its_beginning(camera: Any, make_video) -> None:
+    data = make_video("file.mkv", frames=60).read_bytes()
+    for sent in (len(data) * 2 // 3, len(data)):
+        served = camera([whole(data[:sent])] * 3, kind="video/x-matroska", length=len(data))
+        stream = Stream(served.url, "gate", patience=QUICK, report=lambda note: None)
+        frames: list[Frame] = []
+        if sent == len(data):
+            frames = collect(stream, lambda frames: len(frames) > 60)
+        else:
+            with pytest.raises(InputError, match=r"breaks off after \d\d frames, .* of 6\.0 s; those were used"):
+                frames = collect(stream, lambda frames: len(frames) > 60)
+        assert served.requests == 1
+        assert not stream.live
+        assert len(frames) == (60 if sent == len(data) else 0)
+
+
+def test_a_clock_that_is_set_back_stretches_and_crowds_no_time(camera: Any, ts: bytes) -> None:
+    """Without it, an hour of frames would lie a millisecond apart, and nobody would ever leave."""
+    times, notes = itertools.count(), list[str]()
+
+    def clock() -> float:
+        step = next(times)
+        return 1e9 + step / 10 - (0 if step < 10 else 3600 if step < 20 else 0)
+
+    stream = Stream(camera([whole(ts)]).url, "gate", patience=QUICK, report=notes.append, clock=clock)
+    frames = collect(stream, lambda frames: len(frames) == 30)
+    steps = [later.time - earlier.time for earlier, later in itertools.pairwise(frames)]
+    assert sum(step < 0.05 for step in steps) < 5, steps
+    assert max(steps) < 1
+    assert [note for note in notes if "set back" in note] == [
+        "gate: this machine's clock was set back by 3600 s; times go on from where they were until it is there again"]
+    assert abs(frames[-1].time - (1e9 + 2.9)) < 0.5
+
+
+def test_times_that_were_made_up_are_replaced_by_those_of_arrival(camera: Any, make_video) -> None:
+    """FFmpeg says of Motion JPEG that it has 25 frames a second. This camera has ten."""
+    import cv2
+
+    picture = cv2.imencode(".jpg", np.full((120, 160, 3), 90, np.uint8))[1].tobytes()
+    part = b"--x\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s\r\n" % (len(picture), picture)
+
+    def serve(send: Callable[[bytes], object], over: threading.Event) -> None:
+        while not over.wait(0.1):
+            send(part)
+
+    served = camera([serve], kind="multipart/x-mixed-replace; boundary=x")
+    stream = Stream(served.url, "gate", patience=QUICK, report=lambda note: None)
+    frames = collect(stream, lambda frames: len(frames) == 30)
+    steps = sorted(later.time - earlier.time for earlier, later in itertools.pairwise(frames))
+    assert 0.08 < steps[len(steps) // 2] < 0.2
+    assert steps[-1] < 1.5
+    assert stream.rate == 0
+
+
 def test_passwords_are_not_shown() -> None:
+    assert "secret" not in hidden("http://10.0.0.7/video.cgi?user=admin&password=secret")
+    with pytest.raises(InputError, match="no camera answers to rstp") as refused:
+        open_sources("rstp://admin:secret@10.0.0.7/live", "gate")
+    assert "secret" not in str(refused.value)
     assert hidden("rtsp://user:s@cret@10.0.0.7/live@1") == "rtsp://10.0.0.7/live@1"
     stream = Stream("http://user:secret@127.0.0.1:9/a.ts", "gate", patience=QUICK, report=lambda note: None)
     with pytest.raises(InputError) as caught:

@@ -67,9 +67,13 @@ class Alert:
             now = replace(now, event_id=request.event_id, revision=request.revision, probability=probability,
                           text=described.description.text, crop=request.crop.reference or self.crop,
                           why=why)  # fmt: skip
-        if now.ended and now.state == "acknowledged":
-            now = replace(now, state="closed", closed_at=request.frame_time)
-        return now
+        return now.left(request.frame_time) if now.ended else now
+
+    def left(self, at: float) -> Alert:
+        """When the person has left, at ``at``: whoever looks after it is done, and it is closed."""
+        if self.state == "acknowledged":
+            return replace(self, ended=True, state="closed", closed_at=at)
+        return replace(self, ended=True, state="updated" if self.state == "raised" else self.state)
 
 
 def alert_id(rule: str, person: str, number: int) -> str:

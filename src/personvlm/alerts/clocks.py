@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from functools import partial
 
-from personvlm.alerts.rule import And, During, Node, On, Or
-from personvlm.alerts.sentence import Sentence
+from personvlm.alerts.rule import And, During, Node, On
+from personvlm.alerts.sentence import Sentence, night
 from personvlm.base.errors import InputError
 
 NUMBERS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
@@ -159,6 +159,4 @@ def _day_list(match: re.Match[str]) -> Node:
         return on
     if part != "night":
         return And((on, _PARTS[part]))
-    # A night is that of the day on which it begins.
-    night, next_days = _PARTS[part], On(tuple(sorted((day + 1) % 7 for day in days)))
-    return Or((And((on, During(night.start, 0))), And((next_days, During(0, night.end)))))
+    return night(on.days, _PARTS[part].start, _PARTS[part].end)

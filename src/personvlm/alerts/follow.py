@@ -107,6 +107,7 @@ def follow(name: str, rule: Rule, described: Described, ledger: Ledger, same: Sa
     last = _last(name, rule, request.camera, linked, ledger)
     if last is not None and not _again(rule, last, request.frame_time):
         if evidence.alert != last.id:
+            _leave(evidence, request.frame_time, ledger)
             ledger.keep(replace(evidence, alert=last.id))
         _told(last, rule, described, verdict, ledger)
         return None
@@ -118,6 +119,7 @@ def follow(name: str, rule: Rule, described: Described, ledger: Ledger, same: Sa
         request.event_id, request.revision, verdict.low, described.description.text, request.crop.reference,
         reasons(rule.condition, described.description), request.frame_time, request.frame_time,
     )  # fmt: skip
+    _leave(evidence, request.frame_time, ledger)
     ledger.put(raised, request.person, "raised")
     ledger.keep(replace(evidence, alert=raised.id, number=number))
     return raised
@@ -132,6 +134,16 @@ def _last(name: str, rule: Rule, camera: str, linked: Collection[str], ledger: L
 
 def _again(rule: Rule, last: Alert, now: float) -> bool:
     return rule.once.seconds is not None and now - last.raised_at >= rule.once.seconds
+
+
+def _leave(evidence: Evidence, now: float, ledger: Ledger) -> None:
+    """End the alert that the person raised before: what is seen from now on belongs to another one, so that this one
+    would never hear that the person has left."""
+    alert = ledger.alert(evidence.alert) if evidence.alert is not None else None
+    if alert is None or alert.person != evidence.person or alert.ended or alert.state == "closed":
+        return
+    left = alert.left(now)
+    ledger.put(left, evidence.person, "closed" if left.state == "closed" else "updated")
 
 
 def _update(evidence: Evidence, rule: Rule, described: Described, verdict: Verdict, ledger: Ledger) -> None:

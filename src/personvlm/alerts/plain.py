@@ -26,6 +26,9 @@ _SPAN = rf"{_NUMBER} {_UNIT}"
 _PEOPLE = r"(?:people|persons|men|women|of them|individuals)"
 _LESS = r"(?:(?:less|fewer|shorter) than|at (?:the )?most|up to|under|below|(?:a )?maximum(?: of)?)"
 _MOST = r"(?:at most |not more than |no more than |only |but )*"
+_MORE = r"(?:more than|at least|longer than|over)"
+_STAYING = (r"(?:stays?|staying|stands?|waits?|waiting|loiters?|loitering|lingers?|lingering|hangs? around|is there"
+            r"|stand around|remains?|remaining)")  # fmt: skip
 _OPENING = re.compile(
     r"^(?:please )?(?:(?:tell|alert|notify|warn|inform|message|ping) me|let me know"
     r"|(?:raise|send|give)(?: me)? an alert|i want to know|alert)"
@@ -147,8 +150,7 @@ def _long(sentence: Sentence) -> None:
     longer = "a rule can only ask that somebody stays at least so long; write, for example: for more than 2 minutes"
     if sentence.take(rf"{_LESS} {_SPAN}"):
         raise InputError(longer)
-    found = sentence.take(rf"(?:(?:stays?|stands?|waits?|loiters?|lingers?|is there|stand around|remains?) )?(?:for )?"
-                          rf"(?:more than|at least|longer than|over) {_SPAN}", refused=longer)  # fmt: skip
+    found = sentence.take(rf"(?:{_STAYING} )?(?:for (?:{_MORE} )?|{_MORE} ){_SPAN}", refused=longer)
     if found:
         sentence.nodes.append(Stays(_seconds(*found.groups())))
 

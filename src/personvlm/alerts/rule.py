@@ -224,6 +224,13 @@ def attributes(node: Node) -> list[Has]:
     return [each for part in parts(node) for each in attributes(part)]
 
 
+def named_cameras(node: Node) -> list[str]:
+    """Every camera that ``node`` names, from left to right."""
+    if isinstance(node, At):
+        return list(node.cameras)
+    return [each for part in parts(node) for each in named_cameras(part)]
+
+
 def check_confidence(node: Node, joined: bool) -> None:
     """`confidence` speaks of what it is joined to with ``&&``. Raises InputError where it is joined to nothing."""
     if isinstance(node, Sure) and not joined:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from personvlm.alerts.rule import At, During, Node, Not, On, Or
+from personvlm.alerts.rule import And, At, During, Node, Not, On, Or
 from personvlm.base.errors import InputError
 
 Kind = Literal["place", "time", "day"]
@@ -108,10 +108,21 @@ class Sentence:
             kept, end = kept + ("" if joined else between) + " ; ", match.end()
         self.left = kept + self.left[end:]
         found: list[Node] = []
-        for kind in ("place", "time", "day"):
-            found += _any([one.node for one, *more in wanted if not more and one.kind == kind])
+        said = {kind: _any([one.node for one, *more in wanted if not more and one.kind == kind])
+                for kind in ("place", "time", "day")}  # fmt: skip
+        match said["time"], said["day"]:
+            case [During(start, end)], [On(days)] if 0 < end < start:  # "on fridays from 10 pm to 4 am"
+                said["time"], said["day"] = [night(days, start, end)], []
+        for kind, nodes in said.items():
+            found += nodes
             found += _none([one.node for one in unwanted if one.kind == kind])
         return found + [Or(tuple(one.node for one in either)) for either in wanted if len(either) > 1]
+
+
+def night(days: tuple[int, ...], start: int, end: int) -> Node:
+    """From ``start`` to ``end`` on the next day, in minutes since midnight: that of the day on which it begins."""
+    next_days = On(tuple(sorted((day + 1) % 7 for day in days)))
+    return Or((And((On(days), During(start, 0))), And((next_days, During(0, end)))))
 
 
 def _goes_on(negation: str, joined: re.Match[str] | None, alike: bool) -> str:

@@ -1,4 +1,4 @@
-"""Folders that commands write into."""
+"""Folders that commands read from and write into."""
 
 from __future__ import annotations
 
@@ -7,6 +7,16 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from personvlm.base.errors import InputError
+
+
+def check_there(folder: Path, mend: str) -> None:
+    """Refuse what is no folder; ``mend`` says what to do.
+
+    Raises:
+        InputError: it is a file, or there is nothing.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: {'a file' if folder.exists() else 'no such folder'}; {mend}")
 
 
 def check_free(out: Path) -> None:

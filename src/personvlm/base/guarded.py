@@ -6,11 +6,12 @@ judged: a name that changes its mind between the two (DNS rebinding) gains nothi
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import ipaddress
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from personvlm.base.errors import PersonVLMError
@@ -19,6 +20,8 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _ANSWER = 1 << 16
+_TRIED = 3
+"""Of a host's addresses, at most: each may take the whole timeout."""
 
 
 class AddressError(PersonVLMError):
@@ -35,7 +38,10 @@ def addresses(url: str, *, private: bool = False) -> tuple[str, int, list[str]]:
     Raises:
         AddressError: not http(s), a user and password inside, a host without an address, or one that is not allowed.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:  # brackets that are no IPv6 address
+        raise AddressError(f"{url.partition(':')[0]}: no address that can be called ({error})") from None
     shown = f"{parts.scheme}://{parts.hostname}"
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise AddressError(f"{shown}: only http and https addresses are called")
@@ -83,33 +89,37 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, private: bool = F
     host, port, hosts = addresses(url, private=private)
     parts = urlsplit(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    connection = _connection(parts.scheme, host, port, hosts[0], timeout)
     try:
-        connection.request("POST", target, body, {"User-Agent": "personvlm", **headers})
-        answer = connection.getresponse()
-        answer.read(_ANSWER)
-        return answer.status
+        with contextlib.closing(_connection(parts.scheme, host, port, hosts, timeout)) as connection:
+            connection.request("POST", target, body, {"User-Agent": "personvlm", **headers})
+            answer = connection.getresponse()
+            answer.read(_ANSWER)
+            return answer.status
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise AddressError(f"{parts.scheme}://{host}: {error or type(error).__name__}") from None
-    finally:
-        connection.close()
 
 
-def _connection(scheme: str, host: str, port: int, address: str, timeout: float) -> http.client.HTTPConnection:
+def _connection(scheme: str, host: str, port: int, hosts: Sequence[str],
+                timeout: float) -> http.client.HTTPConnection:  # fmt: skip
     if scheme == "http":
         plain = http.client.HTTPConnection(host, port, timeout=timeout)
-        plain._create_connection = _to(address)  # type: ignore[attr-defined]
+        plain._create_connection = _to(hosts)  # type: ignore[attr-defined]
         return plain
     context = ssl.create_default_context()
     secure = http.client.HTTPSConnection(host, port, timeout=timeout, context=context)
-    secure._create_connection = _to(address)  # type: ignore[attr-defined]
+    secure._create_connection = _to(hosts)  # type: ignore[attr-defined]
     return secure
 
 
-def _to(address: str):  # type: ignore[no-untyped-def]
-    """What opens the socket; the name stays in the Host header and in the certificate that is asked for."""
+def _to(hosts: Sequence[str]):  # type: ignore[no-untyped-def]
+    """What opens the socket, to the first that answers: "localhost" is ::1 too, where nobody may listen. The name stays
+    in the Host header and in the certificate that is asked for."""
 
     def create(place: tuple[str, int], timeout: float, source: tuple[str, int] | None = None) -> socket.socket:
-        return socket.create_connection((address, place[1]), timeout, source)
+        *others, last = hosts[:_TRIED]
+        for address in others:
+            with contextlib.suppress(OSError):
+                return socket.create_connection((address, place[1]), timeout, source)
+        return socket.create_connection((last, place[1]), timeout, source)
 
     return create

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from personvlm.base.errors import InputError
 
@@ -36,6 +36,13 @@ MAX_BYTES = 32 * 1024 * 1024
 
 _ORIENTATION = 0x0112  # EXIF tag
 _TURNED = (5, 6, 7, 8)  # its values that swap the sides
+_TURNS: Mapping[int, Image.Transpose] = MappingProxyType({
+    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+})  # fmt: skip
+"""What undoes each of its values. Not ``ImageOps.exif_transpose``, which writes all EXIF data anew, and fails where any
+other tag of them is odd."""
 
 Source = bytes | Path | str | Image.Image | NDArray[Any]
 
@@ -152,7 +159,7 @@ def _open(data: bytes, name: str, max_pixels: int, target: tuple[int, int] | Non
     with image:
         _check_size(image.width, image.height, name, max_pixels)
         if target is not None and image.format == "JPEG":
-            turned = image.getexif().get(_ORIENTATION, 1) in _TURNED
+            turned = _orientation(image) in _TURNED
             image.draft(None, (target[1], target[0]) if turned else target)
         return _pixels(image, name, max_pixels)
 
@@ -160,9 +167,16 @@ def _open(data: bytes, name: str, max_pixels: int, target: tuple[int, int] | Non
 def _pixels(image: Image.Image, name: str, max_pixels: int) -> NDArray[np.uint8]:
     _check_size(image.width, image.height, name, max_pixels)
     image.load()
-    if image.getexif().get(_ORIENTATION, 1) != 1:  # asked first, because exif_transpose copies in any case
-        image = ImageOps.exif_transpose(image)
-    return np.array(_rgb(image), np.uint8)
+    turn = _TURNS.get(_orientation(image))
+    return np.array(_rgb(image if turn is None else image.transpose(turn)), np.uint8)
+
+
+def _orientation(image: Image.Image) -> Any:
+    """As EXIF has it; 1 (as it is) where nothing says, or EXIF is damaged: the pixels may be whole all the same."""
+    try:
+        return image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # of struct, of Pillow, of nothing in common
+        return 1
 
 
 def _rgb(image: Image.Image) -> Image.Image:

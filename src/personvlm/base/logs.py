@@ -48,7 +48,7 @@ def of(request: DescribeRequest, error: BaseException | None = None, **more: Any
     """
     told = {"event_id": request.event_id, "camera": request.camera, "trigger": request.trigger, **more}
     if request.traceparent is not None:
-        told["trace_id"] = request.traceparent.split("-")[1]
+        told["trace_id"] = request.traceparent[3:35]  # of 00-<32 digits>-…: what is logged must not fail
     if error is not None:
         told["error"] = type(error).__name__
         if isinstance(error, PersonVLMError):

@@ -62,12 +62,15 @@ def adapt(
     """
     back = undo or redo
     if back is not None:
-        if data is not None or out is not None or (undo and redo):
+        if any(given is not None for given in (data, out, root, own, reference)) or heads or (undo and redo):
             raise typer.BadParameter("--undo and --redo stand alone: name the folder of an adapted model")
         from personvlm.training.adapt_versions import AFTER, BEFORE, switch
 
-        switch(back, BEFORE if undo else AFTER)
-        if not quiet:
+        version = BEFORE if undo else AFTER
+        switch(back, version)
+        if as_json:
+            print_json({"model": str(back.resolve()), "in_use": version})
+        elif not quiet:
             print(f"Model: {back.resolve()}, {'as it was' if undo else 'adapted'}")
         return
     if data is None or out is None:

@@ -13,7 +13,7 @@ from personvlm.cli.output import print_json, print_table, printable
 from personvlm.cli.store import DEFAULT, MOST, At, Camera, Json, Since, Until, moment, open_store
 
 if TYPE_CHECKING:
-    from personvlm.alerts.engine import Alerts
+    from personvlm.alerts.engine import Alerts, StoredRule
     from personvlm.alerts.rule import Rule
     from personvlm.store import Store
 
@@ -96,30 +96,35 @@ def add(
         if not typer.confirm("Save it?", err=True):
             raise typer.Exit(1)
     if not quiet:
-        for note in _untaught(rule):
+        for note in _doubtful(rule, alerts.store):
             print(f"personvlm: warning: {note}", file=sys.stderr)
     saved = alerts.add_rule(name, str(rule), channels=channel or (), words=text if plain else None, replace=replace)
     if as_json:
-        print_json({"name": saved.name, "rule": str(saved.rule), "timezone": saved.rule.zone, "words": saved.words,
-                    "channels": saved.channels})  # fmt: skip
+        print_json(_told(saved))
     elif not quiet:
         print(f"{saved.name}: {saved.rule}")
 
 
-def _untaught(rule: Rule) -> list[str]:
-    """What the model that ships was never taught, and so never says."""
-    from personvlm.alerts.rule import attributes
+def _told(saved: StoredRule) -> dict[str, Any]:
+    return {"name": saved.name, "rule": str(saved.rule), "timezone": saved.rule.zone, "words": saved.words,
+            "channels": saved.channels}  # fmt: skip
+
+
+def _doubtful(rule: Rule, store: Store) -> list[str]:
+    """What nothing fits so far: cameras that nobody was seen by, and values that the shipped model was not taught."""
+    from personvlm.alerts.rule import attributes, named_cameras
     from personvlm.runtime.calibration import Calibration
     from personvlm.runtime.describer import shipped
     from personvlm.schema import GROUP
 
-    if not shipped().is_dir():
-        return []
-    taught = Calibration.load(shipped()).taught
+    known = [camera.name for camera in store.cameras()]
+    notes = [f"no camera is called {name!r} so far; there are {', '.join(known)}"
+             for name in named_cameras(rule.condition) if known and name not in known]  # fmt: skip
+    taught = Calibration.load(shipped()).taught if shipped().is_dir() else None
     asked = {(has.group, leaf) for has in attributes(rule.condition)
              for value in has.values for leaf in GROUP[has.group].leaves(value)}  # fmt: skip
-    return [f"the model that ships was not taught {value!r} of {group}: it never finds it"
-            for group, value in sorted(asked) if value not in taught.get(group, ())]  # fmt: skip
+    return notes + [f"the model that ships was not taught {value!r} of {group}: it never finds it"
+                    for group, value in sorted(asked) if taught and value not in taught.get(group, ())]  # fmt: skip
 
 
 @app.command()
@@ -127,8 +132,7 @@ def rules(store: At = DEFAULT, as_json: Json = False) -> None:
     """The rules that are there."""
     found = _alerts(store).rules()
     if as_json:
-        print_json([{"name": each.name, "rule": str(each.rule), "timezone": each.rule.zone, "words": each.words,
-                     "channels": each.channels, "enabled": each.enabled} for each in found])  # fmt: skip
+        print_json([{**_told(each), "enabled": each.enabled} for each in found])
     elif found:
         print_table("Rules", {each.name: (str(each.rule), ", ".join(each.channels) or "nobody",
                                           "yes" if each.enabled else "rests") for each in found},
@@ -284,7 +288,8 @@ def close(
 def deliver(
     once: Annotated[bool, typer.Option("--once", help="Send what is due, and end.")] = False,
     revive: Annotated[bool, typer.Option("--revive", help="First take up again what was given up.")] = False,
-    blur: Annotated[list[str] | None, typer.Option(metavar="CAMERA", help="Blur faces in its crops; * is all.")] = None,
+    blur: Annotated[list[str] | None, typer.Option(
+        metavar="CAMERA", help="Blur its crops where heads usually are; * is all.")] = None,
     hide: Annotated[list[str] | None, typer.Option(metavar="CAMERA", help="Never send its crops; * is all.")] = None,
     no_gender: NoGender = False,
     no_age: NoAge = False,

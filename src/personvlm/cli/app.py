@@ -7,6 +7,7 @@ the command was not understood.
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated, NoReturn
@@ -104,6 +105,7 @@ app.add_typer(serve.token, name="token")
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit (``SystemExit``). ``arguments`` default to those of the process."""
+    _open_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # File names need not be text. A byte that is none leaves as `\udcXX`, which is also legal inside JSON.
@@ -123,6 +125,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _fail(f"{error.filename or 'input or output'}: {error.strerror or error}")
     finally:
         logs.stop()
+
+
+def _open_streams() -> None:
+    """A stream that whoever started the process had closed (``2>&-``) leads nowhere. Without this it would be None, and
+    its number would go to the next file that is opened, a store perhaps, for libraries to write their warnings into."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - as long as the process
 
 
 def _fail(reason: str) -> NoReturn:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from personvlm.base.errors import InputError
 from personvlm.cli.describe import Quiet
 from personvlm.cli.output import print_json, print_table, printable
 
@@ -69,6 +70,8 @@ def stats(
     from personvlm.data.stats import stats as count
 
     counts = count(read_samples(source, form, root, mapping))
+    if not counts["samples"]:
+        raise InputError(f"{source}: holds no pictures to count")
     if as_json:
         print_json(counts)
         return

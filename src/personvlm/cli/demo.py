@@ -43,6 +43,10 @@ def demo(
     watching = bool(videos) or clip or (not paths and num_samples is None)
     if stay and not watching:
         raise typer.BadParameter("--stay shows what cameras saw; leave pictures and --num-samples out")
+    if clip and paths:
+        raise typer.BadParameter("--clip is what is looked at: give it alone, or paths")
+    if num_samples is not None and (paths or clip):
+        raise typer.BadParameter("--num-samples renders people: leave paths and --clip out")
     start = time.monotonic()
     if watching:
         done = _cameras(videos, clip, out, say, seed, model, quiet)
@@ -50,7 +54,8 @@ def demo(
         done = _pictures(paths, num_samples or 12, out, say, seed, model, quiet)
     if not quiet:
         people = "1 person" if done.people == 1 else f"{done.people} people"
-        unread = f", {done.failed} pictures could not be read" if done.failed and done.store is None else ""
+        unreadable = "1 picture" if done.failed == 1 else f"{done.failed} pictures"
+        unread = f", {unreadable} could not be read" if done.failed and done.store is None else ""
         raised = f", raised {done.alerts} alert{'' if done.alerts == 1 else 's'}" if done.store is not None else ""
         print(f"Described {people}{raised} in {time.monotonic() - start:.1f} s{unread}.")
         if done.store is not None:

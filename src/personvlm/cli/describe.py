@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from personvlm.base import logs
+from personvlm.base.errors import InputError
 from personvlm.cli import output
 from personvlm.cli.progress import progress
 
@@ -24,15 +25,29 @@ Saying = Annotated[
     Literal["confident", "all"],
     typer.Option(help="Say what is certain enough, or the most probable value of every group."),
 ]
+
+
+def _offered(tag: str) -> str:
+    from personvlm.language.languages import language
+
+    try:
+        return language(tag)
+    except InputError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
 MinPrecision = Annotated[
     float | None,
-    typer.Option(metavar="0.5..0.99", help="Say only what is right this often, as in --min-precision 0.9."),
-]
+    typer.Option(min=0.5, max=0.99, metavar="P",
+                 help="Say only what is right this often, as in --min-precision 0.9."),
+]  # fmt: skip
 NoGender = Annotated[bool, typer.Option("--no-gender", help="Neither say nor output gender.")]
 NoAge = Annotated[bool, typer.Option("--no-age", help="Neither say nor output age.")]
 Spoken = Annotated[
-    str, typer.Option("--lang", metavar="en|es|de|fr|hi|zh|ja", help="Language of the sentences; all else is English.")
-]
+    str, typer.Option("--lang", metavar="en|es|de|fr|hi|zh|ja", callback=_offered,
+                      help="Language of the sentences; all else is English.")
+]  # fmt: skip
+"""The code of the language: ``de`` where ``de-AT`` was asked for."""
 
 
 def describe(
@@ -63,10 +78,9 @@ def describe(
         raise typer.BadParameter("choose one of --json, --jsonl and --csv")
     if min_precision is not None and say == "all":
         raise typer.BadParameter("--say all says everything, --min-precision only what holds: choose one")
-    from personvlm.language.languages import ENGLISH, language, result_in_language
+    from personvlm.language.languages import ENGLISH, result_in_language
 
-    spoken = language(lang)
-    if spoken != ENGLISH and candidates > 1:
+    if lang != ENGLISH and candidates > 1:
         raise typer.BadParameter("--candidates are what the model says, which is English: choose it or --lang")
     form: output.Format = "json" if as_json else "jsonl" if as_jsonl else "csv" if as_csv else "plain"
 
@@ -79,10 +93,11 @@ def describe(
         print(f"personvlm: {describer.backend}", file=sys.stderr)
     results = described(items, describer, say=say, min_precision=min_precision, gender=not no_gender,
                         age=not no_age, batch=batch, candidates=candidates)  # fmt: skip
-    results = (result_in_language(each, spoken) for each in results)
+    results = (result_in_language(each, lang) for each in results)
     # Answers that scroll by on the terminal are progress enough; a bar would only run into them.
     streaming = form != "json" and sys.stdout.isatty()
-    failed = output.write(progress(results, len(items), "Describing", quiet=quiet or streaming), form)
+    own = describer.own.words if as_csv and describer.own else ()
+    failed = output.write(progress(results, len(items), "Describing", quiet=quiet or streaming), form, own)
     if failed:
         if not quiet and len(items) > 1:
             print(f"personvlm: {failed} of {len(items)} inputs failed", file=sys.stderr)

@@ -47,7 +47,8 @@ def evaluate(
     ] = 0,
     min_precision: Annotated[
         float | None,
-        typer.Option(metavar="0.5..0.99", help="Also measure what `describe --min-precision` says, value by value."),
+        typer.Option(min=0.5, max=0.99, metavar="P",
+                     help="Also measure what `describe --min-precision` says, value by value."),
     ] = None,
     plots: Annotated[Path | None, typer.Option(help="Folder for plots of confidence (needs matplotlib).")] = None,
     gallery: Annotated[
@@ -66,16 +67,21 @@ def evaluate(
     """
     if bool(gallery) != (out is not None):
         raise typer.BadParameter("--gallery N and --out DIR go together: N pictures, written to the folder DIR")
+    if parser and (predictions or train or likelihood_pools or min_precision is not None or plots or gallery):
+        raise typer.BadParameter("--parser reads captions alone: it takes none of --predictions, --train, "
+                                 "--likelihood-pools, --min-precision, --plots and --gallery")  # fmt: skip
     if plots is not None:
         from personvlm.evaluation.confidence_plots import require
 
         require()
+    for folder in filter(None, (plots, out)):  # one that cannot be made must not cost what was measured
+        folder.mkdir(parents=True, exist_ok=True)
     if parser:
         from personvlm.evaluation.parser import evaluate_parser
 
         result = evaluate_parser(data)
     else:
-        result = _evaluate(data, form, root, protocol, predictions, train, likelihood_pools, min_precision,
+        result = _evaluate(data, form, root, protocol, predictions, train, likelihood_pools, min_precision, plots,
                            _looking(gallery, out, data, quiet), batch, model, quiet)  # fmt: skip
     if plots is not None:
         from personvlm.evaluation.confidence_plots import plot_confidence
@@ -103,6 +109,7 @@ def _evaluate(
     train: Path | None,
     likelihood_pools: int,
     min_precision: float | None,
+    plots: Path | None,
     look: Callable[[Describer], Look] | None,
     batch: int,
     model: Path | None,
@@ -127,9 +134,10 @@ def _evaluate(
     if not pictures:
         say("none of the pictures is there (--root DIR says where): "
             + ("the baselines alone are scored" if texts is None else "texts and labels are used alone"))  # fmt: skip
-    if (min_precision is not None and (describer is None or texts is not None)) or (look and describer is None):
-        raise InputError("--min-precision and --gallery look at what a model says of pictures: give no --predictions, "
-                         "and --root DIR where the pictures are elsewhere")  # fmt: skip
+    confidence = min_precision is not None or likelihood_pools or plots
+    if (confidence and (describer is None or texts is not None)) or (look and describer is None):
+        raise InputError("--min-precision, --likelihood-pools, --plots and --gallery look at what a model makes of "
+                         "pictures: give no --predictions, and --root DIR where they lie elsewhere")  # fmt: skip
     return evaluate(
         describer, samples, None if describer is None else describer.calibration.benchmark, predictions=texts,
         protocol=protocol, training=training, likelihood_pools=likelihood_pools, min_precision=min_precision,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 from personvlm.pipeline.record import record
-from personvlm.schema import GROUP, DescribeResult
+from personvlm.schema import GROUP, NONE, DescribeResult
 
 Format = Literal["plain", "json", "jsonl", "csv"]
 
@@ -19,8 +19,12 @@ def print_json(value: Any, *, indent: int | None = None) -> None:
     print(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent), flush=True)
 
 
-def write(results: Iterable[DescribeResult], form: Format) -> int:
-    """Print ``results`` as they come (an array: at the end). Returns how many failed."""
+def write(results: Iterable[DescribeResult], form: Format, own: Iterable[str] = ()) -> int:
+    """Print ``results`` as they come (an array: at the end). Returns how many failed.
+
+    Args:
+        own: groups of its own that the model was taught: columns of CSV, behind those of the schema.
+    """
     failed = 0
 
     def counted() -> Iterable[DescribeResult]:
@@ -29,7 +33,10 @@ def write(results: Iterable[DescribeResult], form: Format) -> int:
             failed += result.description is None
             yield result
 
-    _WRITERS[form](counted())
+    if form == "csv":
+        _csv(counted(), own)
+    else:
+        _WRITERS[form](counted())
     return failed
 
 
@@ -42,16 +49,18 @@ def _json(results: Iterable[DescribeResult]) -> None:
     print_json([record(result) for result in results], indent=1)
 
 
-def _csv(results: Iterable[DescribeResult]) -> None:
-    """One row per input; per group a column with its value (a set: joined by "; ") and one with its confidence."""
-    groups = [column for name in GROUP for column in (name, f"{name}.confidence")]
+def _csv(results: Iterable[DescribeResult], own: Iterable[str]) -> None:
+    """One row per input; per group a column with its value (a set: joined by "; ") and one with its confidence. A value
+    of one's own that was added to a group of the schema stands in that group's column, where it holds."""
+    groups = [column for name in dict.fromkeys((*GROUP, *own)) for column in (name, f"{name}.confidence")]
     header = ["input", "text", "error", "quality", "model", "latency_ms", *groups]
     table = csv.DictWriter(sys.stdout, header, restval="", lineterminator="\n")
     table.writeheader()
     for result in results:
         row = record(result)
         row.pop("candidates", None)
-        for name, item in row.pop("attributes", {}).items():
+        mine = {name: item for name, item in row.pop("own", {}).items() if name not in GROUP or item["value"] != NONE}
+        for name, item in {**row.pop("attributes", {}), **mine}.items():
             row[name] = item["value"] if isinstance(item["value"], str) else "; ".join(item["value"])
             row[f"{name}.confidence"] = item["confidence"]
         table.writerow(row)
@@ -107,5 +116,5 @@ def print_table(title: str, rows: Mapping[str, tuple[str, ...]], header: Iterabl
 
 
 _WRITERS: Mapping[Format, Callable[[Iterable[DescribeResult]], None]] = {
-    "plain": _plain, "json": _json, "jsonl": _jsonl, "csv": _csv,
+    "plain": _plain, "json": _json, "jsonl": _jsonl,
 }  # fmt: skip

@@ -90,31 +90,45 @@ def run(
     """Detect, follow and describe the people on cameras. Exit status 1 if a camera failed; the others went on."""
     with extra("`personvlm run`", "video"):
         from personvlm.pipeline.run import Run, check_output
-        from personvlm.pipeline.run_cameras import cameras, identity, when
+        from personvlm.pipeline.run_cameras import cameras, file_name, identity, when
         from personvlm.pipeline.run_mot import MotWriter, all_seen
         from personvlm.pipeline.run_sinks import queueing, storing
         from personvlm.pipeline.run_truth import Referee
         from personvlm.video.describing import TrackDescriber
-    from personvlm.language.languages import ENGLISH, in_language, language
+    from personvlm.language.languages import ENGLISH, in_language
     from personvlm.runtime.describer import Describer
 
     if store is not None and queue is not None:
         raise typer.BadParameter("choose one of --store and --queue: with a queue the workers store")
     if cache is not None and store is None:
         raise typer.BadParameter("--cache goes with --store; with --queue, give it to the workers")
+    if blobs is not None and store is None and queue is None:
+        raise typer.BadParameter("--blobs says where pictures of --store or --queue go: give one of them")
+    if mqtt_outbox is not None and mqtt is None:
+        raise typer.BadParameter("--mqtt-outbox keeps messages of --mqtt: give it, too")
+    if min_precision is not None and say == "all":
+        raise typer.BadParameter("--say all says everything, --min-precision only what holds: choose one")
+    results = {"--annotate": annotate, "--jsonl": jsonl, "--mot": mot, "--store": store, "--queue": queue,
+               "--mqtt": mqtt, "--truth": truth or None}  # fmt: skip
+    unused = [name for name, there in results.items() if there is not None]
+    if capacity is not None and unused:
+        raise typer.BadParameter(f"--capacity only counts cameras: leave {' and '.join(unused)} out")
     if queue is not None and truth:
         raise typer.BadParameter("--truth judges what is said here; leave --queue out")
     if queue is not None and mqtt is not None:
         raise typer.BadParameter("--mqtt tells what is said here; leave --queue out")
-    spoken = language(lang)
-    if queue is not None and spoken != ENGLISH:
+    if queue is not None and lang != ENGLISH:
         raise typer.BadParameter("--lang with --queue: the workers describe, and what they store is English")
-    if queue is not None and min_precision is not None:
-        raise typer.BadParameter("--min-precision with --queue: the workers describe, give it to them")
+    given = {"--min-precision": min_precision is not None, "--no-gender": no_gender, "--no-age": no_age,
+             "--no-crops": no_crops, "--say": say != "confident"}  # fmt: skip
+    if queue is not None and any(given.values()):
+        names = " and ".join(name for name, there in given.items() if there)
+        raise typer.BadParameter(f"{names} with --queue: the workers describe and store, give it to them")
     chosen = cameras(arguments, detector=detector, person_class=person_class, every=every, tracker=tracker, live=live,
                      timing=when(update_every))  # fmt: skip
     known = identity(arguments)
-    check_output(jsonl, chosen)
+    for place in (jsonl, *(mot / f"{file_name(name, ())}.txt" for name in chosen if mot is not None)):
+        check_output(place, chosen)
     loaded = Describer.load(model)
     describer = TrackDescriber(loaded, say=say, min_precision=min_precision, gender=not no_gender, age=not no_age)
     if capacity is not None:
@@ -162,7 +176,7 @@ def run(
             if referee is not None:
                 referee.told(event)
             if event.description is not None:  # what is stored, and searched, stays English
-                event = replace(event, description=in_language(event.description, spoken))
+                event = replace(event, description=in_language(event.description, lang))
             record = event.record()
             write(record)
             if publish is not None:
@@ -189,7 +203,8 @@ def run(
             logging.getLogger(__name__).info("ended", extra={"cameras": counts(status)})
         else:
             print(summary(status), file=sys.stderr)
-        for text in [] if report is None else truth_lines(report):
+    if report is not None and not as_json:  # asked for by name: an answer, and no note that -q leaves out
+        for text in truth_lines(report):
             print(text)
     if status.errors or status.failed:
         raise typer.Exit(1)
@@ -207,7 +222,7 @@ def _capacity(
         if not quiet:
             late = "no words" if trial.p95_ms is None else f"words after {trial.p95_ms:.0f} ms (p95)"
             lost = f"{trial.dropped} of {trial.frames + trial.dropped} frames dropped, {late}, {trial.undescribed} of"
-            print(f"personvlm: {trial.cameras} cameras: {trial.fps:g} frames/s each, {lost} {trial.people} people "
+            print(f"personvlm: {_cameras(trial.cameras)}: {trial.fps:g} frames/s each, {lost} {trial.people} people "
                   f"undescribed: {'keeps up' if trial.keeps_up else 'too many'}", file=sys.stderr)  # fmt: skip
 
     found = capacity(chosen, describer, seconds=seconds, tried=tried)
@@ -215,7 +230,11 @@ def _capacity(
         print_json(found, indent=1)
     else:
         more = "" if found["fails_at"] is None else f"; {found['fails_at']} are too many"
-        print(f"{found['cameras']} cameras{more}")
+        print(f"{_cameras(found['cameras'])}{more}")
+
+
+def _cameras(count: Any) -> str:
+    return f"{count} camera{'' if count == 1 else 's'}"
 
 
 def _writer(path: Path | None, stack: contextlib.ExitStack) -> Callable[[dict[str, Any]], None]:
@@ -234,18 +253,22 @@ def _writer(path: Path | None, stack: contextlib.ExitStack) -> Callable[[dict[st
 
 @contextlib.contextmanager
 def _interruptible(running: Run) -> Iterator[None]:
-    """Ctrl-C ends the run in order; a second one ends it at once."""
+    """Ctrl-C, and SIGTERM of whoever stops services, end the run in order; a second one ends it at once."""
+    before: dict[int, Any] = {}
 
     def stop(number: int, frame: Any) -> None:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(number, before[number])
         running.stop()
 
     try:
-        before = signal.signal(signal.SIGINT, stop)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before[number] = signal.getsignal(number)
+            signal.signal(number, stop)
     except ValueError:  # not the main thread: somebody else handles signals
         yield
         return
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)

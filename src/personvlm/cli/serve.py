@@ -44,7 +44,8 @@ def serve(
     token_file: TokenFileOption = None,
     no_gender: Annotated[bool, typer.Option("--no-gender", help="Nobody gets gender from this server.")] = False,
     no_age: Annotated[bool, typer.Option("--no-age", help="Nobody gets age from this server.")] = False,
-    blur: Annotated[list[str] | None, typer.Option(metavar="CAMERA", help="Blur faces in its crops; * is all.")] = None,
+    blur: Annotated[list[str] | None, typer.Option(
+        metavar="CAMERA", help="Blur its crops where heads usually are; * is all.")] = None,
     hide: Annotated[list[str] | None, typer.Option(metavar="CAMERA", help="Never show its crops; * is all.")] = None,
     fetch_urls: Annotated[bool, typer.Option("--fetch-urls", help="Take pictures from public addresses.")] = False,
     fetch_from: Annotated[

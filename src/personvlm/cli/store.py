@@ -219,15 +219,23 @@ def upgrade(
 @app.command("keep")
 def keep(
     camera: Annotated[str, typer.Argument(help="Name of the camera.")],
-    days: Annotated[float | None, typer.Option(help="Erase people so many days after they were seen.")] = None,
+    days: Annotated[float | None, typer.Option(help="`store sweep` erases people seen so many days ago.")] = None,
     crop_days: Annotated[float | None, typer.Option(help="Delete their pictures after so many days.")] = None,
-    no_crops: Annotated[bool, typer.Option("--no-crops", help="Keep no pictures from now on.")] = False,
+    crops: Annotated[
+        bool | None, typer.Option("--crops/--no-crops", help="Keep pictures from now on, or none.", show_default=False)
+    ] = None,
     store: At = DEFAULT,
 ) -> None:
-    """Say how long people of a camera are kept; without options, for ever. `store sweep` then erases."""
+    """Say how long a camera's people are kept. What is not named stays as it is; without options, all for ever."""
     with open_store(store, "store keep") as opened:
-        opened.keep(camera, days=days, crop_days=crop_days, crops=not no_crops)
-        opened.audit("command line", "keep", camera, {"days": days, "crop_days": crop_days, "crops": not no_crops})
+        was = next((each for each in opened.cameras() if each.name == camera), None)
+        if was is not None and (days, crop_days, crops) != (None, None, None):
+            days = was.keep_days if days is None else days
+            crop_days = was.crop_days if crop_days is None else crop_days
+            crops = was.keep_crops if crops is None else crops
+        crops = crops is not False
+        opened.keep(camera, days=days, crop_days=crop_days, crops=crops)
+        opened.audit("command line", "keep", camera, {"days": days, "crop_days": crop_days, "crops": crops})
         _print_cameras(opened, as_json=False)
 
 

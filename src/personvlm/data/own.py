@@ -103,7 +103,9 @@ def _jsonl_rows(path: Path) -> Iterable[tuple[int, dict[str, Any]]]:
 
 
 def _csv_rows(path: Path, own: Mapping[str, tuple[str, ...]]) -> Iterable[tuple[int, dict[str, Any]]]:
-    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
+    text = read_text(path)
+    between = next((sign for sign in ",;\t" if sign in text.partition("\n")[0]), ",")  # no name of a column has one
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=between, strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
         legal = (*_PLAIN_COLUMNS, *GROUP, *(name for name in own if name not in GROUP))
@@ -134,18 +136,18 @@ def _with_own(row: Mapping[str, Any], own: Mapping[str, tuple[str, ...]]) -> Map
         return row
     rest, labels = dict(attributes), list(_strings("labels", row.get("labels")))
     for name, legal in own.items():
-        if rest.get(name) is None:
-            continue
+        if rest.get(name) is None or (name in GROUP and isinstance(rest[name], dict)):
+            continue  # nothing is known, or a part of the schema's values alone
         values = _strings(name, rest[name])
+        if name in GROUP and not (set(values) & set(legal)) - {NONE}:  # the schema's own, however many
+            labels.append(f"{name}={NONE}")
+            continue
         if len(values) != 1:
             raise ValueError(f"{name!r} is a group of your own: give it one value, not {len(values)}")
-        if values[0] in legal and (name not in GROUP or values[0] != NONE):
-            del rest[name]
-            labels.append(f"{name}={values[0]}")
-        elif name in GROUP:
-            labels.append(f"{name}={NONE}")
-        else:
+        if values[0] not in legal:
             raise ValueError(f"{values[0]!r} is not a value of your group {name!r}; legal: {', '.join(legal)}")
+        del rest[name]
+        labels.append(f"{name}={values[0]}")
     return {**row, "attributes": rest, "labels": labels}
 
 
@@ -168,7 +170,7 @@ def _sample(row: Mapping[str, Any], root: Path) -> Sample:
 
 
 def identity_of(row: Mapping[str, Any]) -> str | None:
-    """The person that a line of a data file names, if it names one.
+    """The person that a line of a data file names, if it names one; an empty name is none, as in a table.
 
     Raises:
         ValueError: by something else than a name or a number.
@@ -176,7 +178,7 @@ def identity_of(row: Mapping[str, Any]) -> str | None:
     identity = row.get("identity")
     if identity is not None and not isinstance(identity, str | int):
         raise ValueError("'identity' must be a name or a number")
-    return None if identity is None else str(identity)
+    return None if identity is None or identity == "" else str(identity)
 
 
 def annotations_of(attributes: Mapping[str, Any]) -> Annotations:

@@ -31,6 +31,8 @@ def sheet(samples: Sequence[Sample], out: Path, n: int = 24, seed: int = 0) -> P
     """
     if not samples or n < 1:
         raise InputError("a contact sheet needs at least one sample")
+    if out.suffix.lower() != ".png":
+        raise InputError(f"{out}: a contact sheet is a PNG; give a name that ends in .png")
     chosen = random.Random(seed).sample(list(samples), min(n, len(samples)))
     font = ImageFont.load_default(_FONT)
     cells = [_cell(sample, font) for sample in chosen]

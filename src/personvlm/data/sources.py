@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from personvlm.base.errors import InputError
@@ -19,7 +20,7 @@ def read_training(directory: Path) -> tuple[list[Sample], list[Sample]]:
     ``orientation/`` (its training people). What is there is used.
 
     Raises:
-        InputError: the folder holds none of these, or nothing to validate on.
+        InputError: the folder holds none of these, nothing to validate on, or somebody in both parts.
     """
     train: list[Sample] = []
     val: list[Sample] = []
@@ -41,4 +42,18 @@ def read_training(directory: Path) -> tuple[list[Sample], list[Sample]]:
     if not train or not val:
         raise InputError(f"{directory}: no training data; it needs train.jsonl and val.jsonl (made by `personvlm data "
                          "prepare`), or the folder peta/ with both")  # fmt: skip
+    check_apart(directory, train, val)
     return train, val
+
+
+def check_apart(directory: Path, train: Sequence[Sample], val: Sequence[Sample]) -> None:
+    """Refuse people, or tracks, who are trained on and validated on.
+
+    Raises:
+        InputError: names the first of them.
+    """
+    people = [{(sample.source, sample.identity) for sample in part if sample.identity} for part in (train, val)]
+    if shared := sorted(str(identity) for _, identity in people[0] & people[1]):
+        raise InputError(f"{directory}: {len(shared)} people or tracks are in both train.jsonl and val.jsonl, as "
+                         f"{', '.join(shared[:3])}; validation would only test memory. Put both into one file: "
+                         "`personvlm data prepare` splits it by person")  # fmt: skip

@@ -47,7 +47,7 @@ def stats(samples: Sequence[Sample]) -> dict[str, Any]:
 
 
 def _sizes(samples: Sequence[Sample]) -> tuple[dict[str, Any], int]:
-    chosen = samples[:: max(1, len(samples) // _MEASURED)][:_MEASURED]
+    chosen = samples[:: max(1, -(-len(samples) // _MEASURED))]
     widths, heights = [], []
     for sample in chosen:
         try:

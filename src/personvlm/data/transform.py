@@ -6,6 +6,7 @@ Training adds augmentation on top (:mod:`personvlm.training.augment`), with the 
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -29,6 +30,9 @@ class Transform:
         mean, std: per channel, in the order of ``channels``.
         channels: ``RGB`` or ``BGR``, whichever the encoder's weights were trained with.
         fill: gray level (0..255) of the padding.
+
+    Raises:
+        ValueError: one of them fits no picture.
     """
 
     height: int = 256
@@ -37,6 +41,19 @@ class Transform:
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
     channels: str = "RGB"
     fill: int = 127
+
+    def __post_init__(self) -> None:
+        whole = {"height": (1, 4096), "width": (1, 4096), "fill": (0, 255)}
+        for name, (low, high) in whole.items():
+            value = getattr(self, name)
+            if type(value) is not int or not low <= value <= high:
+                raise ValueError(f"{name} is {value!r}, not a whole number from {low} to {high}")
+        for name, above in (("mean", -math.inf), ("std", 0.0)):
+            value = getattr(self, name)
+            if len(value) != 3 or not all(math.isfinite(each) and each > above for each in value):
+                raise ValueError(f"{name} is {value!r}, not three numbers{' above 0' * (above == 0)}")
+        if self.channels not in ("RGB", "BGR"):
+            raise ValueError(f"channels is {self.channels!r}, neither RGB nor BGR")
 
     def fit(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Resize ``uint8 [H, W, 3]`` to ``[height, width, 3]``, aspect kept, centered, padded with ``fill``."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import math
+import re
 import time
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Protocol
@@ -18,6 +19,8 @@ VERSION = 1
 
 MOST_BYTES = 32 * 1024 * 1024
 """A longer message is refused unread."""
+
+_TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?", re.ASCII)
 
 
 def _text(given: str) -> str:
@@ -184,7 +187,13 @@ def decode(payload: bytes) -> DescribeRequest:
     return DescribeRequest(event_id=message.event_id, camera=message.camera, track_id=message.track_id,
                            trigger=message.trigger, frame_time=message.frame_time, crop=crops[0],
                            others=tuple(crops[1:]), first_seen=message.first_seen, revision=message.revision,
-                           final=message.final, posture=message.posture, traceparent=message.traceparent)  # fmt: skip
+                           final=message.final, posture=message.posture,
+                           traceparent=_trace(message.traceparent))  # fmt: skip
+
+
+def _trace(given: str | None) -> str | None:
+    """A context that is none begins a new trace, as W3C has it: for no event is that a reason not to be described."""
+    return given if given is not None and _TRACE.fullmatch(given) else None
 
 
 def _crop(crop: MessageCrop) -> Crop:

@@ -9,11 +9,13 @@ a full queue refuses; it counts nothing, so that counters are those of this proc
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from personvlm.base.errors import InputError
@@ -103,9 +105,8 @@ class RabbitQueue(PollingQueue):
                 self._broken.append((message, str(error)))
                 self._arrived.notify_all()
             return
-        failures = int(message.headers.get("failures") or 0)
         with self._arrived:
-            self._waiting[lane].append(_Held(message, request, failures))
+            self._waiting[lane].append(_Held(message, request, _count(message.headers.get("failures"))))
             self._arrived.notify_all()
 
     def _lost(self) -> None:
@@ -244,9 +245,12 @@ class RabbitQueue(PollingQueue):
             return None
 
         with self._arrived:
-            mine = [held for lane in self._waiting.values() for held in lane if held.request.person in wanted]
-            for held in mine:
-                self._waiting[held.request.trigger].remove(held)
+            mine = []
+            for lane in self._waiting.values():  # another program may put an event where its trigger does not belong
+                theirs = [held for held in lane if held.request.person in wanted]
+                for held in theirs:
+                    lane.remove(held)
+                mine += theirs
         self._link.call(self._link.ack([held.message for held in mine]))
         bodies += [held.message.body for held in mine]
         gone = len(mine) + sum(self._link.call(self._link.turn(name, choose)) for name in (*LANES, "dead"))
@@ -288,19 +292,34 @@ def _buried(reason: str, attempts: int) -> dict[str, Any]:
     return {"reason": reason, "attempts": attempts, "died_at": repr(time.time())}
 
 
+def _count(given: Any) -> int:
+    """A number of attempts from a header, in which another program may have written anything."""
+    return given if isinstance(given, int) and given > 0 else 0
+
+
+def _moment(given: Any) -> float | None:
+    """Seconds since the epoch, as we write them; None for what somebody else wrote."""
+    try:
+        found = float(given) if isinstance(given, str) else math.nan
+    except ValueError:
+        return None
+    return found if math.isfinite(found) else None
+
+
 def _letter(message: Any) -> DeadLetter:
     headers = message.headers
-    reason, attempts, died_at = headers.get("reason"), headers.get("attempts"), headers.get("died_at")
+    reason, attempts, died_at = headers.get("reason"), headers.get("attempts"), _moment(headers.get("died_at"))
     if died_at is None:  # the broker's own doing
-        deaths = headers.get("x-death") or [{}]
-        attempts = int(headers.get("x-delivery-count") or 0)
+        deaths = headers.get("x-death")
+        death = deaths[0] if isinstance(deaths, list) and deaths and isinstance(deaths[0], dict) else {}
+        attempts = headers.get("x-delivery-count")
         before = f"; before that: {reason}" if reason else ""
-        why = deaths[0].get("reason")
-        reason = f"delivered {attempts} times and never finished: its workers crashed ({why}){before}"
-        when = deaths[0].get("time")
-        died_at = when.timestamp() if hasattr(when, "timestamp") else float(when or 0)
+        why = death.get("reason")
+        reason = f"delivered {_count(attempts)} times and never finished: its workers crashed ({why}){before}"
+        when = death.get("time")
+        died_at = when.timestamp() if isinstance(when, datetime) else 0.0
     try:
         event_id = decode(message.body).event_id
     except InputError:
         event_id = f"raw-{message.message_id}"
-    return DeadLetter(event_id, str(reason), message.body, int(attempts or 0), float(died_at))
+    return DeadLetter(event_id, str(reason), message.body, _count(attempts), died_at)

@@ -7,6 +7,7 @@ import contextlib
 import threading
 import uuid
 from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, TypeVar
@@ -22,6 +23,7 @@ from personvlm.events.port import LANES, QueueDownError, QueueSettings
 
 _PATIENCE_S = 60.0
 _TURNS = 4
+_AWAY = (AMQPError, OSError, asyncio.TimeoutError, RuntimeError, CancelledError)
 _Answer = TypeVar("_Answer")
 
 
@@ -79,8 +81,12 @@ class Link:
         except ChannelPreconditionFailed as error:
             raise InputError(f"RabbitMQ has a queue {self.name} with other settings ({error}): give it another name "
                              "(?queue=NAME), the settings it has, or delete it") from None  # fmt: skip
-        except (AMQPError, OSError, asyncio.TimeoutError, RuntimeError) as error:
-            raise QueueDownError(f"RabbitMQ at {self._shown}: {error or type(error).__name__}") from error
+        except Exception as error:
+            # What was under way when a connection is closed (by another thread that opens it anew) is cancelled, or
+            # ends with an Exception of no class at all.
+            if not (isinstance(error, _AWAY) or type(error) is Exception):
+                raise
+            raise QueueDownError(f"RabbitMQ at {self._shown}: {str(error) or type(error).__name__}") from error
 
     # Opening.
 

@@ -46,10 +46,13 @@ local function stream_fields(key, entry)
   return found[1] and fields(found[1][2])
 end
 local function entry_fields(lane, entry) return stream_fields(lane_key(lane), entry) end
--- One of ours has all that the scripts calculate with.
+-- A number of so many digits at most: what is longer is written in another way than it was read.
+local function whole(text, digits) return string.find(text or '', '^%d+$') and #text <= digits end
+-- One of ours has all that the scripts calculate with. What is not equal to itself is no number, and cannot be sorted.
 local function ours(f)
-  return f.id and f.person and f.message and tonumber(f.at or '') and string.find(f.revision or '', '^%d+$') and
-    string.find(f.final or '', '^[01]$') and string.find(f.attempts or '', '^%d+$')
+  local at = tonumber(f.at or '')
+  return f.id and f.person and f.message and at and at == at and whole(f.revision, 10) and
+    string.find(f.final or '', '^[01]$') and whole(f.attempts, 6)
 end
 -- A message comes (1) or goes for good (-1); what pictures those had that went.
 local left = {}

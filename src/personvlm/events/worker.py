@@ -225,6 +225,7 @@ class Worker:
             except Exception as error:  # whatever one event may bring about, the others have no part in it
                 part = silent(error)
                 if part is None:
+                    self._up("store")  # who refuses, answers
                     return self._blame(good, error)
                 self._down(part, reason(error))
                 self._over.wait(pause.next())
@@ -274,7 +275,7 @@ class Worker:
         why = str(error) if hopeless else f"{type(error).__name__}: {error}"
         _log.warning("not described", extra=logs.of(lease.request, error, attempt=lease.attempt))
         self._held[id(lease)].span.failed(error)
-        pause = Pause()
+        pause, part = Pause(), None
         while not self._over.is_set():
             try:
                 if isinstance(error, NotAnsweredError):
@@ -287,7 +288,7 @@ class Worker:
                 else:
                     self.queue.nack([lease], why, dead=hopeless)
                     self.counts["dead" if hopeless else "failed"] += 1
-                return
+                return None if part is None else self._up(part)
             except Exception as down:
                 part = silent(down)
                 if part is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _WINDOW = 16
 _KEEPALIVE = 20
 _SLOWEST = 30
+_WILD = frozenset("/+#")
 
 Report = Callable[[str], None]
 
@@ -59,8 +61,8 @@ class Broker:
         if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
             raise InputError(f"{parts.scheme or 'this'}://… is no address of an MQTT broker; give {shape}")
         prefix = unquote(parts.path.strip("/")) or "personvlm"
-        if set(prefix) & set("+#\0"):
-            raise InputError(f"{prefix!r} cannot begin a topic: no +, # or null in it; give {shape}")
+        if not _legal(prefix.replace("/", "")):
+            raise InputError(f"{prefix!r} cannot begin a topic: no +, # or control character in it; give {shape}")
         wanted = parse_qs(parts.query)
         if wanted.keys() - {"ca"}:
             raise InputError(f"{min(wanted.keys() - {'ca'})!r} is no setting of a broker; give {shape}")
@@ -82,7 +84,7 @@ class Broker:
 
     def topic(self, camera: str, what: str = "person") -> str:
         """Topic of the events of ``camera``. What may not stand in a topic is replaced."""
-        return f"{self.prefix}/{slug(camera) if set(camera) & set('/+#') else camera}/{what}"
+        return f"{self.prefix}/{camera if _legal(camera) else slug(camera)}/{what}"
 
     def client(self) -> Client:
         """A client of paho that knows how to get there, and comes back when it is cut off; not yet connected.
@@ -110,6 +112,12 @@ class Broker:
         """Have ``client`` connect, in a thread of its own, as often as it takes."""
         client.connect_async(self.host, self.port, keepalive=_KEEPALIVE)
         client.loop_start()
+
+
+def _legal(part: str) -> bool:
+    """Whether it may be one level of a topic. For a control character a broker cuts the connection, each time anew, so
+    that nothing of any camera would get through."""
+    return not _WILD & set(part) and not any(unicodedata.category(char) in ("Cc", "Cn") for char in part)
 
 
 _What = Literal["up", "down", "acknowledged", "camera", "wake", "stop"]

@@ -33,7 +33,7 @@ class Backfilled:
 
     Attributes:
         seen: crops.
-        known: of these, described before by this model.
+        known: of these, described before by this model (on a queue: known to it), or named before in the same archive.
         described: now.
         failed: could not be; ``problems`` are the first of them, ``(place, why)``.
         queued: were only queued, for workers.
@@ -129,7 +129,9 @@ def store_all(store: Store, answers: Sequence[tuple[Asked, Any]], done: Backfill
             described.append(Described(request=request, description=answer, described_at=time.time()))
         else:
             done.fail(piece, str(answer))
-    done.described += sum(store.add(described))
+    new = store.add(described)
+    done.described += sum(new)
+    done.known += len(new) - sum(new)  # named twice, or described by somebody else meanwhile
 
 
 def parts(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 import hashlib
 import json
-import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -91,12 +90,18 @@ def _fsspec() -> Any:
 
 
 def _folder(folder: str, camera: str) -> Iterator[Piece]:
-    for parent, folders, files in os.walk(os.path.abspath(folder)):
+    found, unreadable = False, list[OSError]()
+    for parent, folders, files in os.walk(os.path.abspath(folder), onerror=unreadable.append):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             if _is_picture(name):
+                found = True
                 path = os.path.join(parent, name)
                 yield Piece(path, camera, _mtime(path))
+    # Whoever reads these says why it cannot be done, and counts them.
+    yield from (Piece(str(problem.filename), camera, 0.0) for problem in unreadable)
+    if not found and not unreadable:
+        raise InputError(f"{folder}: this folder holds no pictures (looked for {', '.join(sorted(SUFFIXES))})")
 
 
 def _pattern(pattern: str, camera: str) -> Iterator[Piece]:
@@ -129,8 +134,10 @@ def _entry(entry: Any, folder: Path, camera: str) -> Piece:
     image, time = entry["image"], entry.get("time")
     place, name = str(image) if "://" in image else os.path.abspath(folder / image), str(entry.get("camera", camera))
     when = _mtime(place) if time is None else float(time)
-    if "\0" in place + name or not math.isfinite(when):
-        raise ValueError("a NUL in a name, or a time that is no number")
+    if "\0" in place + name:
+        raise ValueError("a NUL in a name")
+    if not -62_135_596_800 <= when < 253_402_300_800:  # what a calendar knows
+        raise ValueError("a time outside of the years 1 to 9999; give seconds since 1970, not milliseconds")
     os.fsencode(place)  # JSON can hold halves of characters, which are no name of a file,
     name.encode()  # and of no camera
     return Piece(place, name, when)

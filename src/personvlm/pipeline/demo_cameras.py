@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from personvlm.base.assets import Asset
 from personvlm.base.errors import InputError, PersonVLMError
+from personvlm.base.images import MIN_SIDE
 from personvlm.pipeline.demo import ANSWERS, REPORT, DemoResult, thumbnail
 from personvlm.pipeline.record import record
 from personvlm.pipeline.report import Card, Kind, Note, Section, Timing, write_report
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from personvlm.store import Store
 
 STORE = "people.db"
+RULE = "demo"
+"""Name of the rule in it, by which it is known again."""
+
 UNLIKELY = 0.05
 """Who fits a question with less than this probability is not shown."""
 
@@ -80,7 +84,7 @@ def demo_cameras(sources: Sequence[str], out: Path, *, script: Script, kind: Kin
         report: told of faults that stop nothing.
 
     Raises:
-        InputError: a source is none, or a package is missing.
+        InputError: a source is none, a package is missing, or ``out`` holds a store that no demo made.
         PersonVLMError: the model cannot be loaded, or ``out`` cannot be written.
     """
     with _extras():
@@ -101,7 +105,7 @@ def demo_cameras(sources: Sequence[str], out: Path, *, script: Script, kind: Kin
     raised: list[Alert] = []
     with Store.open(place) as store:
         rule = str(compile_words(script.alert).rule)
-        Alerts(store).add_rule("demo", rule, words=script.alert)
+        Alerts(store).add_rule(RULE, rule, words=script.alert)
         with storing(str(place), report=report, raised=raised.append) as keep:
 
             def tell(event: PersonEvent) -> None:
@@ -117,7 +121,7 @@ def demo_cameras(sources: Sequence[str], out: Path, *, script: Script, kind: Kin
         answers = {event.id: DescribeResult(input=f"{event.occasion.track.camera} #{event.occasion.track.track_id}",
                                             description=event.description, error=event.error,
                                             latency_ms=round(event.latency_ms, 1)) for event in last}  # fmt: skip
-        pictures = {event.id: thumbnail(event.occasion.crops[0].image) for event in last if event.occasion.crops}
+        pictures = {event.id: thumbnail(event.occasion.crops[0].image) for event in last if _shows(event)}
         sections = [*(_answer(store, question, pictures) for question in script.questions),
                     _alert(script.alert, rule, raised, pictures)]  # fmt: skip
         cards = [Card(answers[event.id], pictures.get(event.id), note=_story(told, event, answers)) for event in last]
@@ -131,6 +135,11 @@ def demo_cameras(sources: Sequence[str], out: Path, *, script: Script, kind: Kin
         raise PersonVLMError(f"{out}: the report cannot be written here ({error}); name another --out") from error
     failed = sum(answer.description is None for answer in answers.values())
     return DemoResult(out / REPORT, out / ANSWERS, len(last) - failed, failed, place, len(raised))
+
+
+def _shows(event: PersonEvent) -> bool:
+    """Whether its best crop is large enough to be a picture."""
+    return bool(event.occasion.crops) and min(event.occasion.crops[0].image.shape[:2]) >= MIN_SIDE
 
 
 @contextlib.contextmanager
@@ -149,6 +158,8 @@ def _fresh(out: Path) -> Path:
     import shutil
 
     place = out / STORE
+    if place.exists() and not _is_of_a_demo(place):
+        raise InputError(f"{place}: a store that no demo made would be replaced; name another --out")
     try:
         out.mkdir(parents=True, exist_ok=True)
         for old in (place, *(place.with_name(place.name + ending) for ending in ("-wal", "-shm"))):
@@ -157,6 +168,17 @@ def _fresh(out: Path) -> Path:
     except OSError as error:
         raise PersonVLMError(f"{out}: the demo cannot write here ({error}); name another --out") from error
     return place
+
+
+def _is_of_a_demo(store: Path) -> bool:
+    """Only read: ``Store.open`` would bring somebody else's tables up to date."""
+    import sqlite3
+
+    try:
+        with contextlib.closing(sqlite3.connect(f"{store.resolve().as_uri()}?mode=ro", uri=True)) as opened:
+            return opened.execute("SELECT 1 FROM alert_rules WHERE name = ?", [RULE]).fetchone() is not None
+    except sqlite3.Error:
+        return False
 
 
 def _last(told: Sequence[PersonEvent]) -> list[PersonEvent]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ SUFFIXES = frozenset(ending for endings in ENDINGS.values() for ending in ending
 """Endings that mark a picture inside a folder. A file that is named outright may be called anything."""
 
 STDIN = "-"
+
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,9 @@ def _expand(argument: str) -> Iterator[Item]:
         yield Item(STDIN, source=sys.stdin.buffer.read())
     elif not argument:
         yield Item(argument, error="an empty name; give a picture, a folder, a pattern, or - for stdin")
+    elif _ADDRESS.match(argument) and not os.path.lexists(argument):
+        yield Item(argument, error="addresses are not read; save the picture and name its file, or ask `personvlm "
+                                   "serve`, which fetches where it is allowed to")  # fmt: skip
     elif os.path.isdir(argument):
         yield from _folder(path)
     elif glob.has_magic(argument) and not os.path.lexists(argument):

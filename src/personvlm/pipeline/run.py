@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import supervision as sv
 
 from personvlm.base.errors import InputError, PersonVLMError
 from personvlm.pipeline.run_annotate import Annotator
-from personvlm.pipeline.run_cameras import Camera, sources
+from personvlm.pipeline.run_cameras import Camera, file_name, sources
 from personvlm.pipeline.run_detectors import Detectors
 from personvlm.pipeline.run_events import Describing, Occasions, PersonEvent, SameAs
 from personvlm.pipeline.run_identity import Identities
@@ -78,8 +79,13 @@ class Run:
                 opened += [(source, camera) for source in sources(name, camera, self._noting(name))]
             except InputError as error:  # the others go on without it
                 self.status.cameras[name] = CameraStatus(name, "failed", error=str(error))
+        names = [source.camera for source, _ in opened]
+        double = next((name for place, name in enumerate(names) if name in names[:place]), None)
+        if double is not None:
+            raise InputError(f"two cameras are called {double}; give one of them another name (the cameras of a scene "
+                             "are called after it: lobby-1, lobby-2)")  # fmt: skip
         self.status.cameras |= {source.camera: CameraStatus(source.camera) for source, _ in opened}
-        self._annotate = {source.camera: _place(annotate, source.camera, len(opened)) for source, _ in opened}
+        self._annotate = _places(annotate, names)
         for place in self._annotate.values():
             check_output(place, cameras)
         self._cameras = {source.camera: _Watched(Feed(source, self._ready), camera, self.status.cameras[source.camera])
@@ -131,7 +137,7 @@ class Run:
         self._describing = describing
         try:
             while not self._stopped.is_set():
-                taken = self._take()
+                taken = self._take(describing)
                 self._step(taken, describing)
                 self._update(describing)
                 if not taken:
@@ -140,22 +146,24 @@ class Run:
                     with self._ready:
                         self._ready.wait_for(lambda: any(c.feed.available for c in self._cameras.values()), _PATIENCE)
             for camera in self._cameras.values():
-                self._end(camera, describing)
+                if not camera.done:
+                    self._end(camera, describing)
             describing.close()
         except BaseException:
             describing.abandon()
             raise
         finally:
             self._describing = None
-            for camera in self._cameras.values():
-                camera.feed.close()
-                if camera.annotator is not None:
-                    camera.annotator.close()
+            with contextlib.ExitStack() as closing:  # each of them, whatever becomes of the others
+                for camera in self._cameras.values():
+                    if camera.annotator is not None:
+                        closing.callback(camera.annotator.close)
+                    closing.callback(camera.feed.close)
         self._update(describing)
         return self.status
 
-    def _take(self) -> list[tuple[_Watched, Frame]]:
-        """The next frame of every camera that has one."""
+    def _take(self, describing: Occasions) -> list[tuple[_Watched, Frame]]:
+        """The next frame of every camera that has one. The people of a camera that has ended have left."""
         taken = []
         for camera in self._cameras.values():
             if camera.done:
@@ -164,7 +172,7 @@ class Run:
             if frame is not None:
                 taken.append((camera, frame))
             elif camera.feed.state in ("ended", "failed"):
-                camera.done = True
+                self._end(camera, describing)
         return taken
 
     def _step(self, taken: list[tuple[_Watched, Frame]], describing: Occasions) -> None:
@@ -177,9 +185,17 @@ class Run:
                 due.setdefault(id(camera.detector), (camera.detector, []))[1].append((camera, frame))
         found: dict[str, sv.Detections] = {}
         for detector, items in due.values():
-            for (camera, _), people in zip(items, detector.detect([frame for _, frame in items]), strict=True):
-                found[camera.status.camera] = people
+            try:
+                results = detector.detect([frame for _, frame in items])
+            except InputError as error:
+                for camera, _ in items:
+                    camera.problem = str(error)
+                    self._end(camera, describing)
+                continue
+            found |= {frame.camera: people for (_, frame), people in zip(items, results, strict=True)}
         for camera, frame in taken:
+            if camera.done:
+                continue
             assert camera.watch is not None
             seen = camera.watch.step(frame, found.get(frame.camera))
             if self._seen is not None:
@@ -194,8 +210,7 @@ class Run:
             camera.status.present = len(seen.people)
             camera.times.append(time.monotonic())
             if camera.status.frames == self._limit:
-                camera.done = True
-                camera.feed.close(0.0)
+                self._end(camera, describing)
 
     def _begin(self, camera: _Watched, frame: Frame) -> bool:
         """Get ready for a camera whose first frame has come; whether that was possible."""
@@ -222,19 +237,25 @@ class Run:
         return True
 
     def _end(self, camera: _Watched, describing: Occasions) -> None:
+        """Nothing more is taken of ``camera``, while others may go on for days."""
+        camera.done = True
+        camera.feed.close(0.0)
         if camera.watch is not None:
             for occasion in camera.watch.finish():
                 describing.put(occasion)
         camera.status.present = 0
+        if camera.annotator is not None:
+            annotator, camera.annotator = camera.annotator, None
+            annotator.close()
 
     def _tell(self, event: PersonEvent) -> None:
         event = self._identities.told(event)
         camera = self._cameras[event.occasion.track.camera]
         camera.status.events += 1
-        if event.description is not None:
-            camera.texts[event.occasion.track.track_id] = event.description.text
         if event.occasion.kind == "end":
             camera.texts.pop(event.occasion.track.track_id, None)
+        elif event.description is not None and event.occasion.kind != "reid":  # a question may come after the end
+            camera.texts[event.occasion.track.track_id] = event.description.text
         self._told(event)
 
     def _noting(self, name: str) -> Report:
@@ -297,17 +318,20 @@ def check_output(path: Path | None, cameras: Mapping[str, Camera]) -> None:
     """Refuse to write over what is to be read.
 
     Raises:
-        InputError: ``path`` is one of the sources.
+        InputError: ``path`` is one of the sources, or has the boxes of one.
     """
     for camera in cameras.values():
-        if path is not None and path.exists() and path.resolve() == Path(camera.source).resolve():
+        read = {Path(camera.source).resolve(), *([] if camera.detections is None else [camera.detections.resolve()])}
+        if path is not None and path.exists() and path.resolve() in read:
             raise InputError(f"{path}: this is a source, it would be overwritten; write to another file")
 
 
-def _place(annotate: Path | None, camera: str, count: int) -> Path | None:
-    if annotate is None:
-        return None
-    if count == 1:
-        return annotate
-    safe = "".join(char if char.isalnum() or char in "-_." else "_" for char in camera)
-    return annotate.with_name(f"{annotate.stem}-{safe}{annotate.suffix or '.mp4'}")
+def _places(annotate: Path | None, cameras: Sequence[str]) -> dict[str, Path | None]:
+    """Where the clip of each camera goes."""
+    if annotate is None or len(cameras) == 1:
+        return dict.fromkeys(cameras, annotate)
+    names: dict[str, str] = {}
+    for camera in cameras:
+        names[camera] = file_name(camera, names.values())
+    return {camera: annotate.with_name(f"{annotate.stem}-{name}{annotate.suffix or '.mp4'}")
+            for camera, name in names.items()}  # fmt: skip

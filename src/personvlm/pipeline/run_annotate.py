@@ -20,6 +20,7 @@ from personvlm.base.errors import InputError
 from personvlm.video.frame import Frame
 
 _CLOCK = 90_000
+_GAP = 60.0
 _LOWEST = 540
 """Lower pictures are enlarged: nobody can read the words beside them."""
 
@@ -32,7 +33,8 @@ _COLUMN = 360
 class Annotator:
     """Writes one camera's frames to an MP4 (H.264), at the times that they have.
 
-    A picture of another size than the first is fitted into it.
+    A picture of another size than the first is fitted into it. What is longer than a minute between two frames
+    becomes a minute.
 
     Args:
         path: the file; it is overwritten.
@@ -43,6 +45,8 @@ class Annotator:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        if path.suffix.lower() not in (".mp4", ".m4v"):
+            raise InputError(f"{path}: MP4 is what is written; give a name that ends in .mp4")
         with self._guarded():
             path.open("wb").close()  # FFmpeg itself would tell only after the first frame
             self._container: OutputContainer = av.open(str(path), "w", format="mp4")
@@ -114,7 +118,9 @@ class Annotator:
     def _write(self, frame: Frame, image: NDArray[np.uint8]) -> None:
         assert self._stream is not None
         picture = av.VideoFrame.from_ndarray(image, format="rgb24")
-        # A gap of hours between two frames (a camera that was away) would be hours of a still picture.
+        # A camera that was away for hours would be hours of a still picture, and MP4 ends at seven.
+        gap = frame.time - self._start - self._last / _CLOCK
+        self._start += max(0.0, gap - _GAP)
         self._last = max(self._last + 1, round((frame.time - self._start) * _CLOCK))
         picture.pts, picture.time_base = self._last, Fraction(1, _CLOCK)
         with self._guarded():

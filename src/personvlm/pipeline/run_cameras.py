@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,6 +16,7 @@ from personvlm.video.frame import Report, Source
 from personvlm.video.identity import Identity
 from personvlm.video.paced import Paced
 from personvlm.video.sources import camera_names, open_sources
+from personvlm.video.streams import hidden
 from personvlm.video.triggers import Timing
 
 YAML = (".yaml", ".yml")
@@ -23,6 +24,7 @@ YAML = (".yaml", ".yml")
 OWN = ("auto", "yolox", "motion", "given")
 """Detectors that know what a person is."""
 
+_YEAR_3000 = 32_503_680_000
 _EVERY = re.compile(r"(\d+(?:\.\d+)?)\s*(s|f)?")
 
 
@@ -91,7 +93,7 @@ class Camera(BaseModel):
             dropped. ``late`` lets it begin so many seconds later.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     source: str = Field(min_length=1)
     detector: str = "auto"
@@ -109,6 +111,14 @@ class Camera(BaseModel):
     @classmethod
     def _webcam(cls, value: Any) -> Any:
         return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    @field_validator("start")
+    @classmethod
+    def _seconds(cls, value: float | None) -> float | None:
+        if value is not None and not 0 <= value < _YEAR_3000:
+            raise ValueError(f"{value:.0f} s since 1970 is after the year 3000, or before 1970; give seconds, not "
+                             "milliseconds")  # fmt: skip
+        return value
 
     @model_validator(mode="after")
     def _classes(self) -> Camera:
@@ -245,11 +255,17 @@ def sources(name: str, camera: Camera, report: Report) -> list[Source]:
     return [Paced(source, camera.late) if camera.live and not source.live else source for source in opened]
 
 
+def file_name(camera: str, taken: Collection[str]) -> str:
+    """What a file about ``camera`` may be called, unlike all that is ``taken``."""
+    name = "".join(char if char.isalnum() or char in "-_." else "_" for char in camera)
+    return name if name not in taken else f"{name}-{len(taken)}"
+
+
 def _camera(fields: dict[str, Any], name: str) -> Camera:
     try:
         return Camera(**fields)
     except ValidationError as error:
-        raise InputError(f"{name}: {_first(error)}") from None
+        raise InputError(f"{hidden(name)}: {_first(error)}") from None
 
 
 def _read(path: Path, defaults: dict[str, Any]) -> dict[str, Camera]:
@@ -280,10 +296,10 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]
 
 def _load(path: Path) -> _File:
     try:
-        content = yaml.load(path.read_text("utf-8"), _Loader)  # noqa: S506: it is a safe one
+        content = yaml.load(path.read_text("utf-8"), _Loader)  # a safe loader, see above
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: no UTF-8, or a 30th of February
         raise InputError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())})") from None
     try:
         return _File.model_validate(content)

@@ -148,10 +148,13 @@ class Occasions:
                 self._change.wait_for(lambda: len(self._waiting) < self._most or self._broken is not None)
             self._check()
             waiting = self._waiting.setdefault(key, Waiting(since=time.monotonic()))
-            if waiting.occasions and waiting.occasions[-1].kind == "update":
-                waiting.occasions.pop()  # whatever comes knows more
-                self.superseded += 1
-            waiting.occasions.append(occasion)
+            if occasion.kind == "reid":  # it has the evidence of what was told last: what waits knows more
+                waiting.occasions.insert(0, occasion)
+            else:
+                if waiting.occasions and waiting.occasions[-1].kind == "update":
+                    waiting.occasions.pop()  # whatever comes knows more
+                    self.superseded += 1
+                waiting.occasions.append(occasion)
             self._change.notify_all()
 
     def _make_room(self) -> bool:
@@ -268,7 +271,7 @@ class Describing(Occasions):
             latency = 1000 * (time.monotonic() - item.since)
             self.described += description is not None
             self.failed += description is None
-            if description is not None:
+            if description is not None and occasion.kind != "reid":  # its words are no revision
                 self._said[key] = description.text
             self._tell(PersonEvent(person_of(occasion), self.revise(occasion), occasion, description, problem, latency))
             if key not in self._revisions:  # the person has left

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol, TextIO
 
 from personvlm.base.errors import InputError
+from personvlm.pipeline.run_cameras import file_name
 from personvlm.video.frame import Frame
 from personvlm.video.watch import Watched
 
@@ -55,9 +56,7 @@ class MotWriter:
 
     def _file(self, camera: str) -> TextIO:
         if camera not in self._files:
-            name = "".join(char if char.isalnum() or char in "-_." else "_" for char in camera)
-            taken = {Path(file.name).stem for file in self._files.values()}
-            name = name if name not in taken else f"{name}-{len(taken)}"
+            name = file_name(camera, {Path(file.name).stem for file in self._files.values()})
             self._files[camera] = (self.folder / f"{name}.txt").open("w", encoding="utf-8")
         return self._files[camera]
 

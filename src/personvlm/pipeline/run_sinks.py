@@ -55,7 +55,7 @@ class Patience:
             try:
                 done = do()
             except self._passing as error:
-                problem = str(error).splitlines()[0]
+                problem = next(iter(str(error).splitlines()), type(error).__name__)  # a TimeoutError may say nothing
                 if not failed:
                     self._report(f"{self._what}: {problem}; trying again, nothing is lost meanwhile")
                 failed = True

@@ -99,7 +99,7 @@ def simulate(arrivals: Arrivals, pool: Pool, times: ServiceTimes, *, warm_up: fl
     Raises:
         InputError: no events, or simpy is missing.
     """
-    if not len(arrivals.time):
+    if not (arrivals.time >= warm_up).any():
         raise InputError("nobody comes: more cameras, more people or more time are needed")
     with extra("`personvlm simulate`", "service"):
         import simpy

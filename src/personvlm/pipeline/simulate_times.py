@@ -145,7 +145,7 @@ def measured_here(model: Path | None = None, *, workers: int = 1, sizes: Sequenc
     from personvlm.runtime.engine import available_cores
 
     describer = Describer.load(model, threads=max(1, available_cores() // workers))
-    pictures = jpegs(None, describer.transform, 24)
+    pictures = jpegs(None, 24)
 
     def make(workers: int, batch: int, observe: Callable[[Timing], None]) -> BatchDescriber:
         settings = BatchSettings(batch=batch, queue=4 * batch * workers)

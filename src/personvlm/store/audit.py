@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from personvlm.store.tables import audit
 
 _LOCK = 0x7065727375  # PostgreSQL: one row after the other
 _BEGINNING = "0" * 64
+_NO_TEXT = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -43,12 +45,19 @@ def add(connection: sa.Connection, actor: str, action: str, subject: str, detail
     newest = last(connection)
     number, previous = (newest[0] + 1, newest[1]) if newest else (1, _BEGINNING)
     when = round(time.time() if at is None else at, 6)
+    # What is no text (file names need not be) is written out as `\udcXX`: what happened is told in any case.
+    actor, action, subject = (_NO_TEXT.sub(_written_out, each) for each in (actor, action, subject))
     text = json.dumps(detail, ensure_ascii=False, sort_keys=True, allow_nan=False)
+    text = _NO_TEXT.sub(lambda found: "\\" + _written_out(found), text)
     row = {"id": number, "at": when, "actor": actor, "action": action, "subject": subject, "detail": text,
            "previous": previous}  # fmt: skip
     digest = _digest(row)
     connection.execute(audit.insert().values(**row, hash=digest))
     return Entry(number, when, actor, action, subject, json.loads(text), digest)
+
+
+def _written_out(found: re.Match[str]) -> str:
+    return f"\\u{ord(found.group()):04x}"
 
 
 def last(connection: sa.Connection) -> tuple[int, str] | None:

@@ -103,12 +103,17 @@ def _postgresql(url: sa.URL) -> sa.Engine:
     engine = sa.create_engine(url, pool_pre_ping=True, connect_args={
         "options": "-c jit=off -c max_parallel_workers_per_gather=0 -c plan_cache_mode=force_custom_plan"})  # fmt: skip
 
-    @event.listens_for(engine, "handle_error")
-    def refused(context: ExceptionContext) -> None:
-        if isinstance(context.sqlalchemy_exception, DataError) and "NUL (0x00)" in str(context.original_exception):
-            raise InputError("PostgreSQL keeps no text with a NUL (0x00) in it") from None
-
+    event.listen(engine, "handle_error", _refused)
     return engine
+
+
+def _refused(context: ExceptionContext) -> None:
+    """Text that no database takes, from a command line or out of JSON, is nobody's defect."""
+    error = context.original_exception
+    if isinstance(context.sqlalchemy_exception, DataError) and "NUL (0x00)" in str(error):
+        raise InputError("PostgreSQL keeps no text with a NUL (0x00) in it") from None
+    if isinstance(error, UnicodeEncodeError):
+        raise InputError(f"{str(error.object)[:64]!r} is no text: it cannot be written as UTF-8") from None
 
 
 def _sqlite(url: sa.URL) -> sa.Engine:
@@ -118,6 +123,8 @@ def _sqlite(url: sa.URL) -> sa.Engine:
     # Python's own handling of transactions is switched off: it begins them late, and as readers.
     engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None,
                                                  "check_same_thread": False})  # fmt: skip
+
+    event.listen(engine, "handle_error", _refused)
 
     @event.listens_for(engine, "connect")
     def settings(connection: sqlite3.Connection, record: Any) -> None:

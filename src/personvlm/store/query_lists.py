@@ -68,6 +68,14 @@ def listed_noun(items: Sequence[Item], place: int) -> bool:
     return _member(items, place + 1)[1] not in ("", "word")
 
 
+def certain(items: Sequence[Item], place: int) -> bool:
+    """Whether what follows ``place`` is a kind of what everybody has: "long hair", "black and white shoes"."""
+    slot, kind, end = _member(items, place + 1)
+    while slot and not kind and items[end : end + 1] in (["and"], ["&"]):
+        slot, kind, end = _member(items, end + 1)
+    return slot != "" and kind in ("hair", "upper", "lower", "footwear")
+
+
 def lists(items: Sequence[Item], place: int) -> bool:
     """Whether the comma at ``place`` stands in "A, B or C", and so for "or".
 

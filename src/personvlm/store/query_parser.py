@@ -24,6 +24,7 @@ from personvlm.store.query_lists import (
     Item,
     adjective,
     after,
+    certain,
     listed_noun,
     lists,
     negated,
@@ -32,7 +33,7 @@ from personvlm.store.query_lists import (
     thing,
 )
 from personvlm.store.query_terms import Unit, either, terms_of
-from personvlm.store.query_words import BARE, SILENT, read_as
+from personvlm.store.query_words import BARE, NON, SILENT, read_as
 
 _QUOTED = re.compile(r'"([^"]*)"|“([^”]*)”')
 _ENDS = frozenset(("but", "except", "however", "though", ".", ";", "!", "?"))
@@ -58,7 +59,7 @@ class _Reader:
     units: list[Unit] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    pending: list[tuple[str, list[str]]] = field(default_factory=list)
+    pending: list[tuple[str, list[str]]] = field(default_factory=list)  # "non color" where it is not to be so
     negated: bool = False
     negated_one: bool = False
     alternative: bool = False  # "or" was read: what comes next is an alternative
@@ -114,7 +115,7 @@ def _read(words: list[str]) -> _Reader:
             _unit(reader, [Wanted("age", tuple(item.shares), item.shares)], absent=negated(items, place))
             reader.units[-1].first = True
         elif item.part == "adjective":
-            _adjective(reader, item)
+            _adjective(reader, item, NON if place and items[place - 1] == NON else "")
         elif item.part == "noun":
             beside = (*items[max(0, place - 1) : place], *items[place + 1 : place + 2])
             part = any(isinstance(near, Phrase) for near in beside)  # "top hat", "ginger hair"
@@ -154,6 +155,8 @@ def _word(reader: _Reader, word: str, items: Sequence[Item], place: int) -> None
         if word in _PREDICATES:
             reader.linked = _has_noun(reader)
         reader.negated, reader.negated_one, reader.alternative = word != "nor" or reader.negated, False, word == "nor"
+        return
+    if word == NON and adjective(following):
         return
     if word in ("or", "/"):
         _or(reader, before, items, place)
@@ -201,10 +204,14 @@ def _and(reader: _Reader, word: str, items: Sequence[Item], place: int) -> None:
     listed = comma and lists(items, place)
     own = reader.linked and listed_noun(items, place)  # "a jacket that is not red, and jeans"
     together = one_noun(items, place, reader.linked) if listed or reader.linked else adjective(following)
+    anew = False
     if not (reader.pending and together):
         _flush(reader)
+        # "No hat and long hair": whose hair is long. "No red coat and blue jeans" may deny both.
+        anew = not comma and certain(items, place) and not _has_noun(reader)
     more = listed or (not adjective(following) and any(item in ("or", "nor") for item in items[place : place + 4]))
-    if reader.negated and ((comma and not more) or own or following in ARTICLES or following in _ENDS_AFTER_ONE):
+    anew = anew or own or following in ARTICLES or following in _ENDS_AFTER_ONE
+    if reader.negated and ((comma and not more) or anew):
         _flush(reader)
         reader.negated = False
     reader.alternative = reader.alternative or listed
@@ -214,8 +221,9 @@ def _has_noun(reader: _Reader) -> bool:
     return reader.last is not None and bool(reader.last.region)
 
 
-def _adjective(reader: _Reader, phrase: Phrase) -> None:
+def _adjective(reader: _Reader, phrase: Phrase, non: str = "") -> None:
     slot, value = phrase.facts[0]
+    slot = f"{non} {slot}".strip()
     if reader.alternative and reader.pending and reader.pending[-1][0] == slot:
         reader.pending[-1][1].append(value)
         reader.alternative = False
@@ -229,6 +237,7 @@ def _noun(reader: _Reader, phrase: Phrase, name: str) -> None:
     if slots:
         value = f"{reader.pending[[slot for slot, _ in reader.pending].index('length')][1][0]} skirt"
         reader.pending = [pair for pair in reader.pending if pair[0] != "length"]
+    unlike = [Unit([[each]], True) for each in _worn(reader, phrase.region, " ".join(phrase.words), NON)]
     wanted = _worn(reader, phrase.region, " ".join(phrase.words))
     if value is not None:
         wanted.append(Wanted(phrase.facts[0][0], (value,)))
@@ -239,24 +248,26 @@ def _noun(reader: _Reader, phrase: Phrase, name: str) -> None:
         wanted, reader.negated = [Wanted("hair.length", ("bald",))], False
     reader.linked = False
     if wanted or not reader.alternative:
-        _unit(reader, wanted, region=phrase.region, name=name)
+        _unit(reader, wanted, region=phrase.region, name="" if unlike else name)
+        reader.units[-1:-1] = unlike  # what an "or" goes on with stays the last
     else:
         reader.alternative = False
         _text(reader, name.split(), reader.negated)
 
 
-def _worn(reader: _Reader, region: str, name: str) -> list[Wanted]:
-    """The adjectives that wait, as what is asked of a noun of ``region``."""
+def _worn(reader: _Reader, region: str, name: str, non: str = "") -> list[Wanted]:
+    """The adjectives that wait, or those with "non" before them, as what is asked of a noun of ``region``."""
     wanted = []
-    for slot, values in reader.pending:
-        group = f"{region}.{slot}"
+    pending = [pair for pair in reader.pending if pair[0].startswith(f"{NON} ") == bool(non)]
+    for slot, values in pending:
+        group = f"{region}.{slot.split()[-1]}"
         legal = [value for value in values if group in GROUP and weights(group, value)]
         if legal:
             wanted.append(Wanted(group, tuple(legal)))
         if len(legal) < len(values):
             missing = " or ".join(value for value in values if value not in legal)
-            reader.notes.append(f"that {name} is {missing} is not described, and was passed over")
-    reader.pending = []
+            reader.notes.append(f"that {name} is {non and 'not '}{missing} is not described, and was passed over")
+    reader.pending = [pair for pair in reader.pending if pair not in pending]
     return wanted
 
 
@@ -307,25 +318,27 @@ def _flush(reader: _Reader) -> None:
     """Adjectives that found no noun: they belong to the noun before ("a jacket in red"), or to the clothes at all."""
     pending, reader.pending = reader.pending, []
     last = reader.last
-    for slot, values in pending:
+    for said, values in pending:
+        slot = said.removeprefix(f"{NON} ")
+        absent = reader.negated or said != slot
         if reader.linked and last is not None and weights_of(f"{last.region}.{slot}", values):
             last.name, own = "", Wanted(f"{last.region}.{slot}", tuple(values))
-            if reader.negated:
+            if absent:
                 reader.units.append(Unit([[own]], True))
                 continue
             for each in last.alternatives:
                 each.append(own)
         elif slot == "color" and _HAIR_ALONE & set(values):
-            _unit(reader, [Wanted("hair.color", tuple(values))])
+            _unit(reader, [Wanted("hair.color", tuple(values))], absent=absent)
         elif slot == "color":
             above, below = Wanted("upper.color", tuple(values)), Wanted("lower.color", tuple(values))
             shares = {value: LOWER_SHARE * share for value, share in below.counted.items()}
             below = Wanted("lower.color", tuple(values), shares)
-            reader.last = Unit([[above], [below]], reader.negated)
+            reader.last = Unit([[above], [below]], absent)
             reader.units.append(reader.last)
             reader.alternative = False
         elif slot in _SLOT_ALONE:
-            _unit(reader, [Wanted(_SLOT_ALONE[slot], tuple(values))])
+            _unit(reader, [Wanted(_SLOT_ALONE[slot], tuple(values))], absent=absent)
         else:
             reader.notes.append(f"{' or '.join(values)!r} alone says nothing that is described, and was passed over")
 

@@ -57,6 +57,9 @@ _SEVERAL: Mapping[tuple[str, ...], str] = MappingProxyType({
 })  # fmt: skip
 """Words that are read together."""
 
+NON = "non"
+"""Says of the adjective that follows, and of nothing else, that it is not so."""
+
 _WORD_LENGTHS = (5, 8)
 """From so many letters on a word may have one typo, and two."""
 
@@ -81,15 +84,25 @@ def read_as(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _together(words: Sequence[str]) -> Iterator[str]:
-    """``words`` with those of :data:`_SEVERAL` read together, and "red-and-black" apart."""
+    """``words`` with those of :data:`_SEVERAL` and "dark haired" read together, "red-and-black" and "non-red" apart."""
     place = 0
     while place < len(words):
         length = next((length for length in (3, 2, 1) if tuple(words[place : place + length]) in _SEVERAL), 0)
         if length:
             yield _SEVERAL[tuple(words[place : place + length])]
+        elif words[place + 1 : place + 2] == ["haired"] and f"{words[place]}-haired" in _vocabulary():
+            yield f"{words[place]}-haired"
+            length = 2
+        elif words[place].startswith(f"{NON}-") and _is_adjective(words[place].removeprefix(f"{NON}-")):
+            yield from words[place].split("-", 1)
         else:
             yield from re.split(r"-(and|or)-", words[place])
         place += max(1, length)
+
+
+def _is_adjective(word: str) -> bool:
+    phrase = lexicon().get((word,))
+    return phrase is not None and phrase.part == "adjective"
 
 
 @lru_cache(maxsize=1)

@@ -25,6 +25,9 @@ class Filters:
         since, until: there between these times, in seconds since the epoch, both included.
         people: ids of people; None is everybody.
         attributes: group -> value that is asserted, a parent or a child of it not counted.
+
+    Raises:
+        InputError: ``since`` is later than ``until``.
     """
 
     cameras: tuple[str, ...] = ()
@@ -32,6 +35,10 @@ class Filters:
     until: float | None = None
     people: tuple[str, ...] | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.since is not None and self.until is not None and self.since > self.until:
+            raise InputError("`since` is later than `until`, and nobody is there then; change them round")
 
     def on_tracks(self, query: sa.Select[Any]) -> sa.Select[Any]:
         """``query``, which has ``tracks``, with everything but attributes."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from personvlm.base.errors import InputError
 from personvlm.base.images import MAX_PIXELS
+from personvlm.video.frame import Report
 
 _NOTHING_YET = 10.0
 """Seconds that a device may say that it has no frame yet."""
@@ -33,7 +34,7 @@ def open_video(name: str, url: str, *, protocols: str, timeout: float | None = N
         options: more options for FFmpeg.
 
     Raises:
-        InputError: no video stream, or more pixels than are decoded.
+        InputError: no video stream, one that nothing here decodes, or more pixels than are decoded.
         av.error.FFmpegError: it cannot be opened; :func:`reason` says it in plain words.
     """
     container = av.open(url, format=form, options={"protocol_whitelist": protocols, **(options or {})},
@@ -42,6 +43,9 @@ def open_video(name: str, url: str, *, protocols: str, timeout: float | None = N
         if not container.streams.video:
             raise InputError(f"{name}: holds no pictures (sound only?); give a video")
         stream = container.streams.video[0]
+        if stream.codec_context is None:
+            raise InputError(f"{name}: its pictures are coded in a way that this FFmpeg does not know; "
+                             "export it as H.264")  # fmt: skip
         width, height = stream.codec_context.width, stream.codec_context.height
         if width * height > MAX_PIXELS:
             raise InputError(f"{name}: {width}x{height} pixels, at most {MAX_PIXELS} in all are decoded; shrink it")
@@ -103,6 +107,47 @@ def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[
             if time.monotonic() - since > _NOTHING_YET:
                 raise
             time.sleep(0.005)
+
+
+def check_end(name: str, container: InputContainer, stream: VideoStream, damage: Damage, frames: int, seconds: float,
+              report: Report) -> None:  # fmt: skip
+    """Say so if what has an end was cut off before it, or damaged.
+
+    Args:
+        frames: that were decoded.
+        seconds: from the beginning of the first to the end of the last.
+        report: told of damage that could be skipped.
+
+    Raises:
+        InputError: it ends before its end.
+    """
+    promised, step = _promised(container, stream), 1.0 / float(stream.average_rate or 25)
+    short = promised is not None and seconds < promised - max(1.0, 3 * step)
+    if damage.last or damage.why or short:
+        of = f" of {promised:.1f} s" if promised is not None else ""
+        raise InputError(f"{name}: breaks off after {frames} frames, {seconds:.1f} s{of}; "
+                         "those were used. Copy or export the file again")  # fmt: skip
+    if damage.packets:
+        report(f"{name}: {damage.packets} damaged packets were skipped")
+
+
+def _promised(container: InputContainer, stream: VideoStream) -> float | None:
+    """Seconds of pictures that the header announces; None where it is silent or speaks of the sound too, and of a
+    playlist, which may round the length of each of its parts up.
+    """
+    if container.format.name == "hls":
+        return None
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    if container.duration is not None and len(container.streams) == 1:
+        # Matroska counts from 0, also in the parts of a recording, whose clock goes on from part to part.
+        return (container.duration - max(0, container.start_time or 0)) / av.time_base
+    return None
+
+
+def lasts(frame: VideoFrame, step: float) -> float:
+    """Seconds for which ``frame`` is shown, ``step`` at least: where nothing moves, some cameras send nothing."""
+    return max(step, float(frame.duration * frame.time_base)) if frame.duration and frame.time_base else step
 
 
 def pixels(frame: VideoFrame, name: str) -> NDArray[np.uint8]:

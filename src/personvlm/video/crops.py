@@ -161,11 +161,8 @@ def _clear(boxes: Boxes, index: int) -> float:
     """Share of the box that no other covers. Who stands in front has lower feet; who stands behind covers nothing,
     but disturbs.
     """
-    box, clear = boxes[index], 1.0
+    box, others = boxes[index], np.delete(boxes, index, 0)
     area = max(1.0, float((box[2] - box[0]) * (box[3] - box[1])))
-    for other in np.delete(boxes, index, 0):
-        w = float(min(box[2], other[2]) - max(box[0], other[0]))
-        h = float(min(box[3], other[3]) - max(box[1], other[1]))
-        if w > 0 and h > 0:
-            clear -= w * h / area * (1.0 if other[3] > box[3] else 0.3)
-    return max(0.05, clear)
+    sides = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
+    covered = np.maximum(sides, 0).astype(np.float64).prod(1) * np.where(others[:, 3] > box[3], 1.0, 0.3)
+    return max(0.05, 1.0 - float(covered.sum()) / area)

@@ -14,7 +14,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from personvlm.base.errors import InputError
-from personvlm.video.container import Damage, decoded, open_video, pixels, reason
+from personvlm.video.container import Damage, check_end, decoded, lasts, open_video, pixels, reason
 from personvlm.video.frame import Frame, Report
 
 _log = logging.getLogger(__name__)
@@ -55,31 +55,20 @@ class VideoFile:
         damage, count, time = Damage(), 0, self.start
         first = None
         with self._container as container:
+            last = step = 1.0 / (self.rate or 25.0)
             for frame in decoded(container, self._stream, damage):
                 if self._stopped.is_set():
                     return
                 first = frame.time if first is None else first
                 seconds = None if frame.time is None or first is None else self.start + frame.time - first
-                step = 1.0 / (self.rate or 25.0)
                 if count:
                     # Some containers leave times out or repeat them; order in time is promised to everyone below.
                     time = seconds if seconds is not None and seconds > time else time + step
                 yield Frame(self.camera, count, time, pixels(frame, str(self.path)))
-                count += 1
+                count, last = count + 1, lasts(frame, step)
             if not count:
                 raise InputError(f"{self.path}: no frame can be decoded ({damage.why or 'damaged'}); export it again")
-            self._check_end(damage, count, time - self.start)
-
-    def _check_end(self, damage: Damage, count: int, seconds: float) -> None:
-        promised = _promised(self._container, self._stream)
-        step = 1.0 / (self.rate or 25.0)
-        short = promised is not None and seconds + step < promised - max(1.0, 3 * step)
-        if damage.last or damage.why or short:
-            of = f" of {promised:.1f} s" if promised is not None else ""
-            raise InputError(f"{self.path}: breaks off after {count} frames, {seconds + step:.1f} s{of}; "
-                             "those were used. Copy or export the file again")  # fmt: skip
-        if damage.packets:
-            self._report(f"{self.path}: {damage.packets} damaged packets were skipped")
+            check_end(str(self.path), container, self._stream, damage, count, time - self.start + last, self._report)
 
     def close(self) -> None:
         """See :class:`personvlm.video.frame.Source`."""
@@ -100,15 +89,6 @@ def _open(path: Path) -> tuple[InputContainer, VideoStream]:
     except av.error.FFmpegError as error:
         raise InputError(f"{path}: not a video, or damaged or cut off so that it cannot be opened "
                          f"({reason(error)}); export it again") from None  # fmt: skip
-
-
-def _promised(container: InputContainer, stream: VideoStream) -> float | None:
-    """Seconds of pictures that the header announces; None where it is silent or speaks of the sound too."""
-    if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
-    if container.duration is not None and len(container.streams) == 1:
-        return container.duration / av.time_base
-    return None
 
 
 def _start(path: Path, container: InputContainer) -> float:

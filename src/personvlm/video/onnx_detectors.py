@@ -65,7 +65,7 @@ class OnnxDetector:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's own exceptions share no public base class
             raise InputError(f"{path}: onnxruntime cannot load it ({error})") from error
-        self._person = person
+        self._path, self._person = path, person
         self._inputs = [item.name for item in self._session.get_inputs()]
         batch, channels, height, width = (*self._session.get_inputs()[0].shape, 0, 0, 0, 0)[:4]
         self._layout = _layout(path, self._session)
@@ -100,7 +100,11 @@ class OnnxDetector:
         feeds: dict[str, Any] = {self._inputs[0]: pixels}
         if self._layout == "detr-decoded":
             feeds[self._inputs[1]] = np.array([(width, height) for height, width in sizes], np.int64)
-        outputs = self._session.run(None, feeds)
+        try:
+            outputs = self._session.run(None, feeds)
+        except Exception as error:  # as above; a batch of another size than it was exported for, 16-bit numbers
+            raise InputError(f"{self._path}: onnxruntime cannot run it with {len(frames)} pictures at a time "
+                             f"({error}); export it for one picture of 32-bit numbers") from error  # fmt: skip
         found = []
         for index, size in enumerate(sizes):
             boxes, scores = self._decode([np.asarray(output[index]) for output in outputs], size)

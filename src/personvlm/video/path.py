@@ -26,10 +26,11 @@ class Path:
 
     def add(self, time: float, box: Box) -> None:
         """Take a later box."""
-        if self._whole and _shape(box) < self._WHOLE * float(np.median([_shape(old) for _, old in self._whole])):
-            return
+        # What is too old first: somebody who turned, and is narrower now for good, is no longer on the old way.
         while self._whole and time - self._whole[0][0] > self._SPAN:
             self._whole.popleft()
+        if self._whole and _shape(box) < self._WHOLE * float(np.median([_shape(old) for _, old in self._whole])):
+            return
         self._whole.append((time, box))
 
     def expect(self, time: float) -> Box:

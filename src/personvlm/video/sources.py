@@ -12,7 +12,7 @@ from personvlm.video.files import VideoFile
 from personvlm.video.folders import Given, ImageFolder, is_mot_sequence, mot_sequence, read_mot
 from personvlm.video.frame import Report, Source
 from personvlm.video.scenes import PREFIX, rendered_cameras
-from personvlm.video.streams import Stream
+from personvlm.video.streams import Stream, hidden
 from personvlm.video.webcams import PREFIX as WEBCAM
 from personvlm.video.webcams import Webcam, is_webcam
 
@@ -29,17 +29,25 @@ def open_sources(text: str, camera: str, *, start: float | None = None, rate: fl
         text: a video file, a folder of pictures, a MOTChallenge sequence, an address (``rtsp://…``), a webcam
             (``webcam:0``, ``/dev/video0``), or ``rendered:`` (see :func:`personvlm.video.scenes.rendered_cameras`).
         camera: name of the camera.
-        start: time of the first frame, seconds since the epoch. Not for addresses and webcams.
+        start: time of the first frame, seconds since the epoch. Not for addresses, webcams and rendered scenes.
         rate: frames per second of a folder of pictures.
-        detections: a MOTChallenge file with the boxes of every frame.
+        detections: a MOTChallenge file with the boxes of every frame. Not for rendered scenes, which know theirs.
         report: told of faults that stop nothing.
 
     Raises:
         InputError: there is no such source, or it cannot be opened.
     """
     if text.startswith(PREFIX):
+        if start is not None or detections is not None:
+            raise InputError(f"{text}: a rendered scene has its own time and its own boxes; leave out "
+                             f"{'start' if start is not None else 'detections'}")  # fmt: skip
         return [*rendered_cameras(text, camera)]
-    source = _open(text, camera, start, rate, report)
+    if start is not None and (_ADDRESS.match(text) or is_webcam(text)):
+        raise InputError(f"{hidden(text)}: what a camera shows is of now; leave out start")
+    try:
+        source = _open(text, camera, start, rate, report)
+    except OSError as error:  # a folder on the way that may not be entered, a name that is too long
+        raise InputError(f"{text}: cannot be opened ({error.strerror or error})") from None
     return [source] if detections is None else [Given(source, read_mot(detections))]
 
 
@@ -47,7 +55,7 @@ def _open(text: str, camera: str, start: float | None, rate: float, report: Repo
     address = _ADDRESS.match(text)
     if address:
         if address[1].lower() not in SCHEMES:
-            raise InputError(f"{text}: no camera answers to {address[1]}://; known: {', '.join(SCHEMES)}")
+            raise InputError(f"{hidden(text)}: no camera answers to {address[1]}://; known: {', '.join(SCHEMES)}")
         return Stream(text, camera, report=report)
     if is_webcam(text):
         return Webcam(text, camera, report=report)

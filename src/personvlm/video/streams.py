@@ -13,7 +13,8 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from personvlm.base.errors import InputError
-from personvlm.video.container import Damage, decoded, open_video, pixels, reason
+from personvlm.base.logs import masked
+from personvlm.video.container import Damage, check_end, decoded, lasts, open_video, pixels, reason
 from personvlm.video.frame import Frame, Report
 
 PROTOCOLS = "rtsp,rtsps,rtp,srtp,rtmp,rtmps,http,https,httpproxy,hls,tls,tcp,udp,crypto"
@@ -23,6 +24,7 @@ _log = logging.getLogger(__name__)
 _HOPELESS = (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError, av.error.HTTPNotFoundError,
              av.error.ProtocolNotFoundError, av.error.InvalidDataError)  # fmt: skip
 _DRIFT = 2.0
+_NO_TIMES = 0x80  # FFmpeg's AVFMT_NOTIMESTAMPS
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Stream:
 
     Frame times are those of arrival, spaced as the container says. A connection that breaks off or falls silent is
     opened again for as long as it takes. An address that ends by itself because it is a file (it announces its
-    duration) is read once, every frame.
+    duration) is read once, every frame; where that breaks off it ends as a file does.
 
     Args:
         url: the address.
@@ -63,14 +65,14 @@ class Stream:
         self._report, self._clock = report, clock
         self._stopped = Event()
         self._index = 0
-        self._last = 0.0
+        self._last = self._ahead = 0.0
 
     def frames(self) -> Iterator[Frame]:
         """Frames until :meth:`close`. See :class:`personvlm.video.frame.Source`.
 
         Raises:
-            InputError: at the first contact already the address is refused or holds no video. Later the same counts
-                as a fault that passes.
+            InputError: at the first contact already the address is refused or holds no video; later the same counts
+                as a fault that passes. Or a file broke off.
         """
         wait = self._patience.first_wait
         while not self._stopped.is_set():
@@ -100,17 +102,20 @@ class Stream:
         if self.connections:
             self._report(f"{self.camera}: connected again")
         self.connections += 1
-        self.rate = float(stream.average_rate or stream.guessed_rate or 0)
         finite = self._ends(container)
         self.live = not finite
-        damage = Damage()
+        # Of pictures that come one by one (Motion JPEG) FFmpeg makes times up, 25 in a second whatever the camera does.
+        made_up = self.live and bool(container.format.flags & _NO_TIMES)
+        self.rate = 0.0 if made_up else float(stream.average_rate or stream.guessed_rate or 0)
+        damage, before, seconds = Damage(), self._index, 0.0
         offset: float | None = None
+        first = 0.0
         with container:
             for frame in decoded(container, stream, damage):
                 if self._stopped.is_set():
                     return None
-                now = self._clock()
-                if frame.time is not None:
+                now = self._now()
+                if frame.time is not None and not made_up:
                     # Network and decoder deliver in bursts, the container's clock is even. But clocks drift, and
                     # nothing arrives before it was taken.
                     late = 0.0 if offset is None else now - (offset + frame.time)
@@ -118,11 +123,27 @@ class Stream:
                         offset = now - frame.time
                     now = offset + frame.time
                 self._last = max(now, self._last + 1e-3)
+                first = self._last if self._index == before else first
+                seconds = self._last - first + lasts(frame, 1.0 / (self.rate or 25.0))
                 yield Frame(self.camera, self._index, self._last, pixels(frame, hidden(self.url)))
                 self._index += 1
-        if damage.why is None and finite:
-            return None
+            if finite and self._index > before:  # a second connection would begin anew, and tell everybody again
+                check_end(hidden(self.url), container, stream, damage, self._index - before, seconds, self._report)
+                return None
         return damage.why or "the stream ended"
+
+    def _now(self) -> float:
+        """Seconds since the epoch; on from the last frame where the clock of this machine was set back since."""
+        now = self._clock()
+        if now > self._last:
+            self._ahead = 0.0
+        now += self._ahead
+        if self.live and now < self._last - 1.0:
+            self._report(f"{self.camera}: this machine's clock was set back by {self._last - now:.0f} s; times go on "
+                         "from where they were until it is there again")  # fmt: skip
+            self._ahead += self._last - now
+            return self._last
+        return now
 
     def _connect(self) -> tuple[InputContainer, VideoStream]:
         """Open it. Raises like :func:`personvlm.video.container.open_video`."""
@@ -144,7 +165,7 @@ class Stream:
 
 
 def hidden(url: str) -> str:
-    """The address without user and password, fit to be shown."""
+    """The address without user and password, neither before the host nor in its query, fit to be shown."""
     scheme, mark, rest = url.partition("://")
     place, slash, path = rest.partition("/")
-    return f"{scheme}{mark}{place.rpartition('@')[2]}{slash}{path}"
+    return masked(f"{scheme}{mark}{place.rpartition('@')[2]}{slash}{path}")
