@@ -68,6 +68,50 @@ def test_a_pair_is_kept_in_a_folder_and_in_graphs(models: tuple[EdgeVLM, EdgeVLM
     assert {each.name for each in decoder.get_inputs()} == {"tokens", "prefix", "words", "places", "mask", "past"}
 
 
+def test_stages_that_two_have_in_common_are_kept_and_computed_once(tmp_path: Path) -> None:
+    first, second = made(1), made(2)
+    second.share_below(first, 4)
+    assert not any(weight.requires_grad for weight in second.encoder.backbone.conv_stem.parameters())
+    second.train()
+    norms = [norm.training for norm in second.encoder.norms()]
+    assert norms == sorted(norms), "norms of the shared stages keep their statistics"
+    assert norms.count(False) == 12, "three a stage"
+    second.eval()
+    both, apart = paired(first, second), paired(first, made(2))
+    assert both.config.encoder == "mobilenet_v2+mobilenet_v2@4"
+    assert apart.config.encoder == "mobilenet_v2+mobilenet_v2"
+    looks: list[int] = []
+    for name, module in both.encoder.named_modules():
+        if name.endswith("conv_stem"):
+            module.register_forward_hook(lambda *_: looks.append(1))
+    pixels = torch.rand(3, 3, 96, 32)
+    with torch.no_grad():
+        seen, mine, its = (model.see(pixels) for model in (both, first, second))
+    assert len(looks) == 1
+    assert torch.allclose(seen.logits, (mine.logits + its.logits) / 2, atol=1e-5)
+    assert torch.equal(seen.tokens, mine.tokens)
+    counts = [sum(weight.numel() for weight in model.parameters()) for model in (apart, both)]
+    assert counts[0] - counts[1] == sum(w.numel() for stage in first.encoder.lower(4) for w in stage.parameters())
+    both.save(tmp_path)
+    export(tmp_path)
+    session = onnxruntime.InferenceSession(tmp_path / VISION, providers=["CPUExecutionProvider"])
+    assert np.abs(session.run(["logits"], {"pixels": pixels.numpy()})[0] - seen.logits.numpy()).max() < 0.02
+    with torch.no_grad():
+        assert torch.allclose(EdgeVLM.load(tmp_path).see(pixels).logits, seen.logits, atol=0.02)
+
+
+def test_stages_that_cannot_be_shared_are_refused(models: tuple[EdgeVLM, EdgeVLM]) -> None:
+    with pytest.raises(InputError, match="no stages in common"):
+        models[0].share_below(models[1], 2)
+    with pytest.raises(InputError, match="14 lower stages of an encoder cannot be shared; legal: 1 to 13"):
+        models[0].share_below(models[0], 14)
+    with pytest.raises(InputError, match="legal: none of this encoder, mobilenet_v2's"):
+        models[1].share_below(models[1], 1)
+    for name in ("mobilenet_v2+mobilenet_v2@", "mobilenet_v2+mobilenet_v2@x", "mobilenet_v2+efficientnet_lite0@3"):
+        with pytest.raises(InputError, match="two of one kind may share"):
+            build_encoder(name)
+
+
 def test_what_is_no_pair_is_refused(models: tuple[EdgeVLM, EdgeVLM], tmp_path: Path) -> None:
     first, second = models
     with pytest.raises(InputError, match="a pair already"):

@@ -21,7 +21,7 @@ from personvlm.base.images import decode
 from personvlm.data.transform import Transform
 from personvlm.language.parser import parse
 from personvlm.runtime.describer import Describer
-from personvlm.runtime.engine import Floats, OnnxEngine, Seen
+from personvlm.runtime.engine import Floats, OnnxEngine, Seen, shared_out
 from personvlm.runtime.generate import Sampling
 from personvlm.schema import values_of
 from personvlm.schema.groups import column_slices
@@ -94,6 +94,16 @@ def test_gender_and_age_switched_off_leave_no_trace(describer: Describer, people
     for person in plain:
         assert not GENDERED & set(person.text.lower().replace(".", "").replace(",", "").split())
         assert not {"gender", "age"} & (person.attributes.keys() | person.scores.keys())
+
+
+@pytest.mark.parametrize(("count", "workers", "parts"), [
+    (0, 2, []), (1, 2, [1]), (2, 2, [1, 1]), (5, 2, [2, 3]), (8, 2, [4, 4]), (9, 2, [2, 2, 2, 3]), (16, 2, [4] * 4),
+    (16, 1, [4] * 4), (3, 16, [1, 1, 1]), (17, 16, [1] * 15 + [2]), (100, 16, [3, 3, 3, 3, 3, 3, 3, 4] * 4),
+])  # fmt: skip
+def test_threads_get_as_many_crops_as_each_other(count: int, workers: int, parts: list[int]) -> None:
+    shared = shared_out(range(count), workers, 4)
+    assert [row for part in shared for row in part] == list(range(count))
+    assert sorted(map(len, shared)) == sorted(parts)
 
 
 def test_for_an_engine_of_whole_batches_cores_prepare_pictures_side_by_side(

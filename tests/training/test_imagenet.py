@@ -16,6 +16,7 @@ from personvlm.base import assets  # noqa: E402
 from personvlm.base.errors import AssetError, InputError  # noqa: E402
 from personvlm.cli import main  # noqa: E402
 from personvlm.cli.train import start_of  # noqa: E402
+from personvlm.models.config import EdgeConfig  # noqa: E402
 from personvlm.models.encoder import build_encoder  # noqa: E402
 from personvlm.training import imagenet  # noqa: E402
 from personvlm.training.run import Start  # noqa: E402
@@ -97,6 +98,10 @@ def test_what_is_at_hand_is_begun_with(wheel: Path, tmp_path: Path) -> None:
     assert start_of(None, None, NAME, quiet=True).encoder == imagenet.known_weights(NAME)
     assert start_of(str(tmp_path), None, NAME) == Start(encoder=tmp_path)
     assert start_of(None, tmp_path, NAME) == Start(model=tmp_path)
+    EdgeConfig(50, encoder=NAME).save(tmp_path)
+    weights = imagenet.known_weights(NAME)
+    assert start_of(None, tmp_path, "mobilenet_v2", quiet=True, shared=True) == Start(weights, tmp_path), "above it"
+    assert start_of(str(tmp_path), tmp_path, NAME, shared=True) == Start(tmp_path, tmp_path)
 
 
 def test_the_published_wheels_are_pinned() -> None:

@@ -20,6 +20,7 @@ from torch import nn
 from personvlm.base.errors import InputError
 from personvlm.models.config import EdgeConfig
 from personvlm.models.edge import EdgeVLM
+from personvlm.models.pair import alike
 from personvlm.training import checkpoint
 from personvlm.training import objective as objective_module
 from personvlm.training.checkpoint import load_checkpoint, save_checkpoint
@@ -91,6 +92,25 @@ def test_two_models_go_on_as_one_that_finds_what_both_find(folder: Path, tmp_pat
     with pytest.raises(InputError, match=r"begun with beside: .*given now"):
         train_edge(folder, tmp_path / "both", short.with_settings({"vision": "false"}),
                    Start(model=tmp_path / "1", beside=tmp_path / "1"), quiet=True)  # fmt: skip
+
+
+def test_a_second_model_learns_above_the_stages_that_it_shares_with_the_first(folder: Path, tmp_path: Path) -> None:
+    short = replace(SMALL, phases=(Phase(2, 64, 32, False),), encoder="mobilenet_v2")
+    train_edge(folder, tmp_path / "1", short, Start(), quiet=True)
+    train_edge(folder, tmp_path / "2", replace(short, shared=5, seed=2), Start(model=tmp_path / "1"), quiet=True)
+    first, second = (EdgeVLM.load(tmp_path / name) for name in ("1", "2"))
+    assert alike(first.encoder, second.encoder) == 5
+    start = Start(model=tmp_path / "1", beside=tmp_path / "2")
+    text = replace(short, phases=(Phase(1, 64, 32, True),), vision=False)
+    train_edge(folder, tmp_path / "both", text, start, quiet=True)
+    both = EdgeVLM.load(tmp_path / "both")
+    assert both.config.encoder == "mobilenet_v2+mobilenet_v2@5"
+    pixels = torch.rand(4, 3, 64, 32)
+    with torch.no_grad():
+        found, mine, its = (model.see(pixels).logits for model in (both, first, second))
+    assert torch.allclose(found, (mine + its) / 2, atol=0.02)
+    with pytest.raises(InputError, match=r"shared=5: of which model\? Name it with --from"):
+        train_edge(folder, tmp_path / "3", replace(short, shared=5), Start(), quiet=True)
 
 
 def test_crossed_crops_are_nobody_that_others_know(folder: Path, tmp_path: Path,

@@ -58,7 +58,7 @@ def distill(
                              whole, mix)  # fmt: skip
         recipe = Recipe().with_settings(dict(setting(text) for text in settings or []))
         more = _pictures(unlabelled) if unlabelled is not None else []
-        begin = start_of(encoder, start, recipe.encoder, quiet or as_json)
+        begin = start_of(encoder, start, recipe.encoder, quiet or as_json, shared=bool(recipe.shared))
         trained = train_edge(data, out, recipe, begin, distillation=taught, unlabelled=more, quiet=quiet or as_json)
         if not _first_process():
             return

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -84,7 +85,7 @@ def _train_edge(
 
     recipe = Recipe().with_settings(changes)
     check_there(data, "`personvlm data prepare` writes one")  # said before the encoder's weights are fetched
-    begin = start_of(encoder, start, recipe.encoder, quiet, beside)
+    begin = start_of(encoder, start, recipe.encoder, quiet, beside, bool(recipe.shared))
     trained = train_edge(data, out, recipe, begin, quiet=quiet)
     if _first_process():
         release(out, trained.validation, trained.taught)
@@ -195,7 +196,7 @@ def setting(text: str) -> tuple[str, str]:
 
 
 def start_of(encoder: str | None, model: Path | None, name: str, quiet: bool = False,
-             beside: Path | None = None) -> Start:  # fmt: skip
+             beside: Path | None = None, shared: bool = False) -> Start:  # fmt: skip
     """Where edge's weights come from: what was named, else ImageNet weights, at hand or fetched, else chance.
 
     Args:
@@ -203,7 +204,9 @@ def start_of(encoder: str | None, model: Path | None, name: str, quiet: bool = F
         model: a whole model to go on from.
         name: of the encoder.
         beside: a second model, whose eyes look too.
+        shared: the model to go on from gives the encoder's lower stages alone; the others want ImageNet weights too.
     """
+    from personvlm.models.config import EdgeConfig
     from personvlm.training.imagenet import IMAGENET, imagenet_weights
     from personvlm.training.run import Start
 
@@ -211,19 +214,22 @@ def start_of(encoder: str | None, model: Path | None, name: str, quiet: bool = F
         if not quiet:
             print(f"personvlm: {sentence}", file=sys.stderr)
 
-    if encoder is not None and model is not None:
+    if encoder is not None and model is not None and not shared:
         raise typer.BadParameter("choose one of --encoder and --from")
     if beside is not None and model is None:
         raise typer.BadParameter("--beside is the second of two models; name the first with --from")
+    begin = Start(model=model, beside=beside)
     if model is not None:
-        return Start(model=model, beside=beside)
+        if not shared:
+            return begin
+        name = EdgeConfig.load(model).encoder
     if encoder not in (None, IMAGENET):
-        return Start(Path(encoder))
+        return replace(begin, encoder=Path(encoder))
     try:
-        return Start(imagenet_weights(name, note))
+        return replace(begin, encoder=imagenet_weights(name, note))
     except (InputError, AssetError) as error:
         if encoder == IMAGENET:
             raise
         note(error)
         note("the encoder starts from chance; ImageNet weights do far better")
-        return Start()
+        return begin

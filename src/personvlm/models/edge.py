@@ -38,7 +38,7 @@ class EdgeVLM(nn.Module):
     def __init__(self, config: EdgeConfig) -> None:
         super().__init__()
         self.config = config
-        self.frozen = False
+        self.frozen: list[nn.Module] = []
         rows, cols = config.grid
         self.encoder = build_encoder(config.encoder)
         self.heads = AttributeHeads(self.encoder.parts, config.grid, config.head_dim, config.head_heads)
@@ -53,17 +53,32 @@ class EdgeVLM(nn.Module):
         self.appearance = Appearance(config) if config.appearance else None
 
     def freeze_eyes(self) -> None:
-        """Only the decoder learns from here on; the frozen batch norms stay frozen in training mode too."""
-        self.frozen = True
-        for part in (self.encoder, self.heads, self.embedding, self.quality):
+        """Only the decoder learns from here on."""
+        self._freeze(self.encoder, self.heads, self.embedding, self.quality)
+
+    def share_below(self, other: EdgeVLM, count: int) -> None:
+        """See with the first ``count`` stages of another model's encoder from here on; they are frozen.
+
+        Raises:
+            InputError: the encoders are of two kinds, or do not have so many.
+        """
+        if self.config.encoder != other.config.encoder:
+            raise InputError(f"{self.config.encoder} and {other.config.encoder} have no stages in common")
+        for mine, its in zip(self.encoder.lower(count), other.encoder.lower(count), strict=True):
+            mine.load_state_dict(its.state_dict())
+            self._freeze(mine)
+
+    def _freeze(self, *parts: nn.Module) -> None:
+        """They learn no more; their batch norms stay as they are in training mode too."""
+        for part in parts:
             part.requires_grad_(False)
+        self.frozen += parts
 
     def train(self, mode: bool = True) -> EdgeVLM:
         """As in torch, but for what is frozen."""
         super().train(mode)
-        if self.frozen:
-            self.encoder.eval()
-            self.heads.eval()
+        for part in self.frozen:
+            part.eval()
         return self
 
     def see(self, pixels: Tensor) -> Seen:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -34,6 +34,26 @@ class EdgeEncoder(nn.Module):
     def parts(self) -> tuple[tuple[int, int], ...]:
         """Channels of the two maps by encoder, where there is more than one."""
         return (self.channels,)
+
+    def stages(self) -> Sequence[nn.Module]:
+        """What a picture passes through up to the fine map, one after the other; none where they are not to be had."""
+        return ()
+
+    def lower(self, count: int) -> Sequence[nn.Module]:
+        """The first ``count`` stages, which another encoder may have in common with this one.
+
+        Raises:
+            InputError: there are not so many.
+        """
+        stages = self.stages()
+        if not 1 <= count <= len(stages):
+            legal = f"1 to {len(stages)}" if stages else "none of this encoder, mobilenet_v2's"
+            raise InputError(f"{count} lower stages of an encoder cannot be shared; legal: {legal}")
+        return stages[:count]
+
+    def above(self, x: Tensor, count: int) -> tuple[Tensor, Tensor]:
+        """The two maps of what the first ``count`` stages have made of a picture, ``[N, C, h, w]``."""
+        raise NotImplementedError
 
     def norms(self) -> Iterator[nn.BatchNorm2d]:
         """Every batch norm, from the input upwards."""
@@ -106,12 +126,19 @@ class MobileNetV2Encoder(EdgeEncoder):
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """``[N, 3, H, W]`` -> ``[N, 96, H/16, W/16]`` and ``[N, 1280, H/32, W/32]``."""
-        x = self.backbone.conv_stem(pixels)
+        return self.above(pixels, 0)
+
+    def stages(self) -> Sequence[nn.Module]:
+        """See :class:`EdgeEncoder`."""
+        return [self.backbone.conv_stem, *self.backbone.layer[: STRIDE_16_BLOCK + 1]]
+
+    def above(self, x: Tensor, count: int) -> tuple[Tensor, Tensor]:
+        """See :class:`EdgeEncoder`."""
+        for stage in self.stages()[count:]:
+            x = stage(x)
         fine = x
-        for index, block in enumerate(self.backbone.layer):
+        for block in self.backbone.layer[STRIDE_16_BLOCK + 1 :]:
             x = block(x)
-            if index == STRIDE_16_BLOCK:
-                fine = x
         return fine, self.backbone.conv_1x1(x)
 
     def load_pretrained(self, directory: Path) -> None:
@@ -164,12 +191,24 @@ class PairedEncoder(EdgeEncoder):
     """Two encoders that look at the same crop, their maps one after the other (:mod:`.pair`).
 
     Args:
-        names: of two encoders.
+        first: name of an encoder.
+        second: of another one; with ``@N`` behind it, one that begins where the first N stages of the first one end,
+            and has none of its own for them.
     """
 
-    def __init__(self, *names: str) -> None:
+    def __init__(self, first: str, second: str) -> None:
         super().__init__()
-        self.first, self.second = (build_encoder(name) for name in names)
+        second, at, shared = second.partition("@")
+        self.first, self.second = build_encoder(first), build_encoder(second)
+        self.shared = 0
+        if at:
+            if not shared.isdecimal() or first != second:
+                raise InputError(f"encoder {first}+{second}@{shared} is not offered: two of one kind may share their "
+                                 "lower stages, a number of them")  # fmt: skip
+            self.shared = len(self.first.lower(int(shared)))
+            names = {module: name for name, module in self.second.named_modules()}
+            for stage in self.second.lower(self.shared):
+                self.second.set_submodule(names[stage], nn.Identity())
         (fine, coarse), (other_fine, other_coarse) = self.parts
         self.channels = (fine + other_fine, coarse + other_coarse)
 
@@ -180,7 +219,13 @@ class PairedEncoder(EdgeEncoder):
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """``[N, 3, H, W]`` -> the maps of :class:`EdgeEncoder`, the first encoder's channels first."""
-        fine, coarse = zip(self.first(pixels), self.second(pixels), strict=True)
+        if self.shared:
+            for stage in self.first.lower(self.shared):
+                pixels = stage(pixels)
+            both = self.first.above(pixels, self.shared), self.second.above(pixels, self.shared)
+        else:
+            both = self.first(pixels), self.second(pixels)
+        fine, coarse = zip(*both, strict=True)
         return torch.cat(fine, 1), torch.cat(coarse, 1)
 
     def load_pretrained(self, directory: Path) -> None:

@@ -24,7 +24,7 @@ from personvlm.models.config import EdgeConfig
 from personvlm.models.own import OwnHeads, without_replaced
 from personvlm.runtime.backend import Backend, Precision, choose_backend
 from personvlm.runtime.calibration import Calibration, Say
-from personvlm.runtime.engine import Engine, Floats, available_cores
+from personvlm.runtime.engine import TOGETHER, Engine, Floats, available_cores, shared_out
 from personvlm.runtime.generate import VARIED, Sampling, candidates, generate, score
 from personvlm.schema import Attribute, Candidate, DescribeResult, PersonDescription, Values, values_of
 
@@ -143,32 +143,30 @@ class Describer:
     def _attempt(self, group: Sequence[Picture], options: dict[str, Any]) -> list[PersonDescription | str]:
         """A description of every picture, or why there is none."""
 
-        def alone(picture: Picture, engine: Engine) -> PersonDescription | str:
-            try:
-                return self._describe([self._read(picture)], engine, **options)[0]
-            except InputError as error:
-                return str(error)
-
-        if self.engine.workers:
-            return self._side_by_side(alone, group)
-
         def read_one(picture: Picture) -> NDArray[np.uint8] | str:
             try:
                 return self._read(picture)
             except InputError as error:
                 return str(error)
 
-        images = self._prepared(read_one, group)
-        read = [image for image in images if not isinstance(image, str)]
-        described = iter(self._describe(read, self.engine, **options))
-        return [image if isinstance(image, str) else next(described) for image in images]
+        def answers(images: list[NDArray[np.uint8] | str], engine: Engine) -> list[PersonDescription | str]:
+            read = [image for image in images if not isinstance(image, str)]
+            described = iter(self._describe(read, engine, **options))
+            return [image if isinstance(image, str) else next(described) for image in images]
 
-    def _side_by_side(self, work: Callable[[_In, Engine], _Out], items: Sequence[_In]) -> list[_Out]:
-        """``work`` on each item by as many threads as the engine wants; one item gets the whole engine."""
+        if self.engine.workers:
+            return self._side_by_side(lambda some, engine: answers([*map(read_one, some)], engine), group)
+        return answers(self._prepared(read_one, group), self.engine)
+
+    def _side_by_side(self, work: Callable[[list[_In], Engine], list[_Out]], items: Sequence[_In],
+                      most: int = TOGETHER) -> list[_Out]:  # fmt: skip
+        """``work`` on all items, up to ``most`` at once, by as many threads as the engine wants; one item gets the
+        whole engine."""
+        parts = shared_out(items, self.engine.workers, most)
         if len(items) < 2 or self.engine.workers < 2:
-            return [work(item, self.engine) for item in items]
+            return [out for part in parts for out in work(part, self.engine)]
         single = self.engine.single
-        return list(self._threads().map(lambda item: work(item, single), items))
+        return [out for done in self._threads().map(lambda part: work(part, single), parts) for out in done]
 
     def _prepared(self, work: Callable[[_In], _Out], items: Sequence[_In]) -> list[_Out]:
         """``work`` on each item of a batch that goes to the engine as a whole, by a thread per core; decoding and
@@ -193,7 +191,7 @@ class Describer:
         options: dict[str, Any] = {"say": say, "min_precision": min_precision, "gender": gender, "age": age,
                                    "sampling": sampling, "candidates": candidates}  # fmt: skip
         if self.engine.workers:
-            return self._side_by_side(lambda image, engine: self._describe([image], engine, **options)[0], images)
+            return self._side_by_side(lambda some, engine: self._describe(some, engine, **options), images)
         return self._describe(images, self.engine, **options)
 
     def _describe(self, images: list[NDArray[np.uint8]], engine: Engine, say: Say,

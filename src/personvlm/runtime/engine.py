@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import onnxruntime
@@ -20,6 +21,10 @@ VISION, DECODER = "vision.onnx", "decoder.onnx"
 CPU = "CPUExecutionProvider"
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
+_Item = TypeVar("_Item")
+
+TOGETHER = 4
+"""Crops that a thread describes at once: a seventh less time than one by one. More save nothing, and take memory."""
 
 _NEVER = np.float32(-1e30)
 """Added to what a token may not look at: its share of the attention is then exactly 0."""
@@ -45,7 +50,7 @@ class Engine(Protocol):
     """What describing needs of a backend.
 
     Attributes:
-        workers: how many threads describe best side by side, each a crop of its own with :attr:`single`; 0 where the
+        workers: how many threads describe best side by side, each its own crops with :attr:`single`; 0 where the
             engine wants whole batches instead.
         single: the same engine for one of such threads.
     """
@@ -82,6 +87,15 @@ def available_cores() -> int:
     except (OSError, ValueError):
         pass
     return cores
+
+
+def shared_out(items: Sequence[_Item], workers: int, most: int) -> list[list[_Item]]:
+    """Parts of at most ``most`` items, in order, so that each of ``workers`` threads gets as many as the others."""
+    if not items:
+        return []
+    count = min(len(items), workers * -(-len(items) // (workers * most)))
+    ends = [len(items) * part // count for part in range(count + 1)]
+    return [list(items[start:end]) for start, end in itertools.pairwise(ends)]
 
 
 class OnnxEngine:

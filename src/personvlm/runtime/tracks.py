@@ -117,7 +117,7 @@ class TrackModel:
         """
         given = list(zip(people, [None] * len(people) if moving is None else moving, strict=True))
         if self.describer.engine.workers:  # cores: one person each; else everybody at once
-            return self.describer._side_by_side(lambda person, engine: self._batch([person], engine)[0], given)
+            return self.describer._side_by_side(self._batch, given, most=1)
         return self._batch(given, self.describer.engine)
 
     def _batch(self, people: Sequence[tuple[Sequence[Scored], Moving | None]],

@@ -99,6 +99,8 @@ class Recipe:
         random_text: share of text rows whose attributes are drawn at random instead of read from labels.
         crossed: share of crops that get the legs of another one, and what its labels say of them, before the text
             phases (:func:`personvlm.training.mixing.crossed`).
+        shared: lower stages of the encoder that are taken from the model to go on from and stay as they are; all else
+            is new. The two can be joined as one (:mod:`personvlm.models.pair`), which then computes them once.
         encoder: what edge sees with, a name of :func:`personvlm.models.encoder.build_encoder`; a model to go on from
             keeps its own.
         left_out: a part of the people that are not trained on, as in ``1/2`` (:class:`personvlm.data.splits.Part`):
@@ -129,6 +131,7 @@ class Recipe:
     random_text: float = 0.3
     attribute_prefix: bool = True
     crossed: float = 0.0
+    shared: int = 0
     encoder: str = "efficientnet_lite0"
     left_out: str = ""
     precision: str = "bf16"

@@ -120,6 +120,8 @@ def train_edge(data: Path, out: Path, recipe: Recipe, start: Start, *, cache: Pa
     if recipe.crossed and distillation is not None and (distillation.whole or distillation.looks):
         raise InputError("crossed crops show nobody whom others have seen whole: take teachers that look at each crop, "
                          "or crossed=0")  # fmt: skip
+    if recipe.shared and start.model is None:
+        raise InputError(f"shared={recipe.shared}: of which model? Name it with --from")
     train_samples, val_samples = read_training(data)
     begun = start.load()
     if begun is not None:
@@ -149,8 +151,10 @@ def train_edge(data: Path, out: Path, recipe: Recipe, start: Start, *, cache: Pa
                                recipe.identity_power, quiet)  # fmt: skip
         validation = TrainingSet(val_samples, transform, cache, quiet=quiet)
     torch.manual_seed(recipe.seed)
-    model = initial_model(EdgeConfig(len(tokenizer), encoder=recipe.encoder, height=size.height,
-                                     width=size.width), begun or start.encoder, training, transform)
+    model = initial_model(EdgeConfig(len(tokenizer), encoder=recipe.encoder, height=size.height, width=size.width),
+                          start.encoder if begun is None or recipe.shared else begun, training, transform)
+    if begun is not None and recipe.shared:
+        model.share_below(begun, recipe.shared)
     if not recipe.vision:
         model.freeze_eyes()
     loop, pace = recipe, Pace(recipe.steps)
