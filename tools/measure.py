@@ -3,7 +3,7 @@
     python tools/measure.py [MODEL_FOLDER] [--data TEST.jsonl]
 
 Data come from ``$PERSONVLM_ASSETS/data/peta/test.jsonl`` by default. Needs torch, to count parameters; a folder without
-``model.safetensors`` (nano's) keeps the counts that its ``metrics.json`` has.
+``model.safetensors`` keeps the counts that its ``metrics.json`` has.
 """
 
 from __future__ import annotations

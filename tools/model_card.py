@@ -29,6 +29,7 @@ WORST = 8
 """How many labels that the model tells worst are named."""
 
 ENCODERS = {"mobilenet_v2": "MobileNetV2", "efficientnet_lite0": "EfficientNet-lite0",
+            "mobilenet_v2+mobilenet_v2@6": "MobileNetV2, twice from its seventh stage on",
             "efficientnet_lite1": "EfficientNet-lite1", "efficientnet_lite2": "EfficientNet-lite2"}  # fmt: skip
 
 TAUGHT = """\
@@ -117,8 +118,9 @@ def page(text: str) -> str:
 
 
 def _facts(weights: Path, config: EdgeConfig, metrics: Json, calibration: Json) -> list[tuple[str, str]]:
-    recipe, student, words, taught = (_json(weights / name) for name in (
-        "recipe.json", "recipe-student.json", "recipe-text.json", "distillation.json"))  # fmt: skip
+    recipe, student, words, second, joined, taught = (_json(weights / name) for name in (
+        "recipe.json", "recipe-student.json", "recipe-text.json", "recipe-second.json", "recipe-joined.json",
+        "distillation.json"))  # fmt: skip
     files = [f"{path.name} {path.stat().st_size / 1e6:.1f} MB" for path in
              (weights / "vision.onnx", weights / "decoder.onnx", weights / "model.safetensors") if path.is_file()]
     encoder = ENCODERS.get(config.encoder, config.encoder)
@@ -142,6 +144,10 @@ def _facts(weights: Path, config: EdgeConfig, metrics: Json, calibration: Json) 
         facts.append(("taught by", f"labels, and {count} other model{'s' * (count != 1)}{how} (`distillation.json`)"))
     if words:
         facts.append(("then", f"the decoder alone, on frozen eyes: {_phases(words)}"))
+    if second and joined:
+        facts.append(("second eyes", f"above the first {second['shared']} stages: {_phases(second)}; "
+                                     f"{second['crossed']:.0%} of the crops with the legs of others"))  # fmt: skip
+        facts.append(("as one", f"logits averaged; the decoder alone, on frozen eyes: {_phases(joined)}"))
     facts.append(("calibrated on", f"{calibration['people']} people"))
     return facts
 

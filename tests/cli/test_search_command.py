@@ -15,12 +15,13 @@ from personvlm.schema import Attribute, Crop, Described, DescribeRequest, Person
 from personvlm.store import Store
 
 NOW = 1_780_000_000.0
+LOOKS = {1: (1.0, 0.0, 0.0), 2: (0.0, 1.0, 0.0), 3: (0.0, 0.0, 1.0)}
 
 
 def somebody(number: int, text: str, camera: str, **values: str) -> Described:
     attributes = {name.replace("_", "."): Attribute(value=(value,) if "color" in name or name == "carrying" else value,
                                                     confidence=0.9) for name, value in values.items()}  # fmt: skip
-    said = PersonDescription(text=text, attributes=attributes, embedding=(0.6, 0.8), model="edge 1")
+    said = PersonDescription(text=text, attributes=attributes, embedding=LOOKS[number], model="edge 1")
     request = DescribeRequest.build(camera, number, "new_track", NOW + number * 60, Crop(data=b"\xff\xd8 picture"))
     return Described(request=request, description=said, described_at=NOW)
 
@@ -85,7 +86,9 @@ def test_search_by_looks_and_by_identity(store: Path, capsys: pytest.CaptureFixt
     run("tracks", "--store", str(store), "--json")
     first = json.loads(capsys.readouterr().out)[-1]["person"]
     assert run("search", "--like", first, "--store", str(store), "--json") == 0
-    assert all(hit["alike"] > 0.99 for hit in json.loads(capsys.readouterr().out)["hits"])
+    itself, *others = json.loads(capsys.readouterr().out)["hits"]
+    assert (itself["person"], itself["alike"] > 0.99) == (first, True)
+    assert all(hit["alike"] < 0.01 for hit in others)
     assert run("search", "man", "--person", first, "--store", str(store), "--json") == 0
     assert sorted(hit["track"] for hit in json.loads(capsys.readouterr().out)["hits"]) == [1, 3]
 

@@ -11,9 +11,11 @@ from personvlm.runtime.fusion import DRAWS, drawn_tracks, fuse
 def test_the_mean_weighted_with_quality() -> None:
     logits = np.array([[1.0, 0.0], [3.0, 2.0]])
     assert fuse(logits).tolist() == [2.0, 1.0]
-    assert fuse(logits, [3.0, 1.0]).tolist() == [1.5, 0.5]
+    assert fuse(logits, scores=[3.0, 1.0]).tolist() == [1.5, 0.5]
+    assert fuse(logits, [0.9, 0.45]) == pytest.approx([19 / 17, 2 / 17]), "half as whole counts for a sixteenth"
+    assert fuse(logits, [0.9, 0.45], [1.0, 16.0]).tolist() == [2.0, 1.0]
     assert fuse(logits, [0.0, 0.0]).tolist() == [2.0, 1.0]
-    assert fuse(logits[::-1], [1.0, 3.0]).tolist() == [1.5, 0.5]
+    assert fuse(logits[::-1], scores=[1.0, 3.0]).tolist() == [1.5, 0.5]
 
 
 def test_what_cannot_be_fused_is_refused() -> None:

@@ -17,6 +17,12 @@ QUESTIONS = ("a man", "woman in a red or orange jacket", "no backpack", "somebod
              "not elderly woman with a bag", "a blue jacket or green trousers", "navy coat", "dark hair")  # fmt: skip
 
 
+def appearance(rng: np.random.Generator) -> tuple[float, ...]:
+    """Like nobody's: of length 1, and at nearly right angles to those of all others."""
+    vector = rng.normal(size=128)
+    return tuple((vector / np.linalg.norm(vector)).tolist())
+
+
 def strangers(count: int, seed: int = 0) -> list[Described]:
     """People with random scores."""
     rng = np.random.default_rng(seed)
@@ -35,7 +41,7 @@ def strangers(count: int, seed: int = 0) -> list[Described]:
             upper_garment=exclusive("jacket", "coat", "padded coat", "suit", "t-shirt"),
             lower_garment=exclusive("trousers", "jeans", "shorts"), lower_color=some("red", "green"),
             headwear=exclusive("none", "hat", "cap"), carrying=some("none", "backpack", "bag"),
-            hair_color=exclusive("black", "brown", "blond"),
+            hair_color=exclusive("black", "brown", "blond"), embedding=appearance(np.random.default_rng([seed, number])),
         ), camera=f"c{number % 4}", at=MONDAY + number)  # fmt: skip
 
     return [one(number) for number in range(count)]
@@ -77,6 +83,25 @@ def test_the_ranking_is_that_of_judging_everybody_by_hand(store: Store, folded: 
         for reason, term in zip(best.reasons, found.query.terms, strict=True):
             assert reason.term == str(term)
             assert reason.probability == pytest.approx(by_hand(term, one), rel=0.01, abs=1e-4)
+
+
+def test_who_looks_the_same_has_a_say(store: Store) -> None:
+    """Log odds averaged: one's own counts 1, half the probability of being the same person that of another."""
+    rng = np.random.default_rng(3)
+    one, other = appearance(rng), appearance(rng)
+    red = [(0.9, one), (0.6, one), (0.2, one), (0.8, other), (0.7, None)]
+    store.add([seen(number, said("A person.", upper_color={"red": p}, embedding=vector), at=MONDAY + number)
+               for number, (p, vector) in enumerate(red)])  # fmt: skip
+    same = 1 / (1 + 36 * np.exp(6.41 - 15.66)) / 2
+    odds = [np.log(p / (1 - p)) for p, _ in red]
+    together = [(odds[row] + same * (sum(odds[:3]) - odds[row])) / (1 + 2 * same) for row in range(3)] + odds[3:]
+    expected = sorted(1 / (1 + np.exp(-np.array(together))), reverse=True)
+    hits = store.search("red top").hits
+    assert [hit.probability for hit in hits] == pytest.approx(expected, rel=0.01)
+    assert [hit.reasons[0].probability for hit in hits] == pytest.approx(expected, rel=0.01)
+    assert hits[0].described.request.frame_time == MONDAY + 3, "the .9 whom those who look the same contradict is not"
+    assert [hit.probability for hit in store.search("no red top").hits] == pytest.approx(
+        [1 - p for p in reversed(expected)], rel=0.02)  # fmt: skip
 
 
 def test_pages_of_the_ranking_fit_together(store: Store) -> None:

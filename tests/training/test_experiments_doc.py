@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ def trainings(monkeypatch: pytest.MonkeyPatch, several: list[list[str]]) -> list
 
 
 def check_that_it_makes_what_is_shipped(runs: list[tuple[Path, Path | None, Recipe]]) -> None:
-    (eyes, nothing, first), (words_folder, start, second) = runs
+    (eyes, nothing, first), (words_folder, start, second), *_ = runs
     assert (nothing, start) == (None, eyes)
     assert words_folder != eyes
     assert first == Recipe(encoder="mobilenet_v2"), "the default recipe, which the page tells, on the shipped encoder"
@@ -75,15 +76,24 @@ def check_that_it_makes_what_is_shipped(runs: list[tuple[Path, Path | None, Reci
 
 
 @pytest.mark.skipif(not SHIPPED.is_dir(), reason="this checkout has no shipped weights")
-def test_the_two_trainings_are_those_of_what_is_shipped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_trainings_are_those_of_what_is_shipped(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ["make", "reproduce"] in [words(command)[:2] for each in snippets(PAGE) for command in commands(each.text)]
-    check_that_it_makes_what_is_shipped(trainings(monkeypatch, reproduction()))
+    runs = trainings(monkeypatch, reproduction())
+    check_that_it_makes_what_is_shipped(runs)
+    _, (first, *_), *later = runs
+    assert [start for _, start, _ in later] == [first, first], "the second shares stages of the first; both are joined"
+    for (_, _, recipe), name in zip(later, ("recipe-second.json", "recipe-joined.json"), strict=True):
+        shipped = json.loads((SHIPPED / name).read_text("utf-8"))
+        typed_now = json.loads(json.dumps(asdict(recipe)))
+        for each in ("encoder", "evaluate_every", "checkpoint_minutes"):  # the first comes of the model gone on from
+            del shipped[each], typed_now[each]
+        assert typed_now == shipped, name
+    encoder = json.loads((SHIPPED / "config.json").read_text("utf-8"))["encoder"]
+    assert encoder == f"mobilenet_v2+mobilenet_v2@{later[0][2].shared}"
 
 
 def test_the_other_trainings_of_the_page_are_understood(monkeypatch: pytest.MonkeyPatch) -> None:
-    crossed, pair, eyes, text = trainings(monkeypatch, [each for each in typed() if "x/" not in " ".join(each)])
-    assert crossed[2].crossed == 0.5
-    assert not pair[2].vision
+    eyes, text = trainings(monkeypatch, [each for each in typed() if "x/" not in " ".join(each)])
     assert eyes[2].encoder == "efficientnet_lite0"
     assert text[1] == Path("runs/student")
     assert not text[2].vision

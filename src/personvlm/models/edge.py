@@ -150,7 +150,7 @@ class EdgeVLM(nn.Module):
         path = directory / WEIGHTS
         if not path.is_file():
             raise InputError(f"{path}: no such file; without its weights a model describes on onnxruntime and nothing "
-                             "else (nano's are edge's)")  # fmt: skip
+                             "else")  # fmt: skip
         try:
             state = {k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()}
             model.load_state_dict(state, strict=True)

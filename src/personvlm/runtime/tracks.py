@@ -134,7 +134,8 @@ class TrackModel:
             raise ValueError("no crops to describe")
         weights = np.array([worth(look, score) for look, score in zip(looks, scores, strict=True)])
         calibration = self._fused if len(looks) > 1 else self._alone
-        fused = fuse(np.stack([look.logits for look in looks]), weights)
+        fused = fuse(np.stack([look.logits for look in looks]), [look.quality for look in looks],
+                     [max(_LEAST, score) for score in scores])  # fmt: skip
         probable = calibration.scores(calibration.probabilities(fused[None])[0], self._hidden)
         attributes = calibration.decide(probable, self._say)
         if len(looks) > 1:

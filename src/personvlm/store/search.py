@@ -20,7 +20,7 @@ from personvlm.base.errors import InputError
 from personvlm.schema import GROUP, Described
 from personvlm.store import reading, texts
 from personvlm.store.codes import Terms
-from personvlm.store.judge import Judge, Looks, alike
+from personvlm.store.judge import Judge, Looks, alike, steadied
 from personvlm.store.query import Query, Term
 from personvlm.store.query_parser import parse_query
 from personvlm.store.reading import EVERYBODY, Filters
@@ -45,7 +45,7 @@ TIE = 0.05
 LIKELY = 0.5
 """From this probability on somebody is counted, in :attr:`Results.likely` and in facets."""
 
-_CANDIDATES = 200
+_CANDIDATES, _COMPARED = 200, 100
 _FEW = 3000
 """People, to whom filters leave a search, who are looked at one by one for words."""
 _TEXT_PAGES, _TEXT_ENOUGH = (150, 1000, 2000, 4000, 4000), 150
@@ -273,12 +273,15 @@ def _hits(connection: sa.Connection, candidates: list[int], judge: Judge, query:
           found: dict[int, dict[str, float]] | None, numbers: Terms, looks: Looks | None, offset: int,
           limit: int) -> tuple[Hit, ...]:  # fmt: skip
     """The candidates judged exactly, in their order, and the asked part of them with words."""
-    rows = read_rows(connection, candidates, vectors=looks is not None)
+    rows = read_rows(connection, candidates)
     there = [number for number in candidates if number in rows]
     if not there:
         return ()
     listed = [rows[number] for number in there]
     per_term = judge.exactly(codes_of(listed, numbers.size))
+    if query.terms and looks is None:
+        best = np.lexsort((-np.array(there), -per_term.prod(1)))[:_COMPARED]
+        per_term[best] = steadied(per_term[best], [listed[place] for place in best])
     same = None if looks is None else np.array([_alike(row, looks) for row in listed])
     p = per_term.prod(1) if same is None else per_term.prod(1) * same
     text = np.array([sum((found or {}).get(number, {}).values()) for number in there])
