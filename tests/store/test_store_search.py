@@ -41,7 +41,8 @@ def strangers(count: int, seed: int = 0) -> list[Described]:
             upper_garment=exclusive("jacket", "coat", "padded coat", "suit", "t-shirt"),
             lower_garment=exclusive("trousers", "jeans", "shorts"), lower_color=some("red", "green"),
             headwear=exclusive("none", "hat", "cap"), carrying=some("none", "backpack", "bag"),
-            hair_color=exclusive("black", "brown", "blond"), embedding=appearance(np.random.default_rng([seed, number])),
+            hair_color=exclusive("black", "brown", "blond"),
+            embedding=appearance(np.random.default_rng([seed, number])),
         ), camera=f"c{number % 4}", at=MONDAY + number)  # fmt: skip
 
     return [one(number) for number in range(count)]
