@@ -36,6 +36,7 @@ from personvlm.store.segments import (
     codes_of,
     model_number,
     read_rows,
+    with_vectors,
 )
 from personvlm.store.tables import cameras, tracks
 
@@ -45,7 +46,7 @@ TIE = 0.05
 LIKELY = 0.5
 """From this probability on somebody is counted, in :attr:`Results.likely` and in facets."""
 
-_CANDIDATES, _COMPARED = 200, 100
+_CANDIDATES, _COMPARED = 150, 100
 _FEW = 3000
 """People, to whom filters leave a search, who are looked at one by one for words."""
 _TEXT_PAGES, _TEXT_ENOUGH = (150, 1000, 2000, 4000, 4000), 150
@@ -116,7 +117,8 @@ def search(connection: sa.Connection, segments: Segments, numbers: Terms, query:
     masks = [_mask(part, filters, where) for part in parts]
     found = _by_text(connection, asked, parts, masks)
     only_text = found is not None and not asked.terms and looks is None
-    best = _Best(max(_CANDIDATES, 2 * (offset + limit)))
+    # Who is judged alone must fill the pages asked for, or those compared could change places between two pages.
+    best = _Best(max(_CANDIDATES, _COMPARED + offset + limit, 2 * (offset + limit)))
     counts: dict[str, dict[int, int]] = {name: {} for name in facets}
     likely = 0
     for part, mask in zip(parts, masks, strict=True):
@@ -273,7 +275,7 @@ def _hits(connection: sa.Connection, candidates: list[int], judge: Judge, query:
           found: dict[int, dict[str, float]] | None, numbers: Terms, looks: Looks | None, offset: int,
           limit: int) -> tuple[Hit, ...]:  # fmt: skip
     """The candidates judged exactly, in their order, and the asked part of them with words."""
-    rows = read_rows(connection, candidates)
+    rows = read_rows(connection, candidates, vectors=looks is not None)
     there = [number for number in candidates if number in rows]
     if not there:
         return ()
@@ -281,7 +283,8 @@ def _hits(connection: sa.Connection, candidates: list[int], judge: Judge, query:
     per_term = judge.exactly(codes_of(listed, numbers.size))
     if query.terms and looks is None:
         best = np.lexsort((-np.array(there), -per_term.prod(1)))[:_COMPARED]
-        per_term[best] = steadied(per_term[best], [listed[place] for place in best])
+        compared = {there[place]: listed[place] for place in best}
+        per_term[best] = steadied(per_term[best], with_vectors(connection, compared))
     same = None if looks is None else np.array([_alike(row, looks) for row in listed])
     p = per_term.prod(1) if same is None else per_term.prod(1) * same
     text = np.array([sum((found or {}).get(number, {}).values()) for number in there])

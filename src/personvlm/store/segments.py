@@ -9,8 +9,8 @@ in the same snapshot, so that several processes may write. Who is in ``search_re
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -178,6 +178,15 @@ def read_rows(connection: sa.Connection, numbers: Iterable[int], stamps: dict[in
                 None if vector is None else np.frombuffer(vector, "<f2"),
             )  # fmt: skip
     return found
+
+
+def with_vectors(connection: sa.Connection, rows: Mapping[int, Row]) -> list[Row]:
+    """The same people with their appearances, in their order."""
+    found = {track: (model, vector) for part in chunks(rows) for track, model, vector in
+             among(connection, "SELECT track, model, vector FROM embeddings WHERE track {these}", part)}  # fmt: skip
+    return [row if number not in found else
+            replace(row, model=model_number(found[number][0]), vector=np.frombuffer(found[number][1], "<f2"))
+            for number, row in rows.items()]  # fmt: skip
 
 
 def as_part(rows: dict[int, Row]) -> Part:
