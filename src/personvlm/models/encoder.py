@@ -52,8 +52,10 @@ class EdgeEncoder(nn.Module):
         return stages[:count]
 
     def above(self, x: Tensor, count: int) -> tuple[Tensor, Tensor]:
-        """The two maps of what the first ``count`` stages have made of a picture, ``[N, C, h, w]``."""
-        raise NotImplementedError
+        """The two maps of what the first ``count`` stages have made of a picture, ``[N, C, h, w]``; of the picture
+        itself where ``count`` is 0, as it is without :meth:`stages`."""
+        maps: tuple[Tensor, Tensor] = self(x)
+        return maps
 
     def norms(self) -> Iterator[nn.BatchNorm2d]:
         """Every batch norm, from the input upwards."""
@@ -219,12 +221,9 @@ class PairedEncoder(EdgeEncoder):
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """``[N, 3, H, W]`` -> the maps of :class:`EdgeEncoder`, the first encoder's channels first."""
-        if self.shared:
-            for stage in self.first.lower(self.shared):
-                pixels = stage(pixels)
-            both = self.first.above(pixels, self.shared), self.second.above(pixels, self.shared)
-        else:
-            both = self.first(pixels), self.second(pixels)
+        for stage in self.first.stages()[: self.shared]:
+            pixels = stage(pixels)
+        both = (encoder.above(pixels, self.shared) for encoder in (self.first, self.second))
         fine, coarse = zip(*both, strict=True)
         return torch.cat(fine, 1), torch.cat(coarse, 1)
 
