@@ -6,6 +6,7 @@ Where nothing is known of a value, somebody has it with probability :data:`UNKNO
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,12 @@ _STRANGERS = 0.01
 _CERTAIN = 1e-5
 """So near to 0 or 1 is only what somebody has put right (the ends of what :mod:`.codes` can hold)."""
 
+_SPARSE = 4
+"""One in so many, or fewer: then they are taken out of the columns first."""
+
+_ROUNDED = 1e-5
+"""More than single precision loses of a probability."""
+
 _LEAST = np.float32(1e-4)
 """Of a term, where people are judged coarsely: the product of nine of them is still a number."""
 
@@ -66,7 +73,9 @@ class Judge:
         self._looks = looks
         table = np.where(np.isnan(coarse()), UNKNOWN, coarse()).astype(np.float32)
         self._tables: dict[float, Floats] = {1.0: table}
-        self._single = [self._column(term) for term in self._terms]
+        self._first: dict[tuple[float, float], int] = {}
+        ordered = [(term, self._column(term)) for term in self._terms]
+        self._ordered = sorted(ordered, key=lambda pair: pair[1] is None)  # what is quickly told comes first
         self._direct = (np.maximum(table, _LEAST), np.maximum(1.0 - table, _LEAST))
         wanted = (one for term in self._terms for each in term.alternatives for one in each)
         pairs = dict.fromkeys((one.group, value) for one in wanted for value in one.counted)
@@ -74,16 +83,35 @@ class Judge:
         if looks is not None:
             self.names += [MODEL, VECTORS]
 
-    def coarsely(self, part: Part) -> Floats:
-        """Probability ``[n]`` that each person of ``part`` fits, from one byte per column."""
+    def coarsely(self, part: Part, allowed: NDArray[np.bool_], floor: float = 0.0) -> Floats:
+        """Probability ``[n]`` that each person of ``part`` fits, from one byte per column.
+
+        Args:
+            allowed: ``[n]``, who is asked about; the others get 0.
+            floor: who comes to less may get 0, which saves looking at the terms that are left.
+        """
 
         def read(number: int, share: float) -> Floats:
             if share not in self._tables:
                 self._tables[share] = self._tables[1.0] * np.float32(share)
             return self._tables[share].take(part[number])
 
+        size, places = len(part.numbers), None
+        if floor > 0:
+            rough = 2.0 ** math.floor(math.log2(floor))  # few of them: their codes are worked out once
+            for term in self._terms:
+                may = self._may(term, part, rough)
+                allowed = allowed if may is None else allowed & may
+        if np.count_nonzero(allowed) * _SPARSE <= size:
+            places = np.flatnonzero(allowed)
+            part = part.at(places)
         total: Floats | None = None
-        for term, single in zip(self._terms, self._single, strict=True):
+        for term, single in self._ordered:
+            if total is not None and floor > 0 and len(total) == len(part.numbers):
+                left = total >= floor
+                if np.count_nonzero(left) * _SPARSE <= len(left):
+                    few = np.flatnonzero(left)
+                    part, total, places = part.at(few), total[few], few if places is None else places[few]
             if single is not None:
                 p = self._direct[term.absent].take(part[single])
             else:
@@ -97,7 +125,48 @@ class Judge:
             total = same if total is None else total * same
         if total is None or len(total) != len(part.numbers):  # nothing is asked, or nothing that anybody has
             total = np.full(len(part.numbers), 1.0 if total is None else float(total[0]), np.float32)
-        return total
+        if places is None:
+            return np.multiply(total, allowed, out=total)
+        scattered = np.zeros(size, np.float32)
+        scattered[places] = total
+        return scattered
+
+    def _may(self, term: Term, part: Part, floor: float) -> NDArray[np.bool_] | None:
+        """Who may come to ``floor`` for one term, and a few others, by comparing codes, which takes a tenth of the time
+        that looking probabilities up does; None: everybody may.
+
+        What is made of several values is at most their sum, and at least each of them.
+        """
+        if term.absent:
+            if any(len(each) != 1 for each in term.alternatives):
+                return None
+            columns = [column for (wanted,) in term.alternatives for column in _shares(wanted, self._ids)]
+            above = [self._from(part, number, share, 1.0 - floor + _ROUNDED) for number, share in columns]
+            return ~functools.reduce(np.logical_or, above) if above else None
+        some: NDArray[np.bool_] | None = None
+        for each in term.alternatives:
+            every: NDArray[np.bool_] | None = None
+            for wanted in each:
+                columns = _shares(wanted, self._ids)
+                least = (floor - _ROUNDED) / len(term.alternatives) / max(1, len(columns))
+                if least <= UNKNOWN:  # which is what somebody is given of whom nothing is known
+                    return None
+                found = [self._from(part, number, share, least) for number, share in columns]
+                holds = functools.reduce(np.logical_or, found) if found else np.zeros(len(part.numbers), np.bool_)
+                every = holds if every is None else every & holds
+            if every is None:
+                return None
+            some = every if some is None else some | every
+        return some
+
+    def _from(self, part: Part, number: int, share: float, least: float) -> NDArray[np.bool_]:
+        """Who has at least ``least`` from a column times a share; nobody of whom it knows nothing."""
+        key = (share, least)
+        if key not in self._first:
+            self._first[key] = 1 + int(np.searchsorted(self._tables[1.0][1:] * share, least))
+        first = self._first[key]
+        found: NDArray[np.bool_] = part[number] >= first if first < 256 else np.zeros(len(part.numbers), np.bool_)
+        return found
 
     def _column(self, term: Term) -> int | None:
         """The column that decides a term alone."""
@@ -178,8 +247,7 @@ def _fits(term: Term, ids: Mapping[tuple[str, str], int], read: Read) -> Floats:
 
 
 def _one(wanted: Wanted, ids: Mapping[tuple[str, str], int], read: Read) -> Floats:
-    shares = [(ids[wanted.group, value], share) for value, share in wanted.counted.items()
-              if (wanted.group, value) in ids]  # fmt: skip
+    shares = _shares(wanted, ids)
     if not shares:
         return np.full(1, UNKNOWN, np.float32)
     total = read(*shares[0])
@@ -194,3 +262,9 @@ def _one(wanted: Wanted, ids: Mapping[tuple[str, str], int], read: Read) -> Floa
         other = read(*each)
         total *= np.subtract(np.float32(1.0), other, out=other)
     return np.subtract(np.float32(1.0), total, out=total)
+
+
+def _shares(wanted: Wanted, ids: Mapping[tuple[str, str], int]) -> list[tuple[int, float]]:
+    """The columns that count for what is wanted, and how much each does."""
+    return [(ids[wanted.group, value], share) for value, share in wanted.counted.items()
+            if (wanted.group, value) in ids]  # fmt: skip

@@ -81,3 +81,8 @@ class Query:
     words: tuple[str, ...] = ()
     phrases: tuple[tuple[str, ...], ...] = ()
     notes: tuple[str, ...] = field(default=())
+
+    @property
+    def has_words(self) -> bool:
+        """Whether the full text is asked for anything."""
+        return bool(self.words or self.phrases)

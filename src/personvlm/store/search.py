@@ -7,7 +7,6 @@ probabilities that differ by less than :data:`TIE` count as equal.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,14 +17,13 @@ from numpy.typing import NDArray
 
 from personvlm.base.errors import InputError
 from personvlm.schema import GROUP, Described
-from personvlm.store import reading, texts
+from personvlm.store import reading
 from personvlm.store.codes import Terms
 from personvlm.store.judge import Judge, Looks, alike, steadied
 from personvlm.store.query import Query, Term
 from personvlm.store.query_parser import parse_query
 from personvlm.store.reading import EVERYBODY, Filters
 from personvlm.store.segments import (
-    BITS,
     CAMERA,
     FIRST_SEEN,
     LAST_SEEN,
@@ -39,6 +37,7 @@ from personvlm.store.segments import (
     with_vectors,
 )
 from personvlm.store.tables import cameras, tracks
+from personvlm.store.worded import FEW, Worded, worded
 
 TIE = 0.05
 """Step of probability within which the text decides."""
@@ -46,10 +45,7 @@ TIE = 0.05
 LIKELY = 0.5
 """From this probability on somebody is counted, in :attr:`Results.likely` and in facets."""
 
-_CANDIDATES, _COMPARED = 150, 100
-_FEW = 3000
-"""People, to whom filters leave a search, who are looked at one by one for words."""
-_TEXT_PAGES, _TEXT_ENOUGH = (150, 1000, 2000, 4000, 4000), 150
+_CANDIDATES, _COMPARED, _SPARE = 150, 100, 20
 
 
 @dataclass(frozen=True)
@@ -115,25 +111,28 @@ def search(connection: sa.Connection, segments: Segments, numbers: Terms, query:
     parts = _parts(connection, segments, filters, [*judge.names, *facet_names])
     where = _where(connection, filters)
     masks = [_mask(part, filters, where) for part in parts]
-    found = _by_text(connection, asked, parts, masks)
-    only_text = found is not None and not asked.terms and looks is None
+    spoken, only_text = asked.has_words, asked.has_words and not asked.terms and looks is None
     # Who is judged alone must fill the pages asked for, or those compared could change places between two pages.
     best = _Best(max(_CANDIDATES, _COMPARED + offset + limit, 2 * (offset + limit)))
     counts: dict[str, dict[int, int]] = {name: {} for name in facets}
+    found: Worded | None = None
     likely = 0
-    for part, mask in zip(parts, masks, strict=True):
-        if only_text:
-            if facets:
-                _count(counts, part, mask & np.isin(part.numbers, np.array(list(found or ()), np.int64)), numbers)
-            continue
-        if not mask.any():
-            continue
-        score = judge.coarsely(part)
-        np.multiply(score, mask, out=score)
-        best.add(part.numbers, score)
-        fits = score >= LIKELY
-        likely += int(np.count_nonzero(fits))
-        _count(counts, part, fits, numbers)
+    if only_text:
+        found = worded(connection, asked, parts, masks)
+        there = np.array(list(found), np.int64)
+        for part, mask in zip(parts, masks, strict=True) if facets else ():
+            _count(counts, part, mask & np.isin(part.numbers, there), numbers)
+    else:
+        scores = []
+        for part, mask in zip(parts, masks, strict=True):
+            score = judge.coarsely(part, mask, min(LIKELY, best.floor))
+            best.add(part.numbers, score)
+            scores.append(score)
+            fits = score >= LIKELY
+            likely += int(np.count_nonzero(fits))
+            _count(counts, part, fits, numbers)
+        if spoken:
+            found = _worded(connection, asked, parts, masks, scores, best, offset + limit)
     candidates = list(dict.fromkeys((*best.numbers(), *(found or ()))))
     hits = _hits(connection, candidates, judge, asked, found, numbers, looks, offset, limit)
     named = _named(connection, counts, numbers)
@@ -174,28 +173,37 @@ def _mask(part: Part, filters: Filters, where: NDArray[np.int32] | None) -> NDAr
 
 
 class _Best:
-    """The people of the highest scores, ``most`` of them; scores of 0 are nobody's."""
+    """The people of the highest scores, ``most`` of them; scores of 0 are nobody's.
+
+    Attributes:
+        floor: nobody with less can be among them any more.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._numbers, self._scores = np.zeros(0, np.int64), np.zeros(0, np.float32)
-        self._floor = np.float32(0.0)
+        self.floor = 0.0
 
     def add(self, numbers: NDArray[np.int64], scores: NDArray[np.float32]) -> None:
         """Take the best of one part; of equals those that came first."""
-        places = np.flatnonzero(scores > self._floor)
+        places = np.flatnonzero(scores > self.floor)
         if len(places) > self._most:
             places = places[np.argpartition(scores[places], -self._most)[-self._most :]]
         self._numbers = np.concatenate([self._numbers, numbers[places]])
         self._scores = np.concatenate([self._scores, scores[places]])
-        if len(self._scores) > 4 * self._most:
+        if len(self._scores) > self._most:
             self._cut()
 
     def _cut(self) -> None:
         order = np.lexsort((-self._numbers, -self._scores))[: self._most]
         self._numbers, self._scores = self._numbers[order], self._scores[order]
         if len(order) == self._most:
-            self._floor = self._scores[-1]
+            self.floor = float(self._scores[-1])
+
+    def reached(self, place: int) -> float:
+        """What the person in this place, from 1 on, comes to; 0 where there are fewer."""
+        self._cut()
+        return float(self._scores[place - 1]) if place <= len(self._scores) else 0.0
 
     def numbers(self) -> list[int]:
         """tracks.id of the best, the best first."""
@@ -203,76 +211,25 @@ class _Best:
         return [int(number) for number in self._numbers]
 
 
-def _by_text(connection: sa.Connection, query: Query, parts: list[Part],
-             masks: list[NDArray[np.bool_]]) -> dict[int, dict[str, float]] | None:  # fmt: skip
-    """tracks.id -> what of the question's words and phrases the text has, each with its weight; None: none asked.
+def _worded(connection: sa.Connection, asked: Query, parts: list[Part], masks: list[NDArray[np.bool_]],
+            scores: list[NDArray[np.float32]], best: _Best, shown: int) -> Worded:  # fmt: skip
+    """Whose text has something of what is asked, where people are judged too; those who can come among the first
+    ``shown``, as each is a row to be read."""
+    if sum(int(np.count_nonzero(mask)) for mask in masks) <= FEW:  # then each text is looked at, too
+        least = max(0.0, best.reached(shown) // TIE - 1) * TIE  # a step less: these are coarse
+        masks = [mask & (score >= least) for mask, score in zip(masks, scores, strict=True)]
+    found = worded(connection, asked, parts, masks)
+    there = np.array(sorted(found), np.int64)
+    p = dict(pair for part, score in zip(parts, scores, strict=True) for pair in part.among(there, score))
 
-    Those who have everything come first; where they are few, those who have something follow, the newest first.
-    """
-    wanted = [(" ".join(phrase), phrase, True) for phrase in query.phrases]
-    wanted += [(word, (word,), False) for word in query.words]
-    if not wanted:
-        return None
-    allowed = _Allowed(parts, masks)
-    found: dict[int, dict[str, float]] = {}
-    each: dict[str, list[int]] = {}
-    for name, words, phrase in wanted:
-        each[name] = allowed.page(connection, words, phrase)
-        weight = 1.0 / math.log2(2 + len(each[name]))  # what few have tells more
-        for number in each[name]:
-            found.setdefault(number, {})[name] = weight
-    if len(wanted) > 1 and not query.phrases:
-        for number in allowed.page(connection, query.words, False):
-            for name in query.words:
-                found.setdefault(number, {}).setdefault(name, 1.0 / math.log2(2 + len(each[name])))
-    order = sorted(found, key=lambda number: (-sum(found[number].values()), -number))
-    return {number: found[number] for number in order[: 2 * _TEXT_ENOUGH]}
+    def place(number: int) -> tuple[float, ...]:
+        return -(p.get(number, 0.0) // TIE), -sum(found[number].values()), -p.get(number, 0.0), -number
 
-
-class _Allowed:
-    """Who passes the filters, by number, for what full text finds."""
-
-    def __init__(self, parts: list[Part], masks: list[NDArray[np.bool_]]) -> None:
-        self._masks: dict[int, NDArray[np.bool_]] = {}
-        self._loose: set[int] = set()
-        self._low, self._high, self._count = 2**62, 0, 0
-        for part, mask in zip(parts, masks, strict=True):
-            if not mask.any():
-                continue
-            self._count += int(np.count_nonzero(mask))
-            ends = [int(part.numbers[place]) for place in (mask.argmax(), len(mask) - 1 - mask[::-1].argmax())]
-            self._low, self._high = min(self._low, *ends), max(self._high, *ends)  # recent people stand in reverse
-            if part.segment is None:
-                self._loose |= set(part.numbers[mask].tolist())
-            else:
-                self._masks[part.segment] = mask
-
-    def __contains__(self, number: int) -> bool:
-        mask = self._masks.get(number >> BITS)
-        return number in self._loose or (mask is not None and bool(mask[number & ((1 << BITS) - 1)]))
-
-    def page(self, connection: sa.Connection, words: Sequence[str], phrase: bool) -> list[int]:
-        """The newest people who pass and have ``words`` in their text: about :data:`_TEXT_ENOUGH`, if there are
-        among the first ten thousand whose text fits."""
-        if self._count <= _FEW:
-            masks = [np.flatnonzero(mask) + (segment << BITS) for segment, mask in self._masks.items()]
-            few = [*self._loose, *(int(number) for numbers in masks for number in numbers)]
-            chosen = texts.those(connection, words, few, phrase=phrase) if few else []
-            if chosen is not None:
-                return chosen[:_TEXT_ENOUGH]
-        found: list[int] = []
-        below = self._high + 1
-        for size in _TEXT_PAGES:
-            some = texts.find(connection, words, phrase=phrase, lowest=self._low, below=below, limit=size)
-            found += [number for number in some if number in self]
-            if len(some) != size or len(found) >= _TEXT_ENOUGH:
-                break
-            below = some[-1]
-        return found[:_TEXT_ENOUGH]
+    return {number: found[number] for number in sorted(found, key=place)[: 2 * shown + _SPARE]}
 
 
 def _hits(connection: sa.Connection, candidates: list[int], judge: Judge, query: Query,
-          found: dict[int, dict[str, float]] | None, numbers: Terms, looks: Looks | None, offset: int,
+          found: Worded | None, numbers: Terms, looks: Looks | None, offset: int,
           limit: int) -> tuple[Hit, ...]:  # fmt: skip
     """The candidates judged exactly, in their order, and the asked part of them with words."""
     rows = read_rows(connection, candidates, vectors=looks is not None)

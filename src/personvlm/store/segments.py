@@ -9,9 +9,9 @@ in the same snapshot, so that several processes may write. Who is in ``search_re
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import sqlalchemy as sa
@@ -22,6 +22,8 @@ from personvlm.store.tables import search_columns, search_recent, search_segment
 
 BITS = 14
 SIZE = 1 << BITS
+RUN = 8
+"""Segments that are looked at in one go: a call of numpy costs as much as a few thousand people."""
 
 CAMERA, FIRST_SEEN, LAST_SEEN, MODEL, VECTORS = -1, -2, -3, -4, -5
 """Columns that are no terms: cameras.id (0: nobody), times, :func:`model_number`, embeddings times 127."""
@@ -54,17 +56,37 @@ class Part:
         numbers: tracks.id ``int64 [n]``.
         columns: name -> array ``[n]`` (:data:`VECTORS`: ``[n, E]``); a name that is missing is 0 everywhere.
         live: ``bool [n]``, who is to be looked at; None is everybody.
-        segment: its number, or None where these are single people.
+        first: the lowest number, where these are all numbers from there on; None where they are single people.
+        places: where they stand in the arrays of ``columns``; None: these hold nobody else.
     """
 
     numbers: NDArray[np.int64]
     columns: dict[int, Array]
     live: NDArray[np.bool_] | None = None
-    segment: int | None = None
+    first: int | None = None
+    places: NDArray[np.int64] | None = None
 
     def __getitem__(self, name: int) -> Array:
         found = self.columns.get(name)
-        return np.zeros(len(self.numbers), dtype(name)) if found is None else found
+        if found is None:
+            return np.zeros(len(self.numbers), dtype(name))
+        return found if self.places is None else found.take(self.places, 0)
+
+    def at(self, places: NDArray[np.int64]) -> Part:
+        """Those at ``places`` alone."""
+        return Part(self.numbers[places], self.columns,
+                    places=places if self.places is None else self.places[places])  # fmt: skip
+
+    def among(self, wanted: NDArray[np.int64], values: Array) -> Iterator[tuple[int, Any]]:
+        """Number and value of those in ``wanted``, sorted, who are here and live; ``values`` has one per person."""
+        if self.first is None:
+            places = np.flatnonzero(np.isin(self.numbers, wanted))
+        else:
+            low, high = np.searchsorted(wanted, (self.first, self.first + len(self.numbers)))
+            places = wanted[low:high] - self.first
+        if self.live is not None:
+            places = places[self.live[places]]
+        return zip(self.numbers[places].tolist(), values[places].tolist(), strict=True)
 
 
 @dataclass(frozen=True)
@@ -80,14 +102,34 @@ class Row:
     vector: NDArray[np.float16] | None
 
 
+class _Run(NamedTuple):
+    """A column of segments that follow each other, as one array."""
+
+    first: int
+    versions: tuple[int, ...]
+    array: Array | None
+
+
+def _runs(segments: Sequence[int]) -> list[range]:
+    """Segments, the newest first, as runs of those that follow each other, at most :data:`RUN` in each."""
+    runs: list[range] = []
+    for segment in segments:
+        last = runs[-1] if runs else range(0)
+        if last.start == segment + 1 and last.start % RUN:
+            runs[-1] = range(segment, last.stop)
+        else:
+            runs.append(range(segment, segment + 1))
+    return runs
+
+
 @dataclass
 class Segments:
     """The arrays of one store in memory: about 190 bytes per person for queries about everything, and 128 more for
     looking for similar people. Threads may share it."""
 
     _columns: dict[tuple[int, int], tuple[int, Array | None]] = field(default_factory=dict)
+    _runs: dict[tuple[int, int], _Run] = field(default_factory=dict)
     _recent: tuple[dict[int, Row], Part | None] = field(default_factory=lambda: ({}, None))
-    _numbers: dict[int, NDArray[np.int64]] = field(default_factory=dict)
 
     def parts(self, connection: sa.Connection, names: Collection[int], since: float | None = None,
               until: float | None = None) -> list[Part]:  # fmt: skip
@@ -105,27 +147,44 @@ class Segments:
             query = query.where(search_segments.c.first_seen <= until)
         heads = connection.execute(query).all()
         wanted = [*_ALWAYS, *dict.fromkeys(names)]
-        self._load(connection, {head.segment: head.version for head in heads}, wanted)
-        parts = []
+        versions = {head.segment: head.version for head in heads}
+        self._load(connection, versions, wanted)
+        parts = [] if part is None else [part]
         overridden = np.array(sorted(recent), np.int64)
-        if part is not None:
-            parts.append(part)
-        for head in heads:
+        for run in _runs(list(versions)):
             columns = {}
             for name in wanted:
-                _, array = self._columns[head.segment, name]
+                array = self._joined(run, tuple(versions[segment] for segment in run), name)
                 if array is not None:
                     columns[name] = array
-            if head.segment not in self._numbers:
-                first = head.segment << BITS
-                self._numbers[head.segment] = np.arange(first, first + SIZE, dtype=np.int64)
-            part = Part(self._numbers[head.segment], columns, segment=head.segment)
-            low, high = np.searchsorted(overridden, (part.numbers[0], part.numbers[-1] + 1))
+            first = run.start << BITS
+            numbers = np.arange(first, run.stop << BITS, dtype=np.int64)
+            part = Part(numbers, columns, first=first)
+            low, high = np.searchsorted(overridden, (first, run.stop << BITS))
             if high > low:
-                part.live = np.ones(SIZE, bool)
-                part.live[overridden[low:high] & (SIZE - 1)] = False
+                part.live = np.ones(len(numbers), bool)
+                part.live[overridden[low:high] - first] = False
             parts.append(part)
         return parts
+
+    def _joined(self, run: range, versions: tuple[int, ...], name: int) -> Array | None:
+        """A column of several segments, one after the other; None where none of them has it. It takes no more memory:
+        the arrays of the segments become parts of it."""
+        key = (run.start // RUN, name)
+        known = self._runs.get(key)
+        if known is not None:
+            begin = run.start - known.first
+            if begin >= 0 and known.versions[begin : begin + len(run)] == versions:
+                return None if known.array is None else known.array[begin << BITS : begin + len(run) << BITS]
+        arrays = [self._columns[segment, name][1] for segment in run]
+        shape = next((array.shape for array in arrays if array is not None), None)
+        joined = None
+        if shape is not None:
+            joined = np.concatenate([np.zeros(shape, dtype(name)) if array is None else array for array in arrays])
+            for place, (segment, version) in enumerate(zip(run, versions, strict=True)):
+                self._columns[segment, name] = (version, joined[place << BITS : place + 1 << BITS])
+        self._runs[key] = _Run(run.start, versions, joined)
+        return joined
 
     def _load(self, connection: sa.Connection, versions: dict[int, int], names: Sequence[int]) -> None:
         """Read the columns that are not in memory, or are there in another version."""

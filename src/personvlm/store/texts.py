@@ -59,7 +59,7 @@ def find(connection: sa.Connection, words: Sequence[str], *, lowest: int, below:
             "SELECT rowid FROM search_text WHERE search_text MATCH ? AND rowid >= ? AND rowid < ? "
             "ORDER BY rowid DESC LIMIT ?", (query, lowest, below, limit),
         )  # fmt: skip
-        return [row[0] for row in found]
+        return [row[0] for row in found.all()]
     return _Postgres(connection, " ".join(words), phrase and len(words) > 1, lowest, limit).newest(below)
 
 
@@ -123,4 +123,4 @@ class _Postgres:
 
     def _ask(self, where: str, *values: Any) -> list[int]:
         statement = f"SELECT track FROM search_text WHERE {where.format(query=self._query)}"
-        return [row[0] for row in self._connection.exec_driver_sql(statement, (self._words, *values))]
+        return [row[0] for row in self._connection.exec_driver_sql(statement, (self._words, *values)).all()]
